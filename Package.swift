@@ -1,0 +1,71 @@
+// swift-tools-version: 6.2
+// The floor plan of nudged: each heading is a floor, and a room may import only rooms on lower
+// floors. SwiftPM does not enforce that by itself; Tests/HouseTests reads this file and the
+// sources and does.
+
+import PackageDescription
+
+/// Settings of every Swift room: warnings are errors and imports say what they mean.
+let plain: [SwiftSetting] = [
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// Rooms that touch no C pointer: there the word `unsafe` does not occur.
+let strict: [SwiftSetting] = plain + [.strictMemorySafety()]
+
+let package = Package(
+  name: "nudged",
+  products: [.executable(name: "nudged", targets: ["nudged"])],
+  targets: [
+    // Cellar: the doors to Debian's C libraries, and the only C and C++ of our own.
+    .systemLibrary(name: "CLua", path: "Sources/C/CLua", pkgConfig: "lua5.4"),
+    .systemLibrary(name: "CSQLite", path: "Sources/C/CSQLite", pkgConfig: "sqlite3"),
+    .systemLibrary(name: "CCurl", path: "Sources/C/CCurl", pkgConfig: "libcurl"),
+    .systemLibrary(name: "CCrypto", path: "Sources/C/CCrypto", pkgConfig: "libcrypto"),
+    .systemLibrary(name: "CZlib", path: "Sources/C/CZlib", pkgConfig: "zlib"),
+    .target(name: "CPlatform"),
+    .target(name: "CDocument", linkerSettings: [.linkedLibrary("simdjson")]),
+    .target(name: "CRuleHost", dependencies: ["CLua", "CDocument"]),
+
+    // Floor 0: time, JSON, bytes, threads, text. No word of the trade.
+    .target(name: "Basics", dependencies: ["CPlatform", "CDocument", "CCrypto", "CZlib"], swiftSettings: plain),
+
+    // Floor 1: the nouns and the limits.
+    .target(name: "Model", dependencies: ["Basics"], swiftSettings: strict),
+
+    // Floor 2: scripts, and the contract every store fulfils.
+    .target(name: "Rules", dependencies: ["Basics", "Model", "CRuleHost", "CDocument"], swiftSettings: plain),
+    .target(name: "Store", dependencies: ["Basics", "Model"], swiftSettings: strict),
+
+    // Floor 3: engines behind the contract.
+    .target(name: "SQLiteStore", dependencies: ["Basics", "Model", "Store", "CSQLite"], swiftSettings: plain),
+
+    // Floor 4: the three loops. They do not know each other.
+    .target(name: "Intake", dependencies: ["Basics", "Model", "Store", "CPlatform"], swiftSettings: plain),
+    .target(name: "Engine", dependencies: ["Basics", "Model", "Rules", "Store"], swiftSettings: plain),
+    .target(name: "Delivery", dependencies: ["Basics", "Model", "Store", "CPlatform", "CCurl", "CCrypto"], swiftSettings: plain),
+
+    // Floor 5: knows everyone, starts and stops.
+    .target(
+      name: "Daemon",
+      dependencies: [
+        "Basics", "Model", "Rules", "Store", "SQLiteStore", "Intake", "Engine", "Delivery", "CPlatform",
+      ],
+      swiftSettings: plain),
+
+    // Floor 6: the key.
+    .executableTarget(name: "nudged", dependencies: ["Daemon"], swiftSettings: plain),
+
+    // Tests mirror the rooms. Plain targets under Tests are shared by several of them.
+    .testTarget(name: "BasicsTests", dependencies: ["Basics"], swiftSettings: plain),
+    .testTarget(name: "RulesTests", dependencies: ["Basics", "Model", "Rules"], swiftSettings: plain),
+    .testTarget(name: "IntakeTests", dependencies: ["Basics", "Model", "Intake"], swiftSettings: plain),
+    .testTarget(name: "DeliveryTests", dependencies: ["Basics", "Model", "Store", "Delivery", "CPlatform"], swiftSettings: plain),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .gnu17,
+  cxxLanguageStandard: .gnucxx17
+)

@@ -1,0 +1,203 @@
+// Destinations, deliveries and attempts: the nouns of webhooks going out.
+//
+// Thread: values. Promise: a Secret never prints its bytes.
+
+package import Basics
+
+/// Key material. It describes itself as redacted wherever it is printed.
+package struct Secret: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible {
+  package var bytes: [UInt8]
+  package init(bytes: [UInt8]) { self.bytes = bytes }
+  package var description: String { "(secret)" }
+  package var debugDescription: String { "(secret)" }
+}
+
+/// A named receiver of webhooks.
+package struct Destination: Sendable, Equatable {
+  package enum Signing: Sendable, Equatable {
+    /// Standard Webhooks `v1`; one signature for each secret, so that secrets can overlap.
+    case standard([Secret])
+    /// HMAC-SHA-256 of the body alone, as hex after a prefix, in a header of choice.
+    case body(header: String, prefix: String, secret: Secret)
+    case none
+  }
+  package enum Shape: Sendable, Equatable {
+    /// {"type","timestamp","data"}
+    case standard
+    /// The data alone.
+    case bare
+  }
+  package enum Mode: String, Sendable, Equatable {
+    case live
+    /// Deliveries are recorded and logged, and count as delivered; nothing leaves.
+    case log
+  }
+
+  package var name: String
+  package var url: String
+  package var signing: Signing
+  package var shape: Shape
+  package var mode: Mode
+  package var headers: [Header]
+  package var timeoutMilliseconds: Int64
+  package var connectTimeoutMilliseconds: Int64
+  /// How many transfers to it may be under way at once.
+  package var concurrency: Int
+  /// The pause before the second try, the third, and so on; after the last the delivery has failed.
+  package var retryDelaysMilliseconds: [Int64]
+  /// Networks it may reach although they are private, in CIDR notation, such as "127.0.0.0/8".
+  package var allowedNetworks: [String]
+
+  package struct Header: Sendable, Equatable {
+    package var name: String
+    package var value: String
+    package init(name: String, value: String) {
+      self.name = name
+      self.value = value
+    }
+  }
+
+  package init(
+    name: String, url: String, signing: Signing, shape: Shape = .standard, mode: Mode = .live, headers: [Header] = [],
+    timeoutMilliseconds: Int64 = 15_000, connectTimeoutMilliseconds: Int64 = 5_000, concurrency: Int = 64,
+    retryDelaysMilliseconds: [Int64] = Destination.defaultRetryDelaysMilliseconds, allowedNetworks: [String] = []
+  ) {
+    self.name = name
+    self.url = url
+    self.signing = signing
+    self.shape = shape
+    self.mode = mode
+    self.headers = headers
+    self.timeoutMilliseconds = timeoutMilliseconds
+    self.connectTimeoutMilliseconds = connectTimeoutMilliseconds
+    self.concurrency = concurrency
+    self.retryDelaysMilliseconds = retryDelaysMilliseconds
+    self.allowedNetworks = allowedNetworks
+  }
+
+  /// 5 s, 1 m, 5 m, 30 m, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
+  package static let defaultRetryDelaysMilliseconds: [Int64] = [
+    5_000, 60_000, 300_000, 1_800_000, 7_200_000, 18_000_000, 36_000_000, 50_400_000, 72_000_000, 86_400_000,
+  ]
+}
+
+/// One message to one destination. Its id never changes, however often it is tried.
+package struct Delivery: Sendable, Equatable {
+  package var number: Int64
+  /// "msg_…", derived from the run and the effect; what receivers see as the webhook id.
+  package var id: String
+  package var destination: String
+  package var type: String
+  package var created: Instant
+  /// The exact bytes that are sent.
+  package var body: [UInt8]
+  /// Tries made so far.
+  package var attempts: Int
+  /// When the next try is due.
+  package var due: Instant
+  /// After this moment it is not worth sending any more.
+  package var expires: Instant?
+
+  package init(
+    number: Int64, id: String, destination: String, type: String, created: Instant, body: [UInt8], attempts: Int = 0,
+    due: Instant, expires: Instant? = nil
+  ) {
+    self.number = number
+    self.id = id
+    self.destination = destination
+    self.type = type
+    self.created = created
+    self.body = body
+    self.attempts = attempts
+    self.due = due
+    self.expires = expires
+  }
+}
+
+/// How one try ended.
+package enum AttemptOutcome: UInt8, Sendable, CaseIterable {
+  /// A status of 2xx.
+  case delivered = 1
+  /// Any other status.
+  case status = 2
+  case timeout = 3
+  case refused = 4
+  case dns = 5
+  case tls = 6
+  /// The connection broke.
+  case reset = 7
+  /// The address is private or its port refused; never tried again.
+  case blocked = 8
+  /// Past its `within`.
+  case expired = 9
+  /// The destination is not configured any more.
+  case noDestination = 10
+  case other = 11
+
+  package var word: String {
+    switch self {
+    case .delivered: "delivered"
+    case .status: "status"
+    case .timeout: "timeout"
+    case .refused: "refused"
+    case .dns: "dns"
+    case .tls: "tls"
+    case .reset: "reset"
+    case .blocked: "blocked"
+    case .expired: "expired"
+    case .noDestination: "no destination"
+    case .other: "other"
+    }
+  }
+}
+
+/// What happens with the delivery after a try.
+package enum Settlement: Sendable, Equatable {
+  case delivered
+  case retry(at: Instant)
+  /// No more tries.
+  case failed
+}
+
+/// One try, as it is stored and shown.
+package struct Attempt: Sendable, Equatable {
+  package var delivery: Int64
+  /// 1 for the first try.
+  package var attempt: Int
+  package var started: Instant
+  package var outcome: AttemptOutcome
+  /// The HTTP status; 0 when none came.
+  package var status: Int
+  package var settlement: Settlement
+  /// A sentence for people; empty when delivered.
+  package var message: String
+  package var address: String
+  package var dnsMicroseconds: Int64
+  package var connectMicroseconds: Int64
+  package var tlsMicroseconds: Int64
+  package var firstByteMicroseconds: Int64
+  package var totalMicroseconds: Int64
+  /// The first bytes of the answer.
+  package var response: [UInt8]
+
+  package init(
+    delivery: Int64, attempt: Int, started: Instant, outcome: AttemptOutcome, status: Int, settlement: Settlement,
+    message: String = "", address: String = "", dnsMicroseconds: Int64 = 0, connectMicroseconds: Int64 = 0,
+    tlsMicroseconds: Int64 = 0, firstByteMicroseconds: Int64 = 0, totalMicroseconds: Int64 = 0, response: [UInt8] = []
+  ) {
+    self.delivery = delivery
+    self.attempt = attempt
+    self.started = started
+    self.outcome = outcome
+    self.status = status
+    self.settlement = settlement
+    self.message = message
+    self.address = address
+    self.dnsMicroseconds = dnsMicroseconds
+    self.connectMicroseconds = connectMicroseconds
+    self.tlsMicroseconds = tlsMicroseconds
+    self.firstByteMicroseconds = firstByteMicroseconds
+    self.totalMicroseconds = totalMicroseconds
+    self.response = response
+  }
+}

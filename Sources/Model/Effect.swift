@@ -1,0 +1,85 @@
+// Effects: what a rule wants done, as values, in the order it asked. Nothing has happened yet when
+// one of these exists; and what became of a rule for one event, with the reason.
+//
+// Thread: values. Promise: an effect never refers to the rule's memory; it can outlive the run.
+
+package import Basics
+
+package enum Effect: Sendable, Equatable {
+  /// A webhook to a destination; `data` is a JSON object as text.
+  case send(destination: String, type: String, data: [UInt8], withinMilliseconds: Int64?)
+  /// Traits to merge into the subject's; a JSON object as text, null removes a trait.
+  case set(traits: [UInt8])
+  /// An event of our own; `subject` nil means the run's own subject.
+  case emit(name: String, data: [UInt8], subject: SubjectReference?)
+  case log(text: String)
+}
+
+/// One read of something that can change, kept for "why?".
+package struct ReadValue: Sendable, Equatable {
+  /// Such as "state.count" or "customer.traits.plan".
+  package var name: String
+  /// The value as JSON text, shortened.
+  package var value: String
+
+  package init(name: String, value: String) {
+    self.name = name
+    self.value = value
+  }
+}
+
+/// What became of one rule for one event.
+package enum VerdictCode: UInt8, Sendable, CaseIterable {
+  case ran = 1
+  /// `when` said no.
+  case notMatched = 2
+  /// `skip(reason)` or a `check` that did not hold.
+  case skipped = 3
+  /// An error in the rule.
+  case failed = 4
+  /// Its budget of instructions, memory or effects was used up.
+  case overBudget = 5
+  /// The rule's key is missing in the event.
+  case noKey = 6
+  /// `again` holds it back: it ran before.
+  case notAgain = 7
+  /// The rule is paused or switched off.
+  case paused = 8
+  /// Effects recorded, not sent.
+  case shadow = 9
+  /// The chain of emitted events is too deep.
+  case tooDeep = 10
+
+  package var word: String {
+    switch self {
+    case .ran: "ran"
+    case .notMatched: "not matched"
+    case .skipped: "skipped"
+    case .failed: "failed"
+    case .overBudget: "over budget"
+    case .noKey: "no key"
+    case .notAgain: "not again"
+    case .paused: "paused"
+    case .shadow: "shadow"
+    case .tooDeep: "too deep"
+    }
+  }
+}
+
+package struct Verdict: Sendable, Equatable {
+  package var rule: String
+  package var code: VerdictCode
+  package var line: Int
+  package var reason: String
+  package var reads: [ReadValue]
+  package var effects: Int
+
+  package init(rule: String, code: VerdictCode, line: Int = 0, reason: String = "", reads: [ReadValue] = [], effects: Int = 0) {
+    self.rule = rule
+    self.code = code
+    self.line = line
+    self.reason = reason
+    self.reads = reads
+    self.effects = effects
+  }
+}

@@ -1,0 +1,78 @@
+// An event: a fact with a name, a subject, a time and data. This is the normalised view over the
+// parsed text; native events, Segment's and CloudEvents all look like this from here on.
+//
+// Thread: immutable once decoded. Promise: nothing of the original text is lost, because the document
+// it points into stays alive with it.
+
+package import Basics
+
+/// Who or what something is about, as the outside names it: "user:42", "account:acme", "webinar:w7".
+package struct SubjectReference: Sendable, Hashable, CustomStringConvertible {
+  package var namespace: String
+  package var id: String
+
+  package init(namespace: String, id: String) {
+    self.namespace = namespace
+    self.id = id
+  }
+
+  /// "namespace:id"; nil when there is no namespace or no id.
+  package init?(_ text: some StringProtocol) {
+    guard let colon = text.firstIndex(of: ":"), colon != text.startIndex else { return nil }
+    let id = text[text.index(after: colon)...]
+    guard !id.isEmpty else { return nil }
+    self.init(namespace: String(text[..<colon]), id: String(id))
+  }
+
+  package var description: String { namespace + ":" + id }
+}
+
+package struct Event: Sendable {
+  package var name: String
+  /// The sender's id as text; empty when it gave none and one was made up.
+  package var id: String
+  package var source: String
+  /// When it happened, by the sender's account, corrected and clamped. Data, never order.
+  package var time: Instant
+  /// When it arrived here.
+  package var received: Instant
+  package var user: SubjectReference?
+  package var account: SubjectReference?
+  package var thing: SubjectReference?
+  /// How many emitted events lie between this one and the outside.
+  package var depth: Int
+
+  /// The text it came in, and the nodes of its parts inside it.
+  package var document: Document
+  package var item: UInt32
+  package var data: UInt32?
+  package var traits: UInt32?
+  package var context: UInt32?
+
+  package init(
+    name: String, id: String, source: String, time: Instant, received: Instant, user: SubjectReference?,
+    account: SubjectReference?, thing: SubjectReference?, depth: Int, document: Document, item: UInt32, data: UInt32?,
+    traits: UInt32?, context: UInt32?
+  ) {
+    self.name = name
+    self.id = id
+    self.source = source
+    self.time = time
+    self.received = received
+    self.user = user
+    self.account = account
+    self.thing = thing
+    self.depth = depth
+    self.document = document
+    self.item = item
+    self.data = data
+    self.traits = traits
+    self.context = context
+  }
+
+  /// The subject whose lane decides it: the user, else the thing, else the account.
+  package var primary: SubjectReference? { user ?? thing ?? account }
+
+  package var itemCursor: JSONCursor { JSONCursor(document: document, index: item) }
+  package var dataCursor: JSONCursor? { data.map { JSONCursor(document: document, index: $0) } }
+}

@@ -1,0 +1,80 @@
+// Every limit of the house in one file, with its reason where it is not plain. Limits that must stand
+// in a relation to each other are checked by the tests of this room.
+//
+// Thread: constants. Promise: a number that bounds something stands here and nowhere else.
+
+package enum Limits {
+  // Requests.
+  package static let requestHeadBytes = 16 * 1024
+  package static let requestHeaders = 100
+  package static let requestTargetBytes = 4 * 1024
+  /// The largest body of any path; single paths allow less.
+  package static let requestBodyBytes = 5 * 1024 * 1024
+  package static let nativeBodyBytes = 1024 * 1024
+  /// What a compressed body may grow to, in all and as a ratio.
+  package static let inflatedBodyBytes = 16 * 1024 * 1024
+  package static let inflationRatio = 100
+  package static let connections = 4096
+  package static let connectionsPerAddress = 1024
+  package static let pipelinedRequests = 16
+  package static let headDeadlineMilliseconds: Int64 = 10_000
+  package static let bodyDeadlineMilliseconds: Int64 = 30_000
+  package static let idleDeadlineMilliseconds: Int64 = 75_000
+  package static let writeDeadlineMilliseconds: Int64 = 30_000
+
+  // Events.
+  package static let eventBytes = 64 * 1024
+  package static let eventsPerRequest = 10_000
+  package static let eventNameBytes = 200
+  package static let eventIdBytes = 200
+  package static let subjectIdBytes = 200
+  package static let namespaceBytes = 32
+  package static let jsonDepth = 64
+  package static let clockSkewMilliseconds: Int64 = 5 * 60 * 1000
+  package static let causalDepth = 8
+
+  // Rules: per run unless said otherwise.
+  package static let ruleSourceBytes = 64 * 1024
+  package static let ruleInstructions = 1_000_000
+  package static let ruleCPUMilliseconds: Int64 = 100
+  package static let ruleMemoryGrowthBytes = 8 * 1024 * 1024
+  package static let ruleStateMemoryBytes = 64 * 1024 * 1024
+  package static let ruleEffects = 100
+  package static let ruleLogBytes = 64 * 1024
+  package static let ruleArgumentBytes = 64 * 1024
+  package static let ruleCallArguments = 16
+  package static let ruleConstants = 250
+  package static let ruleIndexOperators = 4_000
+  package static let rules = 10_000
+  package static let rulesPerEvent = 1_000
+  package static let stateKeys = 64
+  package static let stateBytes = 8 * 1024
+  package static let traitsBytes = 32 * 1024
+  package static let keyBytes = 200
+  package static let verdictReads = 8
+  package static let verdictBytes = 256
+
+  // Deliveries.
+  package static let deliveryBodyBytes = 256 * 1024
+  package static let responseBytes = 16 * 1024
+  package static let responseHeaderBytes = 32 * 1024
+  package static let transfers = 512
+  package static let retryAfterCapMilliseconds: Int64 = 24 * 60 * 60 * 1000
+  /// Deliveries whose bodies are held in memory; the rest waits in the store.
+  package static let deliveriesInMemory = 20_000
+  package static let deliveryMemoryBytes = 24 * 1024 * 1024
+
+  // Queues between the loops.
+  package static let laneQueue = 20_000
+  package static let storeQueue = 20_000
+
+  // Store.
+  package static let shards = 1024
+  package static let groupEvents = 4_000
+  package static let groupBytes = 4 * 1024 * 1024
+  package static let tailRecords = 200_000
+  package static let tailBytes = 64 * 1024 * 1024
+  package static let dedupeKeysInMemory = 1_000_000
+  package static let dedupeHorizonMilliseconds: Int64 = 7 * 24 * 60 * 60 * 1000
+  package static let reserveBytes: Int64 = 64 * 1024 * 1024
+}

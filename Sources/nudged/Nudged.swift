@@ -1,0 +1,1 @@
+@main struct Nudged { static func main() {} }
