@@ -3,8 +3,6 @@
 //
 // Thread: values. Promise: an effect never refers to the rule's memory; it can outlive the run.
 
-package import Basics
-
 package enum Effect: Sendable, Equatable {
   /// A webhook to a destination; `data` is a JSON object as text.
   case send(destination: String, type: String, data: [UInt8], withinMilliseconds: Int64?)
