@@ -1,0 +1,196 @@
+// What lanes hand to the store, and what one commit carries.
+//
+// Thread: values, handed over whole. Promise: a group is decided before the store sees it; committing
+// it needs no rule, no clock and no look-up.
+
+package import Basics
+package import Model
+
+/// An event as it is appended.
+package struct EventRow: Sendable, Equatable {
+  package var number: Int64
+  package var subject: Int64
+  /// The subject's event before this one; 0 for its first.
+  package var previous: Int64
+  package var received: Instant
+  package var source: String
+  package var name: String
+  /// The event that caused it, for emitted ones; else 0.
+  package var cause: Int64
+  package var depth: Int
+  package var body: [UInt8]
+
+  package init(
+    number: Int64, subject: Int64, previous: Int64, received: Instant, source: String, name: String, cause: Int64, depth: Int,
+    body: [UInt8]
+  ) {
+    self.number = number
+    self.subject = subject
+    self.previous = previous
+    self.received = received
+    self.source = source
+    self.name = name
+    self.cause = cause
+    self.depth = depth
+    self.body = body
+  }
+}
+
+/// The facts of a delivery, appended once; `body` is what is sent.
+package struct DeliveryRow: Sendable, Equatable {
+  package var delivery: Delivery
+  package var event: Int64
+  package var subject: Int64
+  package var rule: String
+
+  package init(delivery: Delivery, event: Int64, subject: Int64, rule: String) {
+    self.delivery = delivery
+    self.event = event
+    self.subject = subject
+    self.rule = rule
+  }
+}
+
+/// What one subject's lane has to tell another's: stored with the sender's decision, taken once.
+package struct LaneMessage: Sendable {
+  package enum Content: Sendable {
+    /// The rules of an account or a thing are asked about an event that its user's lane decided.
+    case observe(IncomingEvent)
+    /// An event that a rule emitted to another subject.
+    case emitted(IncomingEvent, to: SubjectReference)
+  }
+  /// The event whose decision sent it, and its place among that decision's messages.
+  package var event: Int64
+  package var position: Int64
+  package var subject: Int64
+  package var content: Content
+
+  package init(event: Int64, position: Int64, subject: Int64, content: Content) {
+    self.event = event
+    self.position = position
+    self.subject = subject
+    self.content = content
+  }
+}
+
+/// All that one step of a lane decided.
+package struct Decisions: Sendable {
+  package var lane: Int
+  /// Counts the lane's batches, so that it knows what is committed.
+  package var sequence: Int64
+  package var events: [EventRow] = []
+  /// Verdicts of these events, packed; empty when no rule had a say.
+  package var verdicts: [UInt8] = []
+  /// The lowest and the highest event that `verdicts` speaks of.
+  package var verdictRange: (first: Int64, last: Int64) = (0, 0)
+  package var changes: [Change] = []
+  package var deliveries: [DeliveryRow] = []
+  package var dedupe: [Hash128] = []
+  package var messages: [LaneMessage] = []
+  /// Answered once this is durable: one entry for each event.
+  package var tickets: [Ticket] = []
+
+  package init(lane: Int, sequence: Int64) {
+    self.lane = lane
+    self.sequence = sequence
+  }
+
+  package var isEmpty: Bool {
+    events.isEmpty && changes.isEmpty && tickets.isEmpty && deliveries.isEmpty && verdicts.isEmpty
+  }
+}
+
+/// A stretch of keys of the dedupe set, sorted and closed.
+package struct DedupeRun: Sendable {
+  package var run: Int64
+  package var newest: Instant
+  package var hashes: [Hash128]
+
+  package init(run: Int64, newest: Instant, hashes: [Hash128]) {
+    self.run = run
+    self.newest = newest
+    self.hashes = hashes
+  }
+}
+
+/// One commit.
+package struct Group: Sendable {
+  package var record: Int64
+  package var time: Instant
+  package var events: [[EventRow]] = []
+  package var verdicts: [VerdictRow] = []
+  package var deliveries: [[DeliveryRow]] = []
+  package var attempts: [Attempt] = []
+  /// The changes of this group, packed; recovery applies them.
+  package var redo: [UInt8] = []
+  /// Hashes of this group's events, 16 bytes each.
+  package var dedupe: [UInt8] = []
+  package var closedRun: DedupeRun?
+  /// Dedupe rows up to this record are covered by closed runs.
+  package var dedupeClosedThrough: Int64?
+  /// Rows written to their tables; tombstones delete.
+  package var sweep: [Row] = []
+  /// Set in the commit that completes a sweep: recovery starts after this record.
+  package var mark: Int64?
+
+  package init(record: Int64, time: Instant) {
+    self.record = record
+    self.time = time
+  }
+
+  /// Whether anything is there that a crash must not lose.
+  package var appends: Bool {
+    !(events.isEmpty && verdicts.isEmpty && attempts.isEmpty && redo.isEmpty && dedupe.isEmpty && deliveries.isEmpty && closedRun == nil)
+  }
+}
+
+/// The verdicts of one batch of events, packed.
+package struct VerdictRow: Sendable, Equatable {
+  package var first: Int64
+  package var last: Int64
+  package var packed: [UInt8]
+
+  package init(first: Int64, last: Int64, packed: [UInt8]) {
+    self.first = first
+    self.last = last
+    self.packed = packed
+  }
+}
+
+/// The redo record: a format number, then every change.
+package enum Redo {
+  private static let format: UInt8 = 1
+
+  package static func pack(_ changes: [[Change]]) -> [UInt8] {
+    var writer = PackedWriter(capacity: 64 + changes.reduce(0) { $0 + $1.count } * 48)
+    writer.byte(format)
+    for list in changes { for change in list { append(change, to: &writer) } }
+    return writer.bytes.count > 1 ? writer.bytes : []
+  }
+
+  private static func append(_ change: Change, to writer: inout PackedWriter) {
+    writer.byte(change.value == nil ? change.key.table.rawValue | 0x80 : change.key.table.rawValue)
+    writer.signed(change.key.first)
+    writer.signed(change.key.second)
+    if let value = change.value { writer.counted(value) }
+  }
+
+  package static func unpack(_ bytes: [UInt8]) throws(StoreError) -> [Change] {
+    let changes: [Change]? = PackedReader.read(bytes) { reader in
+      guard reader.byte() == format else { return nil }
+      var out: [Change] = []
+      while !reader.atEnd {
+        let tag = reader.byte()
+        guard let table = Table(rawValue: tag & 0x7F) else { return nil }
+        let first = reader.signed()
+        let second = reader.signed()
+        out.append(Change(RowKey(table, first, second), tag & 0x80 == 0 ? reader.counted() : nil))
+      }
+      return reader.failed ? nil : out
+    }
+    guard let changes else {
+      throw StoreError(.damaged, "a redo record cannot be read; restore the store from a backup")
+    }
+    return changes
+  }
+}
