@@ -15,7 +15,7 @@ package import Store
 package final class SQLiteStore: StoreEngine {
   private let path: String
   private let connection: Connection
-  private var lockDescriptor: Int32
+  private var lock: StoreLock?
   package let recovered: Recovered
   private var verdictRow: Int64
   private let inserts: Inserts
@@ -23,9 +23,7 @@ package final class SQLiteStore: StoreEngine {
   /// Opens or makes the file, takes the lock and brings the schema up to date.
   package init(path: String) throws(StoreError) {
     self.path = path
-    lockDescriptor = try SQLiteStore.lock(path)
-    var opened = false
-    defer { if !opened { Glibc.close(lockDescriptor) } }
+    lock = try StoreLock(path)
     connection = try Connection(path: path, readOnly: false, cacheKilobytes: 16_000)
     try connection.run("PRAGMA journal_mode = WAL")
     try connection.run("PRAGMA synchronous = FULL")
@@ -36,22 +34,7 @@ package final class SQLiteStore: StoreEngine {
     recovered = try SQLiteStore.recover(connection)
     verdictRow = try SQLiteStore.maximum("row", of: "verdict", connection)
     inserts = try Inserts(connection)
-    opened = true
     restoreReserve()
-  }
-
-  private static func lock(_ path: String) throws(StoreError) -> Int32 {
-    let descriptor = open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else {
-      throw StoreError(
-        .failed, "cannot make the lock file \(path).lock: \(String(cString: strerror(errno))); check the folder and its rights")
-    }
-    guard platform_lock(descriptor) == 0 else {
-      Glibc.close(descriptor)
-      throw StoreError(
-        .locked, "another nudged has the store \(path) open; stop it, or speak to it with --admin, or use another --store")
-    }
-    return descriptor
   }
 
   private static func maximum(_ column: String, of table: String, _ connection: Connection) throws(StoreError) -> Int64 {
@@ -207,11 +190,27 @@ package final class SQLiteStore: StoreEngine {
   package func close() {
     inserts.close()
     connection.close()
-    if lockDescriptor >= 0 {
-      Glibc.close(lockDescriptor)
-      lockDescriptor = -1
-    }
+    lock = nil
   }
 
   deinit { close() }
+}
+
+/// Held while the store is open; another process finds it taken.
+private final class StoreLock {
+  private let descriptor: Int32
+
+  init(_ path: String) throws(StoreError) {
+    descriptor = open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else {
+      throw StoreError(
+        .failed, "cannot make the lock file \(path).lock: \(String(cString: strerror(errno))); check the folder and its rights")
+    }
+    guard platform_lock(descriptor) == 0 else {
+      throw StoreError(
+        .locked, "another nudged has the store \(path) open; stop it, or speak to it with --admin, or use another --store")
+    }
+  }
+
+  deinit { if descriptor >= 0 { Glibc.close(descriptor) } }
 }
