@@ -65,8 +65,14 @@ package enum Limits {
   package static let deliveryMemoryBytes = 24 * 1024 * 1024
 
   // Queues between the loops.
-  package static let laneQueue = 20_000
-  package static let storeQueue = 20_000
+  /// Events that were let in and are not on disk yet; beyond them the door answers 429.
+  package static let eventsUnderWay = 20_000
+  package static let laneQueue = 40_000
+  package static let storeQueue = 40_000
+
+  // Caches. Each must hold more than can be under way, because undecided changes live in them.
+  package static let subjectsInMemory = 65_536
+  package static let identitiesInMemory = 65_536
 
   // Store.
   package static let shards = 1024

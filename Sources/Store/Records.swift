@@ -5,6 +5,7 @@
 
 package import Basics
 package import Model
+internal import Synchronization
 
 /// An event as it is appended.
 package struct EventRow: Sendable, Equatable {
@@ -73,6 +74,38 @@ package struct LaneMessage: Sendable {
   }
 }
 
+/// A repeated event's ticket. It passes through every lane, so that it is answered only when whatever
+/// was under way before it, the first one among it, is durable.
+package final class RepeatBarrier: Sendable {
+  private let ticket: Ticket
+  private let lanes: Atomic<Int>
+
+  package init(ticket: Ticket, lanes: Int) {
+    self.ticket = ticket
+    self.lanes = Atomic(lanes)
+  }
+
+  /// The ticket, once the last lane's part is durable and nothing else of its request is open.
+  package func settleOne() -> Ticket? {
+    guard lanes.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 else { return nil }
+    return ticket.settleOne() ? ticket : nil
+  }
+}
+
+package struct RuleLog: Sendable {
+  package var rule: String
+  package var subject: Int64
+  package var event: Int64
+  package var text: String
+
+  package init(rule: String, subject: Int64, event: Int64, text: String) {
+    self.rule = rule
+    self.subject = subject
+    self.event = event
+    self.text = text
+  }
+}
+
 /// All that one step of a lane decided.
 package struct Decisions: Sendable {
   package var lane: Int
@@ -89,6 +122,10 @@ package struct Decisions: Sendable {
   package var messages: [LaneMessage] = []
   /// Answered once this is durable: one entry for each event.
   package var tickets: [Ticket] = []
+  /// Repeats of events that other lanes may still have under way.
+  package var repeats: [RepeatBarrier] = []
+  /// What rules had to say, with their paths; logged when it is durable.
+  package var logs: [RuleLog] = []
 
   package init(lane: Int, sequence: Int64) {
     self.lane = lane
@@ -96,7 +133,7 @@ package struct Decisions: Sendable {
   }
 
   package var isEmpty: Bool {
-    events.isEmpty && changes.isEmpty && tickets.isEmpty && deliveries.isEmpty && verdicts.isEmpty
+    events.isEmpty && changes.isEmpty && tickets.isEmpty && deliveries.isEmpty && verdicts.isEmpty && repeats.isEmpty
   }
 }
 

@@ -22,6 +22,7 @@ package struct StoreOutputs: Sendable {
   package var answered: [Ticket] = []
   package var deliveries: [Delivery] = []
   package var messages: [LaneMessage] = []
+  package var logs: [RuleLog] = []
   /// The newest committed batch of each lane that had one in this group.
   package var committed: [(lane: Int, sequence: Int64)] = []
   package var closedRuns: [Int64] = []
@@ -102,7 +103,7 @@ package final class StoreLoop {
       tail += packed.count
       for change in try Redo.unpack(packed) {
         behind.applyIfNewer(change, record: number)
-        if change.key.table == .subject { subject = max(subject, change.key.first) }
+        if change.key.table == .subject || change.key.table == .chain { subject = max(subject, change.key.first) }
         if change.key.table == .rule { rule = max(rule, change.key.first) }
       }
     }
@@ -175,6 +176,8 @@ package final class StoreLoop {
     changes.append(decisions.changes)
     for row in decisions.deliveries { changes.append(openChanges(row.delivery)) }
     outputs.messages.append(contentsOf: decisions.messages)
+    for barrier in decisions.repeats { if let ticket = barrier.settleOne() { outputs.answered.append(ticket) } }
+    outputs.logs.append(contentsOf: decisions.logs)
     for ticket in decisions.tickets where ticket.settleOne() { outputs.answered.append(ticket) }
     outputs.committed.append((decisions.lane, decisions.sequence))
   }
