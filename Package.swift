@@ -62,7 +62,7 @@ let package = Package(
     // Tests mirror the rooms. Plain targets under Tests are shared by several of them.
     .testTarget(name: "BasicsTests", dependencies: ["Basics"], swiftSettings: plain),
     .testTarget(name: "RulesTests", dependencies: ["Basics", "Model", "Rules"], swiftSettings: plain),
-    .testTarget(name: "IntakeTests", dependencies: ["Basics", "Model", "Intake"], swiftSettings: plain),
+    .testTarget(name: "IntakeTests", dependencies: ["Basics", "Model", "Intake", "CPlatform"], swiftSettings: plain),
     .testTarget(name: "DeliveryTests", dependencies: ["Basics", "Model", "Store", "Delivery", "CPlatform"], swiftSettings: plain),
   ],
   swiftLanguageModes: [.v6],

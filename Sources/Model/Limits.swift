@@ -21,6 +21,16 @@ package enum Limits {
   package static let bodyDeadlineMilliseconds: Int64 = 30_000
   package static let idleDeadlineMilliseconds: Int64 = 75_000
   package static let writeDeadlineMilliseconds: Int64 = 30_000
+  /// How long a refused client may take to read why, while what it still sends is thrown away.
+  package static let lingerDeadlineMilliseconds: Int64 = 2_000
+  /// Connections kept free for the admin listener when the public one is full.
+  package static let adminConnections = 16
+  /// What all unfinished requests together may hold in memory; one byte more is answered 503.
+  package static let heldRequestBytes = 256 * 1024 * 1024
+  /// Waiting output of one connection above which no further request of it is read.
+  package static let waitingOutputBytes = 256 * 1024
+  /// What a streaming answer may have queued before its writer is told to wait.
+  package static let streamQueueBytes = 256 * 1024
 
   // Events.
   package static let eventBytes = 64 * 1024
