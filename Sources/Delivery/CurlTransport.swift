@@ -104,6 +104,8 @@ package final class CurlTransport {
   package func start(_ starts: [DeliveryLoop.Start], now: Instant) {
     for start in starts { begin(start, now: now) }
     runTimer()
+    // A receiver on this machine may have answered already.
+    collect()
   }
 
   /// Runs what is ready; waits for it no longer than `milliseconds` (nil: until something happens).

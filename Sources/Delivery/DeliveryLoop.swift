@@ -42,15 +42,21 @@ package struct DeliveryLoop: Sendable {
     package var due: Instant
   }
 
+  /// How many deliveries may be brought beyond those asked for before. A grant, not a level, so that
+  /// deliveries on their way while it is given are not counted twice.
+  package struct Wants: Sendable, Equatable {
+    package var count: Int
+    /// Destinations that have enough here for a while; more for them would only be handed back.
+    package var except: [String]
+  }
+
   package struct Outputs: Sendable {
     package var starts: [Start] = []
     package var settled: [Attempt] = []
     package var handedBack: [HandBack] = []
     /// Deliveries to destinations in log mode: settled as delivered, to be written to the log.
     package var logged: [Delivery] = []
-    /// How many deliveries may be brought beyond those asked for before. A grant, not a level, so that
-    /// deliveries on their way while it is given are not counted twice.
-    package var wants = 0
+    package var wants: Wants?
     /// When to step again although nothing came in.
     package var wakeUp: Instant?
     package init() {}
@@ -78,6 +84,10 @@ package struct DeliveryLoop: Sendable {
 
   /// Due later than this, a delivery waits in the store and not in memory.
   package static let horizonMilliseconds: Int64 = 60_000
+  /// How long a receiver may keep others from the memory they all share.
+  private static let patienceMilliseconds: Int64 = 2_000
+  /// After deliveries had to be handed back for want of room, so long nothing is asked for.
+  private static let pauseMilliseconds: Int64 = 250
   private static let bytesPerEntry = 300
 
   private let bounds: Bounds
@@ -101,6 +111,7 @@ package struct DeliveryLoop: Sendable {
   private var probes = 0
   private var heldBySilent = 0
   private var asked = 0
+  private var askAgainAt = Instant.zero
   private var stopping = false
   private var out = Outputs()
   package private(set) var counters = Counters()
@@ -126,14 +137,15 @@ package struct DeliveryLoop: Sendable {
       awaken(now: now)
       judgePatience(now: now)
       startDue(now: now)
-      askForMore()
+      askForMore(now: now)
     }
     return takeOutputs()
   }
 
   private mutating func takeOutputs() -> Outputs {
-    if !stopping, let first = [waiting.firstDue, patience.firstDue].compactMap(\.self).min() {
-      out.wakeUp = Instant(milliseconds: first)
+    if !stopping {
+      if let due = waiting.firstDue { wakeUp(at: Instant(milliseconds: due)) }
+      if let due = patience.firstDue { wakeUp(at: Instant(milliseconds: due)) }
     }
     var taken = Outputs()
     swap(&taken, &out)
@@ -155,6 +167,7 @@ package struct DeliveryLoop: Sendable {
     averageBytes += (bytes - averageBytes) / 16
     if delivery.due - now > DeliveryLoop.horizonMilliseconds { return handBack(delivery.number, due: delivery.due) }
     if let pause = pauseForWantOfRoom(receiver, bytes: bytes) {
+      askAgainAt = now + DeliveryLoop.pauseMilliseconds
       return handBack(delivery.number, due: max(delivery.due, now + pause))
     }
     counters.taken += 1
@@ -173,10 +186,14 @@ package struct DeliveryLoop: Sendable {
       let isFull = receivers[receiver].held >= shareOfSilent || heldBySilent >= bounds.deliveries / 2
       return isFull ? DeliveryLoop.horizonMilliseconds : nil
     }
-    // Whoever answers slowly may fill half of the memory and then has its rest brought about when
-    // that half will be done.
-    if receivers[receiver].held < (bounds.deliveries + 1) / 2 || held < bounds.deliveries * 3 / 4 { return nil }
-    return min(max(receivers[receiver].drainMilliseconds, 100), DeliveryLoop.horizonMilliseconds)
+    return hasEnough(receiver) ? min(receivers[receiver].drainMilliseconds, DeliveryLoop.horizonMilliseconds) : nil
+  }
+
+  /// Whoever answers fast may fill the memory, because it is soon empty again; whoever takes longer
+  /// gets half of it.
+  private func hasEnough(_ receiver: Int) -> Bool {
+    receivers[receiver].held > bounds.deliveries / 2
+      && receivers[receiver].drainMilliseconds > DeliveryLoop.patienceMilliseconds
   }
 
   private var shareOfSilent: Int { max(1, bounds.deliveries / 64) }
@@ -447,12 +464,29 @@ package struct DeliveryLoop: Sendable {
   // MARK: Room
 
   /// Asks in portions of a sixteenth, so that the store is not asked for every single delivery.
-  private mutating func askForMore() {
+  private mutating func askForMore(now: Instant) {
     let byCount = bounds.deliveries - held
     let byBytes = (bounds.bytes - heldBytes) / max(averageBytes, DeliveryLoop.bytesPerEntry)
     let room = min(byCount, byBytes) - asked
     guard room >= max(1, bounds.deliveries / 16) else { return }
+    guard now >= askAgainAt else {
+      wakeUp(at: askAgainAt)
+      return
+    }
     asked += room
-    out.wants = room
+    out.wants = Wants(count: room, except: withEnough())
+  }
+
+  private func withEnough() -> [String] {
+    guard held > bounds.deliveries / 2 || heldBySilent > 0 else { return [] }
+    let isFull = heldBySilent >= bounds.deliveries / 2
+    return receiverOfName.compactMap { name, receiver in
+      let isFullOfIts = receivers[receiver].isSilent && (isFull || receivers[receiver].held >= shareOfSilent)
+      return isFullOfIts || hasEnough(receiver) ? name : nil
+    }.sorted()
+  }
+
+  private mutating func wakeUp(at moment: Instant) {
+    out.wakeUp = min(out.wakeUp ?? moment, moment)
   }
 }

@@ -18,13 +18,13 @@ package final class DeliveryThread: Sendable {
     package var settle: @Sendable ([Attempt]) -> Void
     /// Deliveries that left memory; each has to be brought again when it is due.
     package var handBack: @Sendable ([DeliveryLoop.HandBack]) -> Void
-    /// That many more deliveries may be brought, beyond what was asked for before.
-    package var wants: @Sendable (Int) -> Void
+    /// So many more deliveries may be brought, beyond what was asked for before.
+    package var wants: @Sendable (DeliveryLoop.Wants) -> Void
 
     package init(
       settle: @escaping @Sendable ([Attempt]) -> Void,
       handBack: @escaping @Sendable ([DeliveryLoop.HandBack]) -> Void = { _ in },
-      wants: @escaping @Sendable (Int) -> Void = { _ in }
+      wants: @escaping @Sendable (DeliveryLoop.Wants) -> Void = { _ in }
     ) {
       self.settle = settle
       self.handBack = handBack
@@ -184,6 +184,6 @@ private final class Rounds {
     gauges.figures.withLock { $0 = current }
     if !outputs.settled.isEmpty { callbacks.settle(outputs.settled) }
     if !outputs.handedBack.isEmpty { callbacks.handBack(outputs.handedBack) }
-    if outputs.wants > 0 { callbacks.wants(outputs.wants) }
+    if let wants = outputs.wants { callbacks.wants(wants) }
   }
 }

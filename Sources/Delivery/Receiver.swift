@@ -24,7 +24,7 @@ struct Receiver: Sendable {
   var lastAnswer = Instant.zero
   private(set) var standing = Standing.unknown
   private var allowance = 1
-  private var averageAnswerMilliseconds: Int64 = 0
+  private var averageAnswerMicroseconds: Int64 = 0
 
   init(_ destination: Destination) { self.destination = destination }
 
@@ -41,16 +41,18 @@ struct Receiver: Sendable {
   var probes: Bool { standing != .answering && destination?.mode == .live }
   var mayStart: Bool { underWay < min(allowance, max(1, destination?.concurrency ?? 1)) }
   /// About how long what it has will take.
-  var drainMilliseconds: Int64 { Int64(held) * max(1, averageAnswerMilliseconds) / Int64(max(1, allowance)) }
+  var drainMilliseconds: Int64 {
+    Int64(held) * averageAnswerMicroseconds / Int64(max(1, destination?.concurrency ?? 1)) / 1000
+  }
   /// Who is known to think for long is given longer before it counts as silent.
-  var patienceMilliseconds: Int64 { max(2_000, averageAnswerMilliseconds * 2) }
+  var patienceMilliseconds: Int64 { max(2_000, averageAnswerMicroseconds / 500) }
 
   mutating func learn(from result: TransferResult, now: Instant) {
     switch result.outcome {
     case .delivered, .status:
       standing = .answering
       lastAnswer = now
-      averageAnswerMilliseconds += (result.timings.total / 1000 - averageAnswerMilliseconds) / 4
+      averageAnswerMicroseconds += (result.timings.total - averageAnswerMicroseconds) / 4
       let isBusy = result.status == 429 || result.status == 503
       allowance = isBusy ? max(1, allowance / 2) : min(allowance * 2, max(1, destination?.concurrency ?? 1))
     case .reset: allowance = max(1, allowance / 2)

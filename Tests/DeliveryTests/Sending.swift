@@ -11,12 +11,12 @@ final class Sending: Sendable {
   let thread: DeliveryThread
   private let settled: Mailbox<Attempt>
   let handedBack: Mailbox<DeliveryLoop.HandBack>
-  let wanted: Mailbox<Int>
+  let wanted: Mailbox<DeliveryLoop.Wants>
 
   init(_ destinations: [Destination], log: Log = .silent, bounds: DeliveryLoop.Bounds = DeliveryLoop.Bounds()) {
     let settled = Mailbox<Attempt>(capacity: 1_000_000)
     let handedBack = Mailbox<DeliveryLoop.HandBack>(capacity: 1_000_000)
-    let wanted = Mailbox<Int>(capacity: 1_000_000)
+    let wanted = Mailbox<DeliveryLoop.Wants>(capacity: 1_000_000)
     self.settled = settled
     self.handedBack = handedBack
     self.wanted = wanted
