@@ -26,6 +26,11 @@ static inline CURLcode ccurl_set_open_socket(CURL *h, ccurl_open_callback f, voi
   CURLcode r = curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, f);
   return r ? r : curl_easy_setopt(h, CURLOPT_OPENSOCKETDATA, context);
 }
+typedef int (*ccurl_close_callback)(void *context, curl_socket_t socket);
+static inline CURLcode ccurl_set_close_socket(CURL *h, ccurl_close_callback f, void *context) {
+  CURLcode r = curl_easy_setopt(h, CURLOPT_CLOSESOCKETFUNCTION, f);
+  return r ? r : curl_easy_setopt(h, CURLOPT_CLOSESOCKETDATA, context);
+}
 typedef int (*ccurl_socket_callback)(CURL *easy, curl_socket_t socket, int what, void *context, void *socket_context);
 typedef int (*ccurl_timer_callback)(CURLM *multi, long timeout_ms, void *context);
 static inline void ccurl_multi_set_callbacks(CURLM *m, ccurl_socket_callback s, ccurl_timer_callback t, void *context) {

@@ -1,0 +1,107 @@
+// Whether a destination can be delivered to at all: its address, headers and networks. Asked when a
+// configuration is read, and once more before anything is sent.
+//
+// Thread: pure functions (libcurl's URL parser keeps no state). Promise: a destination without problems
+// cannot smuggle a header or a request; problems are sentences for the person who wrote it.
+
+package import Model
+
+internal import CCurl
+
+package enum DestinationCheck {
+  package static func problems(of destination: Destination) -> [String] {
+    addressProblems(destination) + headerProblems(destination) + numberProblems(destination)
+  }
+
+  private static func numberProblems(_ destination: Destination) -> [String] {
+    var found: [String] = []
+    if !(1...3_600_000).contains(destination.timeoutMilliseconds) { found.append("its timeout has to be from 1 ms to 1 hour") }
+    if destination.connectTimeoutMilliseconds < 1 { found.append("its connect timeout has to be at least 1 ms") }
+    if destination.concurrency < 1 { found.append("its concurrency has to be at least 1") }
+    if destination.retryDelaysMilliseconds.contains(where: { $0 < 0 }) { found.append("its retry delays must not be negative") }
+    return found
+  }
+
+  private static func addressProblems(_ destination: Destination) -> [String] {
+    var networks: [Network] = []
+    for text in destination.allowedNetworks {
+      do throws(DeliveryError) { networks.append(try Network(text)) } catch { return [error.description] }
+    }
+    guard let parts = URLParts(destination.url) else {
+      return ["its address \"\(destination.url)\" is not a URL; write it like \"https://example.com/hooks\""]
+    }
+    guard parts.scheme == "https" || parts.scheme == "http" else {
+      return ["its address starts with \"\(parts.scheme):\"; only https and http are spoken"]
+    }
+    if parts.hasCredentials { return ["its address contains a user name or password; put them into a header"] }
+    let host = parts.host.hasPrefix("[") ? String(parts.host.dropFirst().dropLast()) : parts.host
+    let guardian = AddressGuard(allowed: networks)
+    if let address = IPText.parse(host), let refusal = guardian.refusal(of: address, port: parts.port) { return [refusal] }
+    if let service = AddressGuard.refusedPorts[parts.port] { return ["port \(parts.port) (\(service)) is never spoken to"] }
+    return []
+  }
+
+  /// Headers that would change how the request is framed, or that belong to the signature.
+  private static let reserved: Set<String> = [
+    "content-length", "transfer-encoding", "connection", "expect", "upgrade", "te", "trailer", "keep-alive",
+    "proxy-connection", "webhook-id", "webhook-timestamp", "webhook-signature",
+  ]
+
+  private static func headerProblems(_ destination: Destination) -> [String] {
+    var found: [String] = []
+    for header in destination.headers {
+      if !isToken(header.name) {
+        found.append("\"\(header.name)\" is not the name of a header")
+      } else if reserved.contains(header.name.lowercased()) {
+        found.append("the header \(header.name) is set by nudged and cannot be configured")
+      } else if !isSafeValue(header.value) {
+        found.append("the value of the header \(header.name) contains a line break or another control character")
+      }
+    }
+    if case .body(let name, let prefix, _) = destination.signing, !isToken(name) || !isSafeValue(prefix) {
+      found.append("the header of its signature has a name or prefix that cannot be sent")
+    }
+    return found
+  }
+
+  static func isSafeValue(_ text: String) -> Bool { text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 } }
+
+  private static func isToken(_ text: String) -> Bool {
+    !text.isEmpty
+      && text.utf8.allSatisfy { byte in
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+        }
+      }
+  }
+}
+
+/// A URL as libcurl will understand it; asking the same parser leaves no room between check and use.
+private struct URLParts {
+  var scheme: String
+  var host: String
+  var port: UInt16
+  var hasCredentials: Bool
+
+  init?(_ text: String) {
+    guard DestinationCheck.isSafeValue(text), let handle = curl_url() else { return nil }
+    defer { curl_url_cleanup(handle) }
+    guard curl_url_set(handle, CURLUPART_URL, text, UInt32(CURLU_NON_SUPPORT_SCHEME)) == CURLUE_OK else { return nil }
+    guard let scheme = URLParts.part(handle, CURLUPART_SCHEME), let host = URLParts.part(handle, CURLUPART_HOST) else {
+      return nil
+    }
+    self.scheme = scheme.lowercased()
+    self.host = host
+    let port = URLParts.part(handle, CURLUPART_PORT, flags: UInt32(CURLU_DEFAULT_PORT))
+    self.port = port.flatMap { UInt16($0) } ?? 0
+    hasCredentials = URLParts.part(handle, CURLUPART_USER) != nil || URLParts.part(handle, CURLUPART_PASSWORD) != nil
+  }
+
+  private static func part(_ handle: OpaquePointer, _ part: CURLUPart, flags: UInt32 = 0) -> String? {
+    var text: UnsafeMutablePointer<CChar>?
+    guard curl_url_get(handle, part, &text, flags) == CURLUE_OK, let text else { return nil }
+    defer { curl_free(text) }
+    return String(cString: text)
+  }
+}

@@ -1,0 +1,124 @@
+// Signing of webhooks: the three headers of Standard Webhooks, or an HMAC of the body in a header of
+// the receiver's choice. The message's id and the time of the attempt go out in either case.
+//
+// Thread: a signer belongs to one thread (it keeps its key set up). Promise: the same id, second, body
+// and secret give the same bytes; header values contain no control characters.
+
+package import Model
+
+internal import Basics
+
+package final class WebhookSigner {
+  private enum Scheme {
+    case standard([MessageHash])
+    case body(header: String, prefix: String, hash: MessageHash)
+    case none
+  }
+  private let scheme: Scheme
+  private var scratch: [UInt8] = []
+
+  package init(_ signing: Destination.Signing) {
+    switch signing {
+    case .standard(let secrets): scheme = .standard(secrets.map { MessageHash(secret: $0) })
+    case .body(let header, let prefix, let secret):
+      scheme = .body(header: header, prefix: prefix, hash: MessageHash(secret: secret))
+    case .none: scheme = .none
+    }
+  }
+
+  /// The headers of one attempt, for tests and for people.
+  package func headers(id: String, timestampSeconds: Int64, body: [UInt8]) -> [Destination.Header] {
+    var lines = HeaderLines()
+    appendLines(id: id, timestampSeconds: timestampSeconds, body: body, to: &lines)
+    return lines.pairs
+  }
+
+  /// The same headers as lines for libcurl, appended without a String in between.
+  func appendLines(id: String, timestampSeconds: Int64, body: [UInt8], to lines: inout HeaderLines) {
+    lines.append("webhook-id: ", id)
+    lines.append("webhook-timestamp: ", decimal: timestampSeconds)
+    switch scheme {
+    case .none: return
+    case .body(let header, let prefix, let hash):
+      lines.begin(header + ": ")
+      lines.add(prefix)
+      lines.add(Hex.encode(hash.hash([], body)))
+      lines.end()
+    case .standard(let hashes):
+      guard !hashes.isEmpty else { return }
+      WebhookSigner.signedHead(id: id, timestampSeconds: timestampSeconds, into: &scratch)
+      lines.begin("webhook-signature: ")
+      for (position, hash) in hashes.enumerated() {
+        lines.add(position == 0 ? "v1," : " v1,")
+        lines.add(Base64.encode(hash.hash(scratch, body)))
+      }
+      lines.end()
+    }
+  }
+
+  /// "id.timestamp.", what stands before the body in the signed text.
+  static func signedHead(id: String, timestampSeconds: Int64, into bytes: inout [UInt8]) {
+    bytes.removeAll(keepingCapacity: true)
+    bytes.append(contentsOf: id.utf8)
+    bytes.append(UInt8(ascii: "."))
+    JSONWriter.appendDecimal(timestampSeconds, to: &bytes)
+    bytes.append(UInt8(ascii: "."))
+  }
+}
+
+/// Lines "name: value", each ended by a zero byte, in one buffer: what libcurl takes as C strings.
+struct HeaderLines {
+  private(set) var bytes: [UInt8] = []
+  private(set) var starts: [Int] = []
+
+  mutating func removeAll() {
+    bytes.removeAll(keepingCapacity: true)
+    starts.removeAll(keepingCapacity: true)
+  }
+
+  mutating func begin(_ name: String) {
+    starts.append(bytes.count)
+    add(name)
+  }
+  mutating func add(_ text: String) { bytes.append(contentsOf: text.utf8) }
+  mutating func end() { bytes.append(0) }
+
+  mutating func append(_ name: String, _ value: String) {
+    begin(name)
+    add(value)
+    end()
+  }
+  mutating func append(_ name: String, decimal value: Int64) {
+    begin(name)
+    JSONWriter.appendDecimal(value, to: &bytes)
+    end()
+  }
+
+  var pairs: [Destination.Header] {
+    starts.map { start in
+      let line = bytes[start...].prefix { $0 != 0 }
+      let colon = line.firstIndex(of: UInt8(ascii: ":")) ?? line.endIndex
+      let value = line[colon...].dropFirst(2)
+      return Destination.Header(
+        name: String(decoding: line[..<colon], as: UTF8.self), value: String(decoding: value, as: UTF8.self))
+    }
+  }
+}
+
+package enum WebhookSecret {
+  /// "whsec_" and base64 of 24 to 64 bytes, as Standard Webhooks writes shared secrets.
+  package static func parse(_ text: String) throws(DeliveryError) -> Secret {
+    guard text.hasPrefix("whsec_") else {
+      throw DeliveryError("a webhook secret starts with \"whsec_\", followed by base64; this one does not")
+    }
+    guard let bytes = Base64.decode(text.dropFirst(6)) else {
+      throw DeliveryError("what follows \"whsec_\" is not valid base64")
+    }
+    guard (24...64).contains(bytes.count) else {
+      throw DeliveryError("a webhook secret holds 24 to 64 bytes; this one holds \(bytes.count)")
+    }
+    return Secret(bytes: bytes)
+  }
+
+  package static func text(_ secret: Secret) -> String { "whsec_" + Base64.encode(secret.bytes) }
+}
