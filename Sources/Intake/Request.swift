@@ -15,6 +15,21 @@ package struct AnswerToken: Sendable, Hashable {
   let slot: UInt32
   let generation: UInt32
   let sequence: UInt32
+
+  init(slot: UInt32, generation: UInt32, sequence: UInt32) {
+    self.slot = slot
+    self.generation = generation
+    self.sequence = sequence
+  }
+
+  /// As two plain numbers, for those who carry it without knowing what it is.
+  package var numbers: (UInt64, UInt32) { (UInt64(slot) << 32 | UInt64(generation), sequence) }
+
+  package init(numbers: (UInt64, UInt32)) {
+    self.init(
+      slot: UInt32(truncatingIfNeeded: numbers.0 >> 32), generation: UInt32(truncatingIfNeeded: numbers.0),
+      sequence: numbers.1)
+  }
 }
 
 package struct Request: ~Copyable {

@@ -8,8 +8,8 @@ internal import Synchronization
 
 /// One request that waits for its events to be durable.
 package final class Ticket: Sendable {
-  /// The connection that waits; Intake's own number.
-  package let connection: UInt64
+  /// The request that waits; Intake's own numbers.
+  package let request: (UInt64, UInt32)
   /// How many events were taken, and how many of them had been seen before.
   package let accepted: Int
   /// What to answer beyond the counts: the per-item refusals, as a JSON array; empty for none.
@@ -17,8 +17,8 @@ package final class Ticket: Sendable {
   private let remaining: Atomic<Int>
   private let duplicates: Atomic<Int>
 
-  package init(connection: UInt64, accepted: Int, refusals: [UInt8]) {
-    self.connection = connection
+  package init(request: (UInt64, UInt32), accepted: Int, refusals: [UInt8]) {
+    self.request = request
     self.accepted = accepted
     self.refusals = refusals
     remaining = Atomic(accepted)

@@ -65,17 +65,20 @@ package struct SubjectRow: Sendable, Equatable {
 package struct OpenDelivery: Sendable, Equatable {
   package var attempts: Int
   package var due: Instant
+  package var destination: String
 
-  package init(attempts: Int, due: Instant) {
+  package init(attempts: Int, due: Instant, destination: String) {
     self.attempts = attempts
     self.due = due
+    self.destination = destination
   }
 
   package var packed: [UInt8] {
-    var writer = PackedWriter(capacity: 12)
+    var writer = PackedWriter(capacity: 16 + destination.utf8.count)
     writer.byte(1)
     writer.integer(attempts)
     writer.signed(due.milliseconds)
+    writer.counted(destination)
     return writer.bytes
   }
 
@@ -84,7 +87,8 @@ package struct OpenDelivery: Sendable, Equatable {
       guard reader.byte() == 1 else { return nil }
       let attempts = reader.integer()
       let due = Instant(milliseconds: reader.signed())
-      return reader.failed ? nil : OpenDelivery(attempts: attempts, due: due)
+      let destination = reader.text()
+      return reader.failed ? nil : OpenDelivery(attempts: attempts, due: due, destination: destination)
     }
     guard let row else { return nil }
     self = row

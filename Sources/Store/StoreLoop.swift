@@ -11,6 +11,10 @@ package import Model
 package enum StoreInput: Sendable {
   case decisions(Decisions)
   case settled([Attempt])
+  /// The delivery loop grants that many deliveries more; none to those that have enough.
+  case wants(Int, except: Set<String>)
+  /// The delivery loop let these go unsent; they stay due.
+  case handedBack([Int64])
   /// The oldest part of the dedupe set, to be written as a closed run.
   case closeRun(DedupeRun, coveredThrough: Int64)
   /// A question, answered between two commits with everything committed so far.
@@ -69,18 +73,17 @@ package final class StoreLoop {
   /// Switched off by tests that want to see reads without it.
   package var sweepingAllowed = true
 
-  /// Deliveries that the delivery loop has, with when they were due.
-  private var handedOut: [Int64: HandedOut] = [:]
-  private var handedOutBytes = 0
+  /// Deliveries that the delivery loop has, with when they are due.
+  private var handedOut: [Int64: Instant] = [:]
+  /// How many more it may be given, and which destinations have enough.
+  private var granted = 0
+  private var satisfied: Set<String> = []
   /// No delivery that nobody holds is due before this row of the due table; nil: there is none at all.
   private var waitingFrom: RowKey? = RowKey(.due, Int64.min)
+  /// Something changed since the last look into the due table found nothing to hand out.
+  private var looksForDue = true
   private var nextPurge: Instant = .zero
   private var purgeTurn = 0
-
-  private struct HandedOut {
-    var due: Instant
-    var bytes: Int
-  }
 
   /// A sweep in progress: the keys that were behind when it began, and how far it is.
   private struct Sweep {
@@ -139,8 +142,13 @@ package final class StoreLoop {
         eventCount += decisions.events.count
         add(decisions, to: &group, changes: &changes, outputs: &outputs)
       case .settled(let attempts):
-        changes.append(settle(attempts))
+        changes.append(try settle(attempts))
         group.attempts.append(contentsOf: attempts)
+      case .wants(let count, let except):
+        granted = min(granted + count, Limits.deliveriesInMemory)
+        satisfied = except
+        looksForDue = true
+      case .handedBack(let numbers): takeBack(numbers)
       case .closeRun(let run, let through):
         group.closedRun = run
         group.dedupeClosedThrough = through
@@ -189,9 +197,10 @@ package final class StoreLoop {
   }
 
   private func openChanges(_ delivery: Delivery) -> [Change] {
-    [
-      Change(RowKey(.openDelivery, delivery.number), OpenDelivery(attempts: delivery.attempts, due: delivery.due).packed),
-      Change(RowKey(.due, delivery.due.milliseconds, delivery.number), []),
+    let open = OpenDelivery(attempts: delivery.attempts, due: delivery.due, destination: delivery.destination)
+    return [
+      Change(RowKey(.openDelivery, delivery.number), open.packed),
+      Change(RowKey(.due, delivery.due.milliseconds, delivery.number), Array(delivery.destination.utf8)),
     ]
   }
 
@@ -268,73 +277,73 @@ package final class StoreLoop {
 
   // MARK: deliveries
 
-  private func settle(_ attempts: [Attempt]) -> [Change] {
+  /// Rows for what deliveries came to. One that is tried again stays with the delivery loop until it
+  /// is handed back.
+  private func settle(_ attempts: [Attempt]) throws(StoreError) -> [Change] {
     var changes: [Change] = []
     for attempt in attempts {
-      guard let known = release(attempt.delivery) else { continue }
-      changes.append(Change(RowKey(.due, known.due.milliseconds, attempt.delivery), nil))
+      guard let due = handedOut[attempt.delivery] else { continue }
+      changes.append(Change(RowKey(.due, due.milliseconds, attempt.delivery), nil))
       switch attempt.settlement {
       case .delivered, .failed:
+        handedOut[attempt.delivery] = nil
         changes.append(Change(RowKey(.openDelivery, attempt.delivery), nil))
       case .retry(let at):
-        let open = OpenDelivery(attempts: attempt.attempt, due: at)
+        let name = try reader.value(RowKey(.openDelivery, attempt.delivery)).flatMap(OpenDelivery.init)?.destination ?? ""
+        let open = OpenDelivery(attempts: attempt.attempt, due: at, destination: name)
+        handedOut[attempt.delivery] = at
         changes.append(Change(RowKey(.openDelivery, attempt.delivery), open.packed))
-        changes.append(Change(RowKey(.due, at.milliseconds, attempt.delivery), []))
-        leaveWaiting(RowKey(.due, at.milliseconds, attempt.delivery))
+        changes.append(Change(RowKey(.due, at.milliseconds, attempt.delivery), Array(name.utf8)))
       }
     }
     return changes
   }
 
-  private func hold(_ delivery: Delivery) {
-    handedOut[delivery.number] = HandedOut(due: delivery.due, bytes: delivery.body.count)
-    handedOutBytes += delivery.body.count
+  private func takeBack(_ numbers: [Int64]) {
+    for number in numbers {
+      if let due = handedOut.removeValue(forKey: number) { leaveWaiting(RowKey(.due, due.milliseconds, number)) }
+    }
   }
 
-  private func release(_ number: Int64) -> HandedOut? {
-    guard let known = handedOut.removeValue(forKey: number) else { return nil }
-    handedOutBytes -= known.bytes
-    return known
+  private func leaveWaiting(_ key: RowKey) {
+    waitingFrom = min(waitingFrom ?? key, key)
+    looksForDue = true
   }
 
-  private var hasRoom: Bool {
-    handedOut.count < Limits.deliveriesInMemory && handedOutBytes < Limits.deliveryMemoryBytes
-  }
-
-  private func leaveWaiting(_ key: RowKey) { waitingFrom = min(waitingFrom ?? key, key) }
-
-  /// New deliveries go straight out while there is room; the others wait in the store.
+  /// New deliveries go straight out while they are granted; the others wait in the store.
   private func handOutNew(_ rows: [[DeliveryRow]], to outputs: inout StoreOutputs) {
     for row in rows.joined() {
-      if hasRoom {
-        hold(row.delivery)
+      if granted > 0, !satisfied.contains(row.delivery.destination) {
+        granted -= 1
+        handedOut[row.delivery.number] = row.delivery.due
         outputs.deliveries.append(row.delivery)
       } else {
         leaveWaiting(RowKey(.due, row.delivery.due.milliseconds, row.delivery.number))
       }
     }
-    status.openDeliveries = handedOut.count
-  }
-
-  /// Whether the delivery loop has used up enough of its stock for a look into the table to pay.
-  private var wantsMore: Bool {
-    handedOut.count <= Limits.deliveriesInMemory / 2 && handedOutBytes <= Limits.deliveryMemoryBytes / 2
   }
 
   /// Looks for due deliveries that nobody holds.
   private func handOutDue(now: Instant, to outputs: inout StoreOutputs) throws(StoreError) {
-    guard wantsMore, let from = waitingFrom, from.first <= now.milliseconds else { return }
-    let limit = Limits.deliveriesInMemory
+    status.openDeliveries = handedOut.count
+    guard granted > 0, looksForDue, let from = waitingFrom, from.first <= now.milliseconds else { return }
+    let limit = granted + 4_000
     let rows = try reader.rows(from: from, to: RowKey(.due, Int64.max, Int64.max), limit: limit)
     waitingFrom = nil
+    looksForDue = false
     for row in rows where handedOut[row.key.second] == nil {
-      if row.key.first > now.milliseconds || !hasRoom {
-        waitingFrom = row.key
+      if row.key.first > now.milliseconds || granted == 0 {
+        leaveWaiting(row.key)
         return
       }
-      try handOut(row.key.second, to: &outputs)
+      if satisfied.contains(String(decoding: row.value ?? [], as: UTF8.self)) {
+        waitingFrom = waitingFrom ?? row.key
+      } else {
+        try handOut(row.key.second, to: &outputs)
+      }
     }
-    if rows.count == limit, let last = rows.last { waitingFrom = last.key }
+    // The rows beyond are looked at next time; what was passed over stays the first that waits.
+    if rows.count == limit, let last = rows.last { leaveWaiting(last.key) }
   }
 
   private func handOut(_ number: Int64, to outputs: inout StoreOutputs) throws(StoreError) {
@@ -344,7 +353,8 @@ package final class StoreLoop {
     var delivery = row.delivery
     delivery.attempts = open.attempts
     delivery.due = open.due
-    hold(delivery)
+    granted -= 1
+    handedOut[number] = delivery.due
     outputs.deliveries.append(delivery)
   }
 
@@ -353,7 +363,7 @@ package final class StoreLoop {
   private func wakeTime(now: Instant) -> Instant {
     if sweep != nil { return now }
     var wake = now + 1_000
-    if wantsMore, let from = waitingFrom { wake = min(wake, max(now, Instant(milliseconds: from.first))) }
+    if granted > 0, looksForDue, let from = waitingFrom { wake = min(wake, max(now, Instant(milliseconds: from.first))) }
     if sweepingAllowed, behind.count > 0 { wake = min(wake, now + 200) }
     return wake
   }
