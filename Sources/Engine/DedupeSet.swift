@@ -111,6 +111,8 @@ package final class DedupeSet {
 
   private var current: HashTable
   private var previous: HashTable?
+  /// The newest record on disk when `previous` stopped taking keys: no row up to it holds a later key.
+  private var previousCovered: Int64 = 0
   private var runs: [ClosedRun] = []
   private var nextRun: Int64
   /// The full half that is on its way to disk, kept until the store says it is there.
@@ -128,29 +130,31 @@ package final class DedupeSet {
   package var keysInMemory: Int { current.count + (previous?.count ?? 0) + closing.reduce(0) { $0 + $1.table.count } }
 
   /// True when the hash is new; it is known from now on. A full half comes back as a run to be stored.
-  package func insert(_ hash: Hash128, now: Instant, reader: StoreReader) throws(StoreError) -> (isNew: Bool, close: DedupeRun?) {
+  package func insert(_ hash: Hash128, now: Instant, committed: Int64, reader: StoreReader) throws(StoreError) -> (isNew: Bool, close: DedupeRun?) {
     if previous?.contains(hash) == true { return (false, nil) }
     for table in closing where table.table.contains(hash) { return (false, nil) }
     if try isInRuns(hash, reader) { return (false, nil) }
     guard current.insert(hash) else { return (false, nil) }
     newest = max(newest, now)
     guard current.isFull else { return (true, nil) }
-    return (true, makeRoom())
+    return (true, makeRoom(committed: committed))
   }
 
-  private func makeRoom() -> DedupeRun? {
+  private func makeRoom(committed: Int64) -> DedupeRun? {
     let full = HashTable(capacityBits: capacityBits)
     if current.limit < full.limit {
       current.grow()
       return nil
     }
     let oldest = previous
+    let covered = previousCovered
     previous = current
+    previousCovered = committed
     current = full
     guard let oldest else { return nil }
     nextRun += 1
     closing.append((nextRun, oldest))
-    return DedupeRun(run: nextRun, newest: newest, hashes: oldest.sorted)
+    return DedupeRun(run: nextRun, newest: newest, hashes: oldest.sorted, coveredThrough: covered)
   }
 
   /// The store has the run on disk: from now on its filter stands for it.
@@ -162,7 +166,7 @@ package final class DedupeSet {
   private func addRun(_ run: Int64, newest: Instant, hashes: [Hash128]) {
     var filter = LineFilter(keys: hashes.count)
     for hash in hashes { filter.insert(hash) }
-    let fences = stride(from: 0, to: hashes.count, by: DedupePages.hashesPerPage).map { hashes[$0].high }
+    let fences = stride(from: 0, to: hashes.count, by: DedupePage.hashesPerPage).map { hashes[$0].high }
     runs.append(ClosedRun(run: run, newest: newest, filter: filter, fences: fences))
   }
 
@@ -184,43 +188,41 @@ package final class DedupeSet {
     }
     var page = low - 1
     while page >= 0 {
-      guard let bytes = try reader.engine.dedupePage(run: run.run, page: Int64(page)) else {
+      guard let found = try reader.engine.dedupePage(run: run.run, page: Int64(page)) else {
         throw StoreError(.damaged, "page \(page) of dedupe run \(run.run) is missing; restore the store from a backup")
       }
-      if DedupePages.unpack(bytes).contains(hash) { return true }
+      if found.unpacked.contains(hash) { return true }
       if run.fences[page] < hash.high { return false }
       page -= 1
     }
     return false
   }
 
-  /// Runs that are older than the horizon go, filter and all. Returns the newest one that went.
-  package func forget(olderThan time: Instant) -> Int64? {
-    let gone = runs.filter { $0.newest < time }.map(\.run).max()
-    runs.removeAll { $0.newest < time }
-    return gone
-  }
+  /// Runs that are older than the horizon go, filter and all.
+  package func forget(olderThan time: Instant) { runs.removeAll { $0.newest < time } }
 
   // MARK: at start
 
-  /// Hashes of the young halves, as recovered, oldest first.
-  package func recover(_ hash: Hash128, time: Instant) -> DedupeRun? {
+  /// A hash of the young halves, as recovered, oldest first; `record` is the row it stood in.
+  package func recover(_ hash: Hash128, time: Instant, record: Int64) -> DedupeRun? {
     if previous?.contains(hash) == true { return nil }
     newest = max(newest, time)
     guard current.insert(hash), current.isFull else { return nil }
-    return makeRoom()
+    return makeRoom(committed: record - 1)
   }
 
-  /// Closed runs, page by page.
-  package func recoverRuns(through last: Int64, reader: StoreReader, horizon: Instant) throws(StoreError) {
-    for run in stride(from: Int64(1), through: last, by: 1) {
+  /// Closed runs up to `last`, page by page.
+  package func recoverRuns(through last: Int64, reader: any EngineReader) throws(StoreError) {
+    guard last > 0 else { return }
+    for run in 1...last {
       var hashes: [Hash128] = []
-      var page: Int64 = 0
-      while let bytes = try reader.engine.dedupePage(run: run, page: page) {
-        hashes.append(contentsOf: DedupePages.unpack(bytes))
-        page += 1
+      var newest = Instant.zero
+      while let page = try reader.dedupePage(run: run, page: Int64(hashes.count / DedupePage.hashesPerPage)) {
+        hashes.append(contentsOf: page.unpacked)
+        newest = page.newest
+        if page.hashes.count < DedupePage.hashesPerPage * 16 { break }
       }
-      if !hashes.isEmpty { addRun(run, newest: .distantFuture, hashes: hashes) }
+      if !hashes.isEmpty { addRun(run, newest: newest, hashes: hashes) }
     }
   }
 }

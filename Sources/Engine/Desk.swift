@@ -20,6 +20,7 @@ package final class Desk {
   private let router: Router
   private let lanes: Int
   private var closing: [DedupeRun] = []
+  private var nextForgetting = Instant.zero
 
   package init(router: Router, lanes: Int) {
     self.router = router
@@ -45,6 +46,10 @@ package final class Desk {
         closing.removeAll { $0.run == number }
       case .settled: router.settled()
       }
+    }
+    if now >= nextForgetting {
+      nextForgetting = now + 600_000
+      router.forget(olderThan: now + -Limits.dedupeHorizonMilliseconds)
     }
     let runs = router.takeRunsToClose()
     closing.append(contentsOf: runs)

@@ -41,19 +41,26 @@ package final class Router {
   private var nextSubject: Int64
   private let numbers: Numbers
   private let lanes: Int
+  /// The newest record on disk.
+  private let committed: Counter
   /// With several lanes a new identity travels with every event that names it, until the store has it:
   /// the first event's lane may be slower than a later one's.
   private var fresh: [Int64: [Change]] = [:]
   package private(set) var repeats: Int64 = 0
   private var runsToClose: [DedupeRun] = []
 
-  package init(reader: StoreReader, loop: StoreLoop, dedupe: DedupeSet, numbers: Numbers, lanes: Int) {
+  package init(
+    reader: StoreReader, hashKey: (UInt64, UInt64), highestSubject: Int64, dedupe: DedupeSet, runsToClose: [DedupeRun] = [],
+    numbers: Numbers, committed: Counter, lanes: Int
+  ) {
     self.reader = reader
     self.dedupe = dedupe
     self.lanes = lanes
-    hash = KeyedHash(key0: loop.recovered.hashKey.0, key1: loop.recovered.hashKey.1)
+    hash = KeyedHash(key0: hashKey.0, key1: hashKey.1)
+    self.committed = committed
+    self.runsToClose = runsToClose
     known = Generations(capacity: Limits.identitiesInMemory)
-    nextSubject = loop.highestSubject + 1
+    nextSubject = highestSubject + 1
     self.numbers = numbers
   }
 
@@ -68,7 +75,8 @@ package final class Router {
 
   /// Nil for a repeat.
   package func route(_ incoming: IncomingEvent, now: Instant) throws(StoreError) -> RoutedEvent? {
-    let (isNew, close) = try dedupe.insert(incoming.dedupe, now: now, reader: reader)
+    let (isNew, close) = try dedupe.insert(
+      incoming.dedupe, now: now, committed: committed.value, reader: reader)
     if let close { runsToClose.append(close) }
     guard isNew else {
       repeats += 1
@@ -83,6 +91,8 @@ package final class Router {
     defer { runsToClose = [] }
     return runsToClose
   }
+
+  package func forget(olderThan time: Instant) { dedupe.forget(olderThan: time) }
 
   package func closed(_ run: DedupeRun) { dedupe.closed(run) }
 

@@ -3,7 +3,7 @@
 // Thread: intake. Promise: an item that cannot be taken is refused alone, with its place and a
 // sentence; what is taken is answered when it is on disk, and not before.
 
-package import Basics
+internal import Basics
 package import Model
 
 /// What became of a body.

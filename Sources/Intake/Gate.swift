@@ -211,7 +211,8 @@ package final class Gate: RequestHandler, @unchecked Sendable {
       return Answer(status: 415, code: "wrong_encoding", message: "bodies are taken plain or with Content-Encoding: gzip")
     }
     do throws(GunzipError) {
-      let inflated = try Gunzip.inflate(request.body)
+      let inflated = try Gunzip.inflate(
+        request.body, maximumBytes: Limits.inflatedBodyBytes, maximumRatio: Limits.inflationRatio)
       return inflated.withUnsafeBytes { take($0, call: call, caller: caller, token) }
     } catch {
       return Answer(status: 400, code: "bad_gzip", message: "\(error)")

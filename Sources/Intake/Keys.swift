@@ -3,7 +3,7 @@
 // Thread: immutable, read by intake. Promise: keys are compared in constant time by their digests; a
 // request over the network without a key never passes.
 
-package import Basics
+internal import Basics
 package import Model
 
 package enum Right: String, Sendable, CaseIterable {

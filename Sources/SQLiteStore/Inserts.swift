@@ -136,13 +136,11 @@ final class Inserts {
     try dedupe.binding(3, packed) { () throws(StoreError) in try dedupe.finish() }
   }
 
-  func insert(_ run: DedupeRun) throws(StoreError) {
-    for (number, bytes) in DedupePages.pack(run.hashes).enumerated() {
-      page.bind(1, run.run)
-      page.bind(2, number)
-      page.bind(3, run.newest.milliseconds)
-      try page.binding(4, bytes) { () throws(StoreError) in try page.finish() }
-    }
+  func insert(_ row: DedupePage) throws(StoreError) {
+    page.bind(1, row.run)
+    page.bind(2, row.page)
+    page.bind(3, row.newest.milliseconds)
+    try page.binding(4, row.hashes) { () throws(StoreError) in try page.finish() }
   }
 
   func sweep(_ row: Row) throws(StoreError) {

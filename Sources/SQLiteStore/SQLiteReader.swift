@@ -143,12 +143,13 @@ final class SQLiteReader: EngineReader {
     return out
   }
 
-  func dedupePage(run: Int64, page: Int64) throws(StoreError) -> [UInt8]? {
-    let statement = try connection.statement("SELECT hashes FROM dedupe_run WHERE run = ? AND page = ?")
+  func dedupePage(run: Int64, page: Int64) throws(StoreError) -> DedupePage? {
+    let statement = try connection.statement("SELECT newest, hashes FROM dedupe_run WHERE run = ? AND page = ?")
     statement.bind(1, run)
     statement.bind(2, page)
     guard try statement.next() else { return nil }
     defer { statement.reset() }
-    return statement.bytes(0)
+    return DedupePage(
+      run: run, page: page, newest: Instant(milliseconds: statement.integer(0)), hashes: statement.bytes(1))
   }
 }

@@ -111,7 +111,7 @@ package final class SQLiteStore: StoreEngine {
     for attempt in group.attempts { try inserts.insert(attempt) }
     if !group.redo.isEmpty { try inserts.insert(record: group.record, redo: group.redo) }
     if !group.dedupe.isEmpty { try inserts.insert(record: group.record, time: group.time, dedupe: group.dedupe) }
-    if let run = group.closedRun { try inserts.insert(run) }
+    for page in group.pages { try inserts.insert(page) }
     if let through = group.dedupeClosedThrough {
       try connection.run("DELETE FROM dedupe WHERE record <= \(through)")
     }
@@ -139,7 +139,10 @@ package final class SQLiteStore: StoreEngine {
       sql = "DELETE FROM redo WHERE record IN (SELECT record FROM redo WHERE record <= ?1 AND ?2 > 0 ORDER BY record LIMIT ?3)"
     case .dedupe: sql = SQLiteStore.purge("dedupe", key: "record", time: "time")
     case .dedupeRun:
-      sql = "DELETE FROM dedupe_run WHERE run <= ?1 AND newest < ?2 AND ?3 > 0"
+      sql = """
+        DELETE FROM dedupe_run WHERE (run, page) IN
+          (SELECT run, page FROM dedupe_run WHERE run <= ?1 AND newest < ?2 ORDER BY run, page LIMIT ?3)
+        """
     }
     let statement = try connection.statement(sql)
     statement.bind(1, number)

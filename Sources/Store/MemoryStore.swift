@@ -20,7 +20,7 @@ package final class MemoryStore: StoreEngine {
       var attempts: [Attempt] = []
       var redo: [(record: Int64, packed: [UInt8])] = []
       var dedupe: [(record: Int64, time: Instant, packed: [UInt8])] = []
-      var pages: [Int64: [[UInt8]]] = [:]
+      var pages: [DedupePage] = []
       var record: Int64 = 0
       var mark: Int64 = 0
       var newestEvent: Int64 = 0
@@ -91,9 +91,10 @@ package final class MemoryStore: StoreEngine {
     content.attempts.append(contentsOf: group.attempts)
     if !group.redo.isEmpty { content.redo.append((group.record, group.redo)) }
     if !group.dedupe.isEmpty { content.dedupe.append((group.record, group.time, group.dedupe)) }
-    if let run = group.closedRun {
-      content.pages[run.run] = DedupePages.pack(run.hashes)
-      content.closedRun = max(content.closedRun, run.run)
+    for page in group.pages {
+      content.pages.removeAll { $0.run == page.run && $0.page == page.page }
+      content.pages.append(page)
+      content.closedRun = max(content.closedRun, page.run)
     }
     if let through = group.dedupeClosedThrough { content.dedupe.removeAll { $0.record <= through } }
     for row in group.sweep {
@@ -121,9 +122,9 @@ package final class MemoryStore: StoreEngine {
       case .redo: return drop(&content.redo) { $0.record <= number }
       case .dedupe: return drop(&content.dedupe) { $0.record <= number && $0.time < time }
       case .dedupeRun:
-        let gone = content.pages.keys.filter { $0 <= number }
-        for run in gone { content.pages[run] = nil }
-        return gone.count
+        let before = content.pages.count
+        content.pages.removeAll { $0.run <= number && $0.newest < time }
+        return before - content.pages.count
       }
     }
   }
@@ -186,39 +187,8 @@ package final class MemoryStore: StoreEngine {
       disk.content.withLock { $0.attempts.filter { $0.delivery == delivery } }
     }
 
-    func dedupePage(run: Int64, page: Int64) throws(StoreError) -> [UInt8]? {
-      disk.content.withLock { content in
-        guard let pages = content.pages[run], page >= 0, page < pages.count else { return nil }
-        return pages[Int(page)]
-      }
-    }
-  }
-}
-
-/// How a closed run of the dedupe set is cut into pages: 256 sorted hashes of 16 bytes each.
-package enum DedupePages {
-  package static let hashesPerPage = 256
-
-  package static func pack(_ sorted: [Hash128]) -> [[UInt8]] {
-    stride(from: 0, to: sorted.count, by: hashesPerPage).map { start in
-      var writer = PackedWriter(capacity: hashesPerPage * 16)
-      for hash in sorted[start..<min(start + hashesPerPage, sorted.count)] {
-        writer.fixed64(hash.high)
-        writer.fixed64(hash.low)
-      }
-      return writer.bytes
-    }
-  }
-
-  package static func unpack(_ page: [UInt8]) -> [Hash128] {
-    PackedReader.read(page) { reader in
-      var out: [Hash128] = []
-      out.reserveCapacity(page.count / 16)
-      while !reader.atEnd {
-        let high = reader.fixed64()
-        out.append(Hash128(high: high, low: reader.fixed64()))
-      }
-      return out
+    func dedupePage(run: Int64, page: Int64) throws(StoreError) -> DedupePage? {
+      disk.content.withLock { $0.pages.first { $0.run == run && $0.page == page } }
     }
   }
 }

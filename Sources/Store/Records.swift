@@ -142,12 +142,59 @@ package struct DedupeRun: Sendable {
   package var run: Int64
   package var newest: Instant
   package var hashes: [Hash128]
+  /// Packed dedupe rows up to this record hold nothing that is not in a closed run.
+  package var coveredThrough: Int64
 
-  package init(run: Int64, newest: Instant, hashes: [Hash128]) {
+  package init(run: Int64, newest: Instant, hashes: [Hash128], coveredThrough: Int64) {
     self.run = run
     self.newest = newest
     self.hashes = hashes
+    self.coveredThrough = coveredThrough
   }
+}
+
+/// A part of a closed run as it is stored: sorted hashes of 16 bytes each.
+package struct DedupePage: Sendable, Equatable {
+  package var run: Int64
+  package var page: Int64
+  package var newest: Instant
+  package var hashes: [UInt8]
+
+  package static let hashesPerPage = 256
+
+  package init(run: Int64, page: Int64, newest: Instant, hashes: [UInt8]) {
+    self.run = run
+    self.page = page
+    self.newest = newest
+    self.hashes = hashes
+  }
+
+  /// Page `page` of a run.
+  package init(of run: DedupeRun, page: Int) {
+    let start = page * DedupePage.hashesPerPage
+    var writer = PackedWriter(capacity: DedupePage.hashesPerPage * 16)
+    for hash in run.hashes[start..<min(start + DedupePage.hashesPerPage, run.hashes.count)] {
+      writer.fixed64(hash.high)
+      writer.fixed64(hash.low)
+    }
+    self.init(run: run.run, page: Int64(page), newest: run.newest, hashes: writer.bytes)
+  }
+
+  package static func count(of run: DedupeRun) -> Int { (run.hashes.count + hashesPerPage - 1) / hashesPerPage }
+
+  package static func unpack(_ bytes: [UInt8]) -> [Hash128] {
+    PackedReader.read(bytes) { reader in
+      var out: [Hash128] = []
+      out.reserveCapacity(bytes.count / 16)
+      while !reader.atEnd {
+        let high = reader.fixed64()
+        out.append(Hash128(high: high, low: reader.fixed64()))
+      }
+      return out
+    }
+  }
+
+  package var unpacked: [Hash128] { DedupePage.unpack(hashes) }
 }
 
 /// One commit.
@@ -162,7 +209,7 @@ package struct Group: Sendable {
   package var redo: [UInt8] = []
   /// Hashes of this group's events, 16 bytes each.
   package var dedupe: [UInt8] = []
-  package var closedRun: DedupeRun?
+  package var pages: [DedupePage] = []
   /// Dedupe rows up to this record are covered by closed runs.
   package var dedupeClosedThrough: Int64?
   /// Rows written to their tables; tombstones delete.
@@ -177,7 +224,7 @@ package struct Group: Sendable {
 
   /// Whether anything is there that a crash must not lose.
   package var appends: Bool {
-    !(events.isEmpty && verdicts.isEmpty && attempts.isEmpty && redo.isEmpty && dedupe.isEmpty && deliveries.isEmpty && closedRun == nil)
+    !(events.isEmpty && verdicts.isEmpty && attempts.isEmpty && redo.isEmpty && dedupe.isEmpty && deliveries.isEmpty && pages.isEmpty)
   }
 }
 

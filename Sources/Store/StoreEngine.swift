@@ -99,6 +99,6 @@ package protocol EngineReader: AnyObject {
   func delivery(_ number: Int64) throws(StoreError) -> DeliveryRow?
   func deliveries(before: Int64, limit: Int) throws(StoreError) -> [DeliveryRow]
   func attempts(of delivery: Int64) throws(StoreError) -> [Attempt]
-  /// One page of a closed run of the dedupe set; see DedupePages.
-  func dedupePage(run: Int64, page: Int64) throws(StoreError) -> [UInt8]?
+  /// One page of a closed run of the dedupe set.
+  func dedupePage(run: Int64, page: Int64) throws(StoreError) -> DedupePage?
 }

@@ -16,7 +16,7 @@ package enum StoreInput: Sendable {
   /// The delivery loop let these go unsent; they stay due.
   case handedBack([Int64])
   /// The oldest part of the dedupe set, to be written as a closed run.
-  case closeRun(DedupeRun, coveredThrough: Int64)
+  case closeRun(DedupeRun)
   /// A question, answered between two commits with everything committed so far.
   case read(@Sendable (StoreReader) -> Void)
 }
@@ -85,6 +85,9 @@ package final class StoreLoop {
   private var nextPurge: Instant = .zero
   private var purgeTurn = 0
 
+  /// Runs of the dedupe set that are being written, with the page that comes next.
+  private var runs: [(run: DedupeRun, position: Int)] = []
+
   /// A sweep in progress: the keys that were behind when it began, and how far it is.
   private struct Sweep {
     var keys: [RowKey]
@@ -149,18 +152,17 @@ package final class StoreLoop {
         satisfied = except
         looksForDue = true
       case .handedBack(let numbers): takeBack(numbers)
-      case .closeRun(let run, let through):
-        group.closedRun = run
-        group.dedupeClosedThrough = through
-        outputs.closedRuns.append(run.run)
+      case .closeRun(let run): runs.append((run, 0))
       case .read: break
       }
     }
     group.redo = Redo.pack(changes)
+    let closed = addPages(to: &group)
     addSweep(to: &group, changes: changes.reduce(0) { $0 + $1.count }, now: now)
     if group.appends || !group.sweep.isEmpty || group.mark != nil {
       try commit(group)
       finish(group, changes: changes, outputs: &outputs)
+      if let closed { outputs.closedRuns.append(closed) }
     }
     status.eventsCommitted += Int64(eventCount)
     handOutNew(group.deliveries, to: &outputs)
@@ -230,6 +232,23 @@ package final class StoreLoop {
     status.commits += 1
     status.behind = behind.count
     status.tailRecords = record - mark
+  }
+
+  // MARK: closed runs
+
+  /// A run is written a few pages with each group, because all of it at once would make a group wait.
+  /// Returns the run that is complete with this group.
+  private func addPages(to group: inout Group) -> Int64? {
+    guard let (run, position) = runs.first else { return nil }
+    let end = min(position + 48, DedupePage.count(of: run))
+    for page in position..<end { group.pages.append(DedupePage(of: run, page: page)) }
+    guard end == DedupePage.count(of: run) else {
+      runs[0].position = end
+      return nil
+    }
+    group.dedupeClosedThrough = run.coveredThrough
+    runs.removeFirst()
+    return run.run
   }
 
   // MARK: sweep
@@ -361,7 +380,7 @@ package final class StoreLoop {
   // MARK: time
 
   private func wakeTime(now: Instant) -> Instant {
-    if sweep != nil { return now }
+    if sweep != nil || !runs.isEmpty { return now }
     var wake = now + 1_000
     if granted > 0, looksForDue, let from = waitingFrom { wake = min(wake, max(now, Instant(milliseconds: from.first))) }
     if sweepingAllowed, behind.count > 0 { wake = min(wake, now + 200) }
@@ -377,6 +396,8 @@ package final class StoreLoop {
       (.verdict, Int64.max, retention.verdictsMilliseconds),
       (.attempt, Int64.max, retention.attemptsMilliseconds),
       (.delivery, try oldestOpenDelivery() - 1, retention.attemptsMilliseconds),
+      // A day later than the router forgets a run, so that it never asks for a page that is gone.
+      (.dedupeRun, Int64.max, retention.dedupeMilliseconds + 86_400_000),
     ]
     let (log, through, age) = turns[purgeTurn % turns.count]
     let gone = try engine.purge(log, through: through, olderThan: age == 0 ? .distantFuture : now + -age, limit: 2_000)
