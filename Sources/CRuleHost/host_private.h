@@ -37,6 +37,7 @@ struct rule_host {
   /* Memory. */
   size_t bytes;
   size_t bytes_at_start; /* of the current entry */
+  size_t collect_at;     /* a run that has grown to this is collected once */
   size_t bytes_at_step;  /* after the last step of the collector */
   uint64_t allocations;
   uint64_t fail_from;

@@ -44,6 +44,7 @@ static void set_file(rule_host *host, const char *source) {
  * allocator may ask. */
 void budget_note(rule_host *host, lua_State *L, int first_level) {
   lua_Debug record;
+  host->report.file[0] = 0;
   for (int level = first_level; level < first_level + 40 && lua_getstack(L, level, &record); level++) {
     if (!lua_getinfo(L, "Sl", &record) || record.currentline <= 0) continue;
     host->report.line = record.currentline;
@@ -58,10 +59,12 @@ void budget_note(rule_host *host, lua_State *L, int first_level) {
 static bool refuse(rule_host *host) {
   /* Lua answers a refusal with a full collection and asks once more. Refused again, it raises; that
    * must not be held by a pcall, or a script could live at the limit and collect for ever. */
-  if (host->refused && !host->stop && host->L && host->phase != PHASE_IDLE) {
-    host->stop = RULE_MEMORY;
+  if (!host->stop && host->L && host->phase != PHASE_IDLE) {
     budget_note(host, host->L, 0);
-    set_message(host, "the memory limit is reached: a text, a table or the depth of calls grew too large");
+    if (host->refused) {
+      host->stop = RULE_MEMORY;
+      set_message(host, "the memory limit is reached: a text, a table or the depth of calls grew too large");
+    }
   }
   host->refused = true;
   return false;
@@ -107,6 +110,7 @@ void budget_begin(rule_host *host) {
   host->refused = false;
   host->clock_started = false;
   host->bytes_at_start = host->bytes;
+  host->collect_at = host->bytes + host->limits.growth_bytes / 2;
   host->growth_bounded = true;
   host->text.count = 0;
   host->text.failed = false;
@@ -187,12 +191,21 @@ static void check_time(lua_State *L, rule_host *host) {
   budget_stop(L, RULE_TIME, text, (size_t)count);
 }
 
+/* The collector stands still in a run. One that makes much garbage gets a full collection here, before
+ * it meets its limit: some of Lua's buffers do not collect and ask again when they are refused. */
+static void check_garbage(lua_State *L, rule_host *host) {
+  if (host->bytes < host->collect_at) return;
+  lua_gc(L, LUA_GCCOLLECT);
+  host->collect_at = host->bytes + host->limits.growth_bytes / 4;
+}
+
 static void on_count(lua_State *L, lua_Debug *record) {
   (void)record;
   rule_host *host = host_of(L);
   if (host->stop) budget_raise_again(L);
   host->used += HOOK_INTERVAL;
   if (host->used > host->limits.units) stop_units(L);
+  check_garbage(L, host);
   check_time(L, host);
 }
 

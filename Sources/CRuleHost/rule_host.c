@@ -93,7 +93,8 @@ static int enter(rule_host *host, lua_CFunction body) {
     host->report.status = (uint32_t)host->stop;
   } else if (code == LUA_ERRMEM || code == LUA_ERRERR) {
     host->report.status = RULE_MEMORY;
-    budget_set_message(host, "the memory limit is reached", 27);
+    static const char text[] = "the memory limit is reached: a text grew too large";
+    budget_set_message(host, text, sizeof text - 1);
   } else if (code != LUA_OK) {
     host->report.status = RULE_ERROR;
   }

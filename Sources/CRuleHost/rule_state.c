@@ -7,6 +7,7 @@
  */
 #include "host_private.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Reads. */
@@ -141,8 +142,11 @@ static int state_read(lua_State *L) {
 static void check_value(lua_State *L) {
   switch (lua_type(L, 3)) {
     case LUA_TNIL:
-    case LUA_TBOOLEAN:
-    case LUA_TNUMBER: return;
+    case LUA_TBOOLEAN: return;
+    case LUA_TNUMBER:
+      if (!isfinite(lua_tonumber(L, 3)))
+        luaL_error(L, "state cannot hold a number that is infinite or not a number; did a division by zero make it?");
+      return;
     case LUA_TSTRING: {
       size_t count;
       const char *text = lua_tolstring(L, 3, &count);

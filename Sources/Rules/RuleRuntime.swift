@@ -15,8 +15,9 @@ package final class RuleRuntime {
   private var slots: [UInt32] = []
 
   /// Loads the set anew. It was checked when it was made, so this fails for want of memory only.
-  package init(_ set: RuleSet) throws(RuleComplaint) {
-    guard let host = RuleHost() else {
+  /// `failFrom` is for tests: from that allocation on, counted from 1, memory is refused.
+  package init(_ set: RuleSet, failFrom: Int = 0) throws(RuleComplaint) {
+    guard let host = RuleHost(failFrom: failFrom) else {
       throw RuleComplaint(file: set.folder, line: 1, message: "there is no memory left for the rules")
     }
     self.set = set
@@ -32,7 +33,10 @@ package final class RuleRuntime {
     }
   }
 
-  /// For tests of what happens when memory runs out.
+  /// Puts someone else in the place of the effects; for tests, and for whoever replays.
+  package func answer(with words: any RuleWords) { host.setWords(words) }
+
+  /// For tests of what happens when memory runs out: counts anew from now; 0 ends it.
   package func fail(from allocation: Int) { host.fail(from: allocation) }
   package var allocations: Int { host.allocations }
   /// What the Lua state holds.

@@ -163,8 +163,14 @@ struct SourceScan {
     if near == "=", message.hasPrefix("'then' expected") || message.hasPrefix("'do' expected") {
       return RuleComplaint(file: file, line: line, message: "'=' assigns; to compare write '=='")
     }
-    if message.hasPrefix("'end' expected"), let place = elseIf() {
-      return RuleComplaint(file: file, line: place, message: "'else if' opens a second if that needs its own 'end'; write 'elseif'")
+    let isOpen = message.hasPrefix("unexpected symbol") && near == "}" && index.map { $0 > 0 && tokens[$0 - 1].text != "=" } ?? false
+    if isOpen || message.hasPrefix("'end' expected") {
+      if let place = elseIf() {
+        return RuleComplaint(file: file, line: place, message: "'else if' opens a second if that needs its own 'end'; write 'elseif'")
+      }
+      if isOpen {
+        return RuleComplaint(file: file, line: line, message: "an 'end' is missing before this '}': a function, if or loop above is still open")
+      }
     }
     if message.hasPrefix("unfinished string") {
       return RuleComplaint(file: file, line: line, message: "a text is not closed on this line: its second quote is missing")
