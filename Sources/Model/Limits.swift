@@ -49,6 +49,8 @@ package enum Limits {
   package static let ruleCPUMilliseconds: Int64 = 100
   package static let ruleMemoryGrowthBytes = 8 * 1024 * 1024
   package static let ruleStateMemoryBytes = 64 * 1024 * 1024
+  /// The largest single block: a text, or what holds the elements of one table.
+  package static let ruleBlockBytes = 2 * 1024 * 1024
   package static let ruleEffects = 100
   package static let ruleLogBytes = 64 * 1024
   package static let ruleArgumentBytes = 64 * 1024
