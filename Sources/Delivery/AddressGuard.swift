@@ -8,6 +8,12 @@ package enum IPAddress: Sendable, Hashable, CustomStringConvertible {
   case v4(UInt32)
   case v6(high: UInt64, low: UInt64)
 
+  /// Reads a literal as strictly as inet_pton; nil for anything else.
+  package init?(_ text: String) {
+    guard let address = IPText.parse(text) else { return nil }
+    self = address
+  }
+
   package var description: String {
     switch self {
     case .v4(let value): return IPText.format(value)

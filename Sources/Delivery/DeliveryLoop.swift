@@ -102,14 +102,19 @@ package struct DeliveryLoop: Sendable {
   private var receiverOfName: [String: Int] = [:]
   /// Receivers with something ready, in the order in which they get their turn.
   private var turn = Ring<Int>()
-  /// Receivers that have to wait for a place among the probes.
-  private var waitingToProbe = Ring<Int>()
+  /// Receivers that have to wait for a place to probe: those never heard of before those known silent.
+  private var unknownWaiting = Ring<Int>()
+  private var silentWaiting = Ring<Int>()
   private var waiting = DueHeap()
   private var patience = DueHeap()
 
   private var underWay = 0
+  /// Transfers that started while their receiver was not known to answer.
   private var probes = 0
-  private var heldBySilent = 0
+  /// Receivers whose very first transfer is under way.
+  private var firstProbes = 0
+  /// Deliveries held for receivers that are not known to answer.
+  private var heldUnproven = 0
   private var asked = 0
   private var askAgainAt = Instant.zero
   private var stopping = false
@@ -182,9 +187,9 @@ package struct DeliveryLoop: Sendable {
   /// How long a delivery to this receiver has to stay outside; nil when there is room.
   private func pauseForWantOfRoom(_ receiver: Int, bytes: Int) -> Int64? {
     if held >= bounds.deliveries || heldBytes + bytes > bounds.bytes { return 1_000 }
-    if receivers[receiver].isSilent {
-      let isFull = receivers[receiver].held >= shareOfSilent || heldBySilent >= bounds.deliveries / 2
-      return isFull ? DeliveryLoop.horizonMilliseconds : nil
+    if receivers[receiver].isUnproven {
+      guard isUnprovenFull(receiver) else { return nil }
+      return receivers[receiver].isSilent ? DeliveryLoop.horizonMilliseconds : DeliveryLoop.patienceMilliseconds
     }
     return hasEnough(receiver) ? min(receivers[receiver].drainMilliseconds, DeliveryLoop.horizonMilliseconds) : nil
   }
@@ -194,6 +199,14 @@ package struct DeliveryLoop: Sendable {
   private func hasEnough(_ receiver: Int) -> Bool {
     receivers[receiver].held > bounds.deliveries / 2
       && receivers[receiver].drainMilliseconds > DeliveryLoop.patienceMilliseconds
+  }
+
+  /// Receivers not known to answer share half of the memory. A few are always taken, so that a crowd
+  /// of silent ones cannot keep a new one from showing that it answers.
+  private func isUnprovenFull(_ receiver: Int) -> Bool {
+    let held = receivers[receiver].held
+    if held < min(16, shareOfSilent) { return false }
+    return heldUnproven >= bounds.deliveries / 2 || receivers[receiver].isSilent && held >= shareOfSilent
   }
 
   private var shareOfSilent: Int { max(1, bounds.deliveries / 64) }
@@ -210,7 +223,7 @@ package struct DeliveryLoop: Sendable {
     entryOfDelivery[entry.delivery.number] = index
     heldBytes += entry.bytes
     receivers[entry.receiver].held += 1
-    if receivers[entry.receiver].isSilent { heldBySilent += 1 }
+    if receivers[entry.receiver].isUnproven { heldUnproven += 1 }
     return index
   }
 
@@ -222,7 +235,7 @@ package struct DeliveryLoop: Sendable {
     entryOfDelivery[entry.delivery.number] = nil
     heldBytes -= entry.bytes
     receivers[entry.receiver].held -= 1
-    if receivers[entry.receiver].isSilent { heldBySilent -= 1 }
+    if receivers[entry.receiver].isUnproven { heldUnproven -= 1 }
     freeIfGone(entry.receiver)
     return entry.delivery
   }
@@ -274,10 +287,10 @@ package struct DeliveryLoop: Sendable {
         freeIfGone(receiver)
         continue
       }
-      if receivers[receiver].probes, probes >= bounds.transfers / 2 {
+      if receivers[receiver].probes, !mayProbe(receiver) {
         receivers[receiver].ready.putBack(index)
         receivers[receiver].waitsToProbe = true
-        waitingToProbe.append(receiver)
+        if receivers[receiver].isSilent { silentWaiting.append(receiver) } else { unknownWaiting.append(receiver) }
         continue
       }
       turn.append(receiver)
@@ -285,11 +298,23 @@ package struct DeliveryLoop: Sendable {
     }
   }
 
-  /// Receivers without a known answer share half of all places, so that a crowd of silent ones cannot
-  /// take them all.
+  /// A crowd of receivers that do not answer cannot take all places: a quarter is kept for those who
+  /// do, and half for those who do or were never asked.
+  private func mayProbe(_ receiver: Int) -> Bool {
+    if receivers[receiver].isSilent { return probes < bounds.transfers / 2 }
+    return probes < bounds.transfers - bounds.transfers / 4 && firstProbes < max(1, bounds.transfers / 2)
+  }
+
+  /// Brings those who wait for a place to probe back into the round, as many as may start now.
   private mutating func admitProbes() {
-    var free = bounds.transfers / 2 - probes
-    while free > 0, let receiver = waitingToProbe.popFirst() {
+    let unknown = min(bounds.transfers - bounds.transfers / 4 - probes, max(1, bounds.transfers / 2) - firstProbes)
+    admit(unknown, from: \.unknownWaiting)
+    admit(bounds.transfers / 2 - probes, from: \.silentWaiting)
+  }
+
+  private mutating func admit(_ places: Int, from queue: WritableKeyPath<DeliveryLoop, Ring<Int>>) {
+    var free = places
+    while free > 0, let receiver = self[keyPath: queue].popFirst() {
       guard receivers[receiver].waitsToProbe else { continue }
       receivers[receiver].waitsToProbe = false
       turn.append(receiver)
@@ -313,7 +338,7 @@ package struct DeliveryLoop: Sendable {
     entries[index]?.state = .underWay(probing: isProbe)
     underWay += 1
     if isProbe { probes += 1 }
-    receivers[entry.receiver].underWay += 1
+    change(entry.receiver, now: now) { $0.underWay += 1 }
     if receivers[entry.receiver].underWay == 1 { receivers[entry.receiver].busySince = now }
     watch(entry.receiver, since: now)
     counters.started += 1
@@ -331,8 +356,10 @@ package struct DeliveryLoop: Sendable {
     }
     underWay -= 1
     if probing { probes -= 1 }
-    receivers[entry.receiver].underWay -= 1
-    change(entry.receiver, now: now) { $0.learn(from: result, now: now) }
+    change(entry.receiver, now: now) {
+      $0.underWay -= 1
+      $0.learn(from: result, now: now)
+    }
     if receivers[entry.receiver].waitsToProbe, !receivers[entry.receiver].probes {
       receivers[entry.receiver].waitsToProbe = false
       turn.append(entry.receiver)
@@ -400,15 +427,18 @@ package struct DeliveryLoop: Sendable {
   }
 
   private mutating func change(_ receiver: Int, now: Instant, _ body: (inout Receiver) -> Void) {
-    let wasSilent = receivers[receiver].isSilent
+    let before = receivers[receiver].footing
     body(&receivers[receiver])
-    let isSilent = receivers[receiver].isSilent
-    if isSilent == wasSilent { return }
-    heldBySilent += isSilent ? receivers[receiver].held : -receivers[receiver].held
-    guard isSilent else { return }
-    while receivers[receiver].held > shareOfSilent || heldBySilent > bounds.deliveries / 2,
-      let index = receivers[receiver].ready.popLast()
-    {
+    let after = receivers[receiver].footing
+    if after == before { return }
+    firstProbes += (after.isFirstProbe ? 1 : 0) - (before.isFirstProbe ? 1 : 0)
+    heldUnproven += (after.isUnproven ? receivers[receiver].held : 0) - (before.isUnproven ? receivers[receiver].held : 0)
+    if receivers[receiver].isSilent { trim(receiver, now: now) }
+  }
+
+  /// What a silent receiver holds beyond its share goes back to the store for a while.
+  private mutating func trim(_ receiver: Int, now: Instant) {
+    while isUnprovenFull(receiver), let index = receivers[receiver].ready.popLast() {
       let delivery = release(index)
       handBack(delivery.number, due: now + DeliveryLoop.horizonMilliseconds)
     }
@@ -424,7 +454,7 @@ package struct DeliveryLoop: Sendable {
     }
     for destination in destinations {
       if let receiver = receiverOfName[destination.name] {
-        receivers[receiver].configure(destination)
+        change(receiver, now: now) { $0.configure(destination) }
         list(receiver)
       } else {
         addReceiver(destination)
@@ -478,11 +508,10 @@ package struct DeliveryLoop: Sendable {
   }
 
   private func withEnough() -> [String] {
-    guard held > bounds.deliveries / 2 || heldBySilent > 0 else { return [] }
-    let isFull = heldBySilent >= bounds.deliveries / 2
+    guard held > bounds.deliveries / 2 || heldUnproven > 0 else { return [] }
     return receiverOfName.compactMap { name, receiver in
-      let isFullOfIts = receivers[receiver].isSilent && (isFull || receivers[receiver].held >= shareOfSilent)
-      return isFullOfIts || hasEnough(receiver) ? name : nil
+      let isFull = receivers[receiver].isUnproven ? isUnprovenFull(receiver) : hasEnough(receiver)
+      return isFull ? name : nil
     }.sorted()
   }
 

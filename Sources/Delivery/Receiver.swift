@@ -37,8 +37,20 @@ struct Receiver: Sendable {
   /// Nothing in the loop refers to it.
   var isUnused: Bool { held == 0 && !isListed && !isWatched && !isFree }
   var isSilent: Bool { standing == .silent }
+  /// Not known to answer.
+  var isUnproven: Bool { standing != .answering }
+
+  /// What the loop's sums depend on.
+  struct Footing: Equatable {
+    var isUnproven: Bool
+    var isFirstProbe: Bool
+    var isSilent: Bool
+  }
+  var footing: Footing {
+    Footing(isUnproven: isUnproven, isFirstProbe: standing == .unknown && underWay > 0, isSilent: isSilent)
+  }
   /// Whether its next transfer is a probe: those share a bounded part of all places.
-  var probes: Bool { standing != .answering && destination?.mode == .live }
+  var probes: Bool { isUnproven && destination?.mode == .live }
   var mayStart: Bool { underWay < min(allowance, max(1, destination?.concurrency ?? 1)) }
   /// About how long what it has will take.
   var drainMilliseconds: Int64 {
