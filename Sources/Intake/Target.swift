@@ -37,7 +37,11 @@ extension RequestParser {
   private mutating func parseAuthority(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int? {
     guard end - start > 8, matches(base + start, 7, "http://") else { return nil }
     var at = start + 7
-    while at < end, base.load(fromByteOffset: at, as: UInt8.self) != 0x2F { at += 1 }
+    while at < end, base.load(fromByteOffset: at, as: UInt8.self) != 0x2F {
+      // A Host may have an underscore; before a path it is refused by proxies, so here, too.
+      if base.load(fromByteOffset: at, as: UInt8.self) == 0x5F { return nil }
+      at += 1
+    }
     guard at < end, isHost(base + start + 7, at - start - 7) else { return nil }
     head.authorityStart = start + 7
     head.authorityLength = at - start - 7

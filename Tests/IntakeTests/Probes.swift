@@ -82,6 +82,8 @@ let malformed: [Probe] = [
   Probe("bare line feeds", "POST / HTTP/1.1\nHost: localhost\n\n", 400, stricter: "nginx takes them for line ends"),
   Probe("one bare line feed", line + "Host: localhost\n\r\n", 400, stricter: "nginx takes them for line ends"),
   Probe("a bare carriage return", line + host + "X-A: b\rc\r\n\r\n", 400, stricter: "nginx keeps it in the value"),
+  Probe("a tab before the Host", line + "Host:\tlocalhost\r\n\r\n", 400),
+  Probe("a tab behind the length", post("Content-Length: 3\t\r\n", "abc"), 400),
   Probe("no Host", line + "\r\n", 400),
   Probe("two Hosts", line + host + host + "\r\n", 400),
   Probe("an empty Host", line + "Host:\r\n\r\n", 400),
