@@ -135,6 +135,8 @@ extension RequestParser {
   }
 
   private mutating func noteConnection(_ value: UnsafeRawPointer, _ count: Int) {
+    // Wherever the word stands: proxies search for it as text, and closing once more does no harm.
+    for start in 0..<max(0, count - 4) where matches(value + start, 5, "close") { head.closes = true }
     var start = 0
     while start < count {
       var end = start
@@ -142,7 +144,6 @@ extension RequestParser {
       var last = end
       while start < last, isBlank(value.load(fromByteOffset: start, as: UInt8.self)) { start += 1 }
       while last > start, isBlank(value.load(fromByteOffset: last - 1, as: UInt8.self)) { last -= 1 }
-      if matches(value + start, last - start, "close") { head.closes = true }
       if matches(value + start, last - start, "keep-alive") { head.keepsAlive = true }
       start = end + 1
     }
