@@ -67,7 +67,7 @@ extension RequestParser {
       HeaderField(
         nameStart: UInt16(truncatingIfNeeded: start), nameLength: UInt16(truncatingIfNeeded: length),
         valueStart: UInt16(truncatingIfNeeded: first), valueLength: UInt16(truncatingIfNeeded: last - first)))
-    return note(base, base + start, length, first, last - first)
+    return note(base, base + start, length, first, last - first, isTabbed: hasTab(base, start + length + 1, first) || hasTab(base, last, end))
   }
 
   @inline(__always)
@@ -85,30 +85,37 @@ extension RequestParser {
     return .success(at - start)
   }
 
-  /// Takes note of the few headers that framing depends on, told apart by length first.
+  private func hasTab(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Bool {
+    for at in start..<end where base.load(fromByteOffset: at, as: UInt8.self) == 9 { return true }
+    return false
+  }
+
+  /// Takes note of the few headers that framing depends on, told apart by length first. Around their
+  /// values a tab is refused, although it is allowed: servers differ in whether it is part of them.
   private mutating func note(
-    _ base: UnsafeRawPointer, _ name: UnsafeRawPointer, _ length: Int, _ start: Int, _ count: Int
+    _ base: UnsafeRawPointer, _ name: UnsafeRawPointer, _ length: Int, _ start: Int, _ count: Int, isTabbed: Bool
   ) -> Refusal? {
     let value = base + start
     switch length {
     case 4 where matches(name, length, "host"):
       guard !head.hasHost else { return .severalHosts }
+      guard !isTabbed else { return .badHost }
       head.hasHost = true
       head.hostStart = start
       head.hostLength = count
       return isHost(value, count) ? nil : .badHost
     case 6 where matches(name, length, "expect"):
-      guard matches(value, count, "100-continue"), !head.expectsContinue else { return .unknownExpectation }
+      guard !isTabbed, matches(value, count, "100-continue"), !head.expectsContinue else { return .unknownExpectation }
       head.expectsContinue = true
     case 10 where matches(name, length, "connection"):
       noteConnection(value, count)
     case 14 where matches(name, length, "content-length"):
       guard head.contentLength < 0 else { return .severalLengths }
-      guard let number = decimal(value, count) else { return .badLength }
+      guard !isTabbed, let number = decimal(value, count) else { return .badLength }
       head.contentLength = number
     case 17 where matches(name, length, "transfer-encoding"):
       guard !head.isChunked else { return .severalEncodings }
-      guard matches(value, count, "chunked") else { return .unknownEncoding }
+      guard !isTabbed, matches(value, count, "chunked") else { return .unknownEncoding }
       head.isChunked = true
     default: break
     }
@@ -128,6 +135,8 @@ extension RequestParser {
   }
 
   private mutating func noteConnection(_ value: UnsafeRawPointer, _ count: Int) {
+    // Wherever the word stands: proxies search for it as text, and closing once more does no harm.
+    for start in 0..<max(0, count - 4) where matches(value + start, 5, "close") { head.closes = true }
     var start = 0
     while start < count {
       var end = start
@@ -135,7 +144,6 @@ extension RequestParser {
       var last = end
       while start < last, isBlank(value.load(fromByteOffset: start, as: UInt8.self)) { start += 1 }
       while last > start, isBlank(value.load(fromByteOffset: last - 1, as: UInt8.self)) { last -= 1 }
-      if matches(value + start, last - start, "close") { head.closes = true }
       if matches(value + start, last - start, "keep-alive") { head.keepsAlive = true }
       start = end + 1
     }

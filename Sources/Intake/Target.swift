@@ -3,6 +3,8 @@
 // Thread: as the parser. Promise: an accepted path begins with a slash, has whole escapes, no zero byte
 // and no dot segment in any disguise; an accepted host is a name or address with an optional port.
 
+internal import Glibc
+
 extension RequestParser {
   mutating func parseTarget(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Refusal? {
     var pathStart = start
@@ -37,7 +39,11 @@ extension RequestParser {
   private mutating func parseAuthority(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int? {
     guard end - start > 8, matches(base + start, 7, "http://") else { return nil }
     var at = start + 7
-    while at < end, base.load(fromByteOffset: at, as: UInt8.self) != 0x2F { at += 1 }
+    while at < end, base.load(fromByteOffset: at, as: UInt8.self) != 0x2F {
+      // A Host may have an underscore; before a path it is refused by proxies, so here, too.
+      if base.load(fromByteOffset: at, as: UInt8.self) == 0x5F { return nil }
+      at += 1
+    }
     guard at < end, isHost(base + start + 7, at - start - 7) else { return nil }
     head.authorityStart = start + 7
     head.authorityLength = at - start - 7
@@ -72,13 +78,25 @@ extension RequestParser {
     return !(length > 0 && length < 3 && dots == length)
   }
 
+  private func isAddress6(_ text: UnsafeRawPointer, _ count: Int) -> Bool {
+    guard count < Int(INET6_ADDRSTRLEN) else { return false }
+    return withUnsafeTemporaryAllocation(byteCount: count + 1, alignment: 1) { copy in
+      copy.copyMemory(from: UnsafeRawBufferPointer(start: text, count: count))
+      copy[count] = 0
+      var address = in6_addr()
+      return inet_pton(AF_INET6, copy.baseAddress?.assumingMemoryBound(to: CChar.self), &address) == 1
+    }
+  }
+
   func isHost(_ text: UnsafeRawPointer, _ count: Int) -> Bool {
     guard count > 0 else { return false }
     var at = 0
     if text.load(as: UInt8.self) == 0x5B {
       at = 1
       while at < count, ByteSet.address6.contains(text.load(fromByteOffset: at, as: UInt8.self)) { at += 1 }
-      guard at > 2, at < count, text.load(fromByteOffset: at, as: UInt8.self) == 0x5D else { return false }
+      guard at < count, text.load(fromByteOffset: at, as: UInt8.self) == 0x5D, isAddress6(text + 1, at - 1) else {
+        return false
+      }
       at += 1
     } else {
       var previous: UInt8 = 0x2E

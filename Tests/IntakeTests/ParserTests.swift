@@ -63,7 +63,7 @@ import Testing
     let word = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
     for (set, characters) in [
       (ByteSet.token, word + "!#$%&'*+-.^_`|~"), (ByteSet.target, word + "-._~!$&'()*+,;=:@/?%"),
-      (ByteSet.host, word + "-._~!$&'()*+,;=%"), (ByteSet.address6, "0123456789abcdefABCDEF:."),
+      (ByteSet.host, word + "-._"), (ByteSet.address6, "0123456789abcdefABCDEF:."),
     ] {
       let members = Set(characters.utf8)
       for byte in UInt8.min...UInt8.max { #expect(set.contains(byte) == members.contains(byte)) }
