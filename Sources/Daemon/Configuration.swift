@@ -97,7 +97,7 @@ struct ConfigurationReader {
     guard table.kind == .object || table.count == 0 else { return complain(path.isEmpty ? "configuration" : path, "must be a table") }
     for (name, _) in table.members where !known.contains(name) {
       let full = path.isEmpty ? name : path + "." + name
-      let suggestion = Suggestion.nearest(to: name, in: known)
+      let suggestion = Suggestion.nearest(to: name, among: known)
       complaints.append(file.complaint(at: full, "unknown key '\(full)'", suggestion: suggestion))
     }
   }
@@ -140,7 +140,7 @@ struct ConfigurationReader {
 
   private mutating func duration(_ table: JSONCursor, _ key: String, at path: String) -> Int64? {
     guard let value = table[name: key] else { return nil }
-    guard let text = value.string, let milliseconds = Durations.milliseconds(text) else {
+    guard let text = value.string, let milliseconds = DurationText.milliseconds(text) else {
       complain(path, "must be a duration such as \"30 seconds\" or \"90 days\"")
       return nil
     }
@@ -198,7 +198,7 @@ struct ConfigurationReader {
         } else {
           complain(
             path + ".rights", "has the unknown right \"\(word)\"; rights are ingest, read and admin",
-            suggestion: Suggestion.nearest(to: word, in: Right.allCases.map(\.rawValue)))
+            suggestion: Suggestion.nearest(to: word, among: Right.allCases.map(\.rawValue)))
         }
       }
     }
@@ -290,7 +290,7 @@ struct ConfigurationReader {
 
   private mutating func readRetry(_ value: JSONCursor, at path: String) -> [Int64] {
     texts(value, at: path).compactMap { text in
-      let milliseconds = Durations.milliseconds(text)
+      let milliseconds = DurationText.milliseconds(text)
       if milliseconds == nil { complain(path, "has \"\(text)\", which is no duration; write for example {\"5 s\", \"1 m\"}") }
       return milliseconds
     }

@@ -42,7 +42,8 @@ final class House: @unchecked Sendable {
   private let log: Log
   private(set) var configuration: Configuration
   private let answers = AnswerBox()
-  let events = Mailbox<MainEvent>(capacity: 1_000, wakeUp: WakeUp())
+  let wakeUp = WakeUp()
+  let events: Mailbox<MainEvent>
   private let storeMailbox = Mailbox<StoreInput>(capacity: Limits.storeQueue)
   private let deskMailbox = Mailbox<DeskInput>(capacity: Limits.laneQueue)
   private var laneMailboxes: [Mailbox<LaneInput>] = []
@@ -63,6 +64,7 @@ final class House: @unchecked Sendable {
 
   init(configuration: Configuration, clocks: Clocks = .system, log: Log) {
     self.configuration = configuration
+    events = Mailbox(capacity: 1_000, wakeUp: wakeUp)
     self.clocks = clocks
     self.log = log
     startedAt = clocks.wall()
@@ -205,8 +207,7 @@ final class House: @unchecked Sendable {
   ) throws(StoreError) -> (Router, [LaneMessage]) {
     let reader = try store.makeReader()
     let dedupe = DedupeSet(nextRun: store.recovered.dedupeRun)
-    try dedupe.recoverRuns(through: store.recovered.dedupeRun, reader: reader.engine)
-    let runs = try store.recover(into: dedupe)
+    let runs = try Recovery.dedupe(dedupe, from: store, reader: reader)
     let router = Router(
       reader: reader, hashKey: store.recovered.hashKey, highestSubject: store.highestSubject, dedupe: dedupe,
       runsToClose: runs, numbers: numbers, committed: committed, lanes: lanes)
@@ -251,7 +252,7 @@ final class House: @unchecked Sendable {
           for line in outputs.logs { log.info(line.text, ["rule": line.rule, "event": "\(line.event)"]) }
         },
         failed: { events.sendAlways(.failed($0)) }),
-      loop: loop)
+      loop: Carried(loop))
   }
 
   /// Events let in and not yet on disk; the gate raises it, the store's exits lower it.
@@ -393,6 +394,9 @@ final class House: @unchecked Sendable {
     storeMailbox.close()
     storeWorker?.join()
   }
+
+  /// Makes the intake loop turn although nobody calls.
+  func ping() { answers.ping() }
 
   /// The sum of what the loops did; it has to grow while there is something to do.
   var progress: [Int64] {

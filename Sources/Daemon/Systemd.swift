@@ -41,7 +41,7 @@ struct Systemd {
     let bytes = Array(text.utf8)
     _ = withUnsafePointer(to: &name) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-        bytes.withUnsafeBytes { sendto(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue), pointer, length) }
+        bytes.withUnsafeBytes { sendto(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL), pointer, length) }
       }
     }
   }

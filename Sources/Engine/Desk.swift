@@ -12,8 +12,8 @@ package enum DeskInput: Sendable {
   case publish(RuleBook)
   /// The store has written a closed run of the dedupe set.
   case runClosed(Int64)
-  /// Everything handed over before this was asked for is on disk.
-  case settled
+  /// How many of each lane's inputs are on disk.
+  case committed([(lane: Int, sequence: Int64)])
 }
 
 package final class Desk {
@@ -21,10 +21,17 @@ package final class Desk {
   private let lanes: Int
   private var closing: [DedupeRun] = []
   private var nextForgetting = Instant.zero
+  /// With several lanes: how many inputs each was given, and how many of them are on disk.
+  private var given: [Int64]
+  private var durable: [Int64]
+  /// What each lane had been given when the router's fresh identities were last counted.
+  private var awaited: [Int64]?
 
   package init(router: Router, lanes: Int) {
     self.router = router
     self.lanes = lanes
+    given = Array(repeating: 0, count: lanes)
+    durable = given
   }
 
   package var repeats: Int64 { router.repeats }
@@ -44,7 +51,7 @@ package final class Desk {
       case .runClosed(let number):
         for run in closing where run.run == number { router.closed(run) }
         closing.removeAll { $0.run == number }
-      case .settled: router.settled()
+      case .committed(let list): note(list)
       }
     }
     if now >= nextForgetting {
@@ -53,7 +60,19 @@ package final class Desk {
     }
     let runs = router.takeRunsToClose()
     closing.append(contentsOf: runs)
+    for lane in out.indices { given[lane] += Int64(out[lane].count) }
     return (out, runs)
+  }
+
+  /// Once everything that was under way at some moment is on disk, identities from before it are.
+  private func note(_ list: [(lane: Int, sequence: Int64)]) {
+    for (lane, sequence) in list { durable[lane] = max(durable[lane], sequence) }
+    if let waited = awaited {
+      guard zip(durable, waited).allSatisfy({ $0 >= $1 }) else { return }
+      router.settleOlder()
+    }
+    router.beginOlder()
+    awaited = given
   }
 
   private func route(_ incoming: IncomingEvent, now: Instant, to out: inout [[LaneInput]]) throws(StoreError) {

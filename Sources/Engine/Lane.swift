@@ -66,14 +66,13 @@ package final class Lane {
   package func step(_ inputs: [LaneInput], now wall: Instant) throws(StoreError) -> Decisions {
     let now = max(wall, lastNow)
     lastNow = now
-    sequence += 1
+    sequence += Int64(inputs.count)
     out = Decisions(lane: index, sequence: sequence)
     out.events.reserveCapacity(inputs.count)
     out.changes.reserveCapacity(inputs.count * 3)
     verdicts = VerdictWriter()
     verdictRange = nil
     for input in inputs { try take(input, now: now) }
-    runtime.rest()
     out.verdicts = verdicts.packed
     if let verdictRange { out.verdictRange = verdictRange }
     return out
@@ -272,7 +271,7 @@ package final class Lane {
       return Verdict(rule: rule.path, code: .paused, reason: rule.header.mode == .paused ? "" : "switched off: it ended the process")
     }
     var key = ""
-    if rule.header.hasKey {
+    if rule.header.key != .subject {
       guard let found = runtime.key(position, event: event) else {
         return Verdict(rule: rule.path, code: .noKey, reason: "the event does not carry the rule's key")
       }
@@ -317,7 +316,7 @@ package final class Lane {
     return verdict
   }
 
-  private static func mayRun(_ again: AgainPolicy, last: Instant, now: Instant) -> Bool {
+  private static func mayRun(_ again: RuleHeader.Again, last: Instant, now: Instant) -> Bool {
     switch again {
     case .always: true
     case .never: false
@@ -395,7 +394,7 @@ package final class Lane {
     // one event, so that the effect's hash tells their places apart.
     let position = Int64(bitPattern: id.low >> 1) | 2
     let row = MessageRow(
-      kind: .emitted, subject: cell.subject, target: target.description, id: id.hex, depth: event.depth + 1, body: incoming.body)
+      kind: .emitted, subject: cell.subject, target: target.description, id: id.hex, received: lastNow, body: incoming.body)
     out.changes.append(Change(RowKey(.message, number, position), row.packed))
     out.messages.append(
       LaneMessage(event: number, position: position, subject: cell.subject, content: .emitted(incoming, to: target)))

@@ -33,7 +33,11 @@ package enum LaneThreads {
     Worker.start("lane-\(index)") {
       do {
         let lane = try make()
-        while let inputs = mailbox.receive() {
+        while let inputs = mailbox.receive(timeoutMilliseconds: 5_000) {
+          if inputs.isEmpty {
+            lane.counters.steps.add(1)
+            continue
+          }
           let decisions = try lane.step(inputs, now: clocks.wall())
           lane.counters.steps.add(1)
           if !decisions.isEmpty { exits.decisions(decisions) }

@@ -46,6 +46,7 @@ package final class Router {
   /// With several lanes a new identity travels with every event that names it, until the store has it:
   /// the first event's lane may be slower than a later one's.
   private var fresh: [Int64: [Change]] = [:]
+  private var older: [Int64: [Change]] = [:]
   package private(set) var repeats: Int64 = 0
   private var runsToClose: [DedupeRun] = []
 
@@ -147,6 +148,7 @@ package final class Router {
     let key = identityHash(reference)
     if let subject = try find(key) {
       if let changes = fresh[subject] { routed.changes.append(contentsOf: changes) }
+      if let changes = older[subject] { routed.changes.append(contentsOf: changes) }
       return subject
     }
     let subject = nextSubject
@@ -169,6 +171,12 @@ package final class Router {
     if lanes > 1 { fresh[subject, default: []].append(change) }
   }
 
-  /// Everything routed so far is on disk.
-  package func settled() { fresh.removeAll(keepingCapacity: true) }
+  /// From here on new identities are counted apart from those so far.
+  package func beginOlder() {
+    older.merge(fresh) { $0 + $1 }
+    fresh = [:]
+  }
+
+  /// Everything from before the last `beginOlder` is on disk.
+  package func settleOlder() { older = [:] }
 }

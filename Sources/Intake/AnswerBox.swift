@@ -36,6 +36,9 @@ package final class AnswerBox: Sendable {
     return stream
   }
 
+  /// Makes an idle loop turn once, to see that it still does.
+  package func ping() { announce() }
+
   func announce(_ stream: AnswerStream) {
     streams.sendAlways(stream)
     announce()

@@ -65,14 +65,16 @@ package final class Gate: RequestHandler, @unchecked Sendable {
   /// The events of this round, handed over as one batch when it ends.
   private var batch: [IncomingEvent] = []
   private var now = Instant.zero
-  package let counters = GateCounters()
+  package let counters: GateCounters
 
   package init(
-    exits: GateExits, answers: AnswerBox, keyring: Keyring, hashKey: (UInt64, UInt64), clocks: Clocks
+    exits: GateExits, answers: AnswerBox, keyring: Keyring, hashKey: (UInt64, UInt64), clocks: Clocks,
+    counters: GateCounters
   ) {
     self.exits = exits
     self.answers = answers
     self.clocks = clocks
+    self.counters = counters
     self.keyring = Mutex(keyring)
     reports = Reports(hashKey: hashKey)
     endpoint = EventsEndpoint(hashKey: hashKey)
@@ -281,9 +283,10 @@ package final class Gate: RequestHandler, @unchecked Sendable {
 package final class GateCounters: Sendable {
   package let events = Counter()
   /// Events let in and not yet on disk.
-  package let underWay = Counter()
+  package let underWay: Counter
   package let refused = Counter()
   package let turnedAway = Counter()
 
-  package init() {}
+  /// Whoever sees events reach the disk lowers `underWay`.
+  package init(underWay: Counter) { self.underWay = underWay }
 }

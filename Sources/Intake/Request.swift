@@ -97,6 +97,16 @@ package struct Request: ~Copyable {
     header(name).map { String(decoding: $0, as: UTF8.self) }
   }
 
+  /// The same for a name that is not known when this is compiled.
+  package func headerText(named name: String) -> String? {
+    for field in head.fields where Int(field.nameLength) == name.utf8.count {
+      let found = UnsafeRawBufferPointer(start: base + Int(field.nameStart), count: Int(field.nameLength))
+      guard String(decoding: found, as: UTF8.self).lowercased() == name else { continue }
+      return String(decoding: UnsafeRawBufferPointer(start: base + Int(field.valueStart), count: Int(field.valueLength)), as: UTF8.self)
+    }
+    return nil
+  }
+
   /// How often a header occurs, for those that must not be ambiguous.
   package func headerCount(_ name: StaticString) -> Int {
     var count = 0

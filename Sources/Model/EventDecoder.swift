@@ -51,7 +51,7 @@ package struct EventDecoder: Sendable {
 
   private func decodeNative(_ item: JSONCursor, received: Instant) throws(EventRefusal) -> Event {
     for member in item.members where !EventDecoder.nativeFields.contains(member.key) {
-      let hint = Suggestion.nearest(to: member.key, in: EventDecoder.nativeFields).map { " (did you mean '\($0)'?)" } ?? ""
+      let hint = Suggestion.ending(for: member.key, among: EventDecoder.nativeFields)
       throw EventRefusal(
         "unknown_field", "unknown field '\(member.key.prefix(60))'\(hint); put your own fields into \"data\"")
     }

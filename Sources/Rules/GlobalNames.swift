@@ -1,6 +1,7 @@
 // The names a rule may use without declaring them, and the complaints about others.
 //
 // Thread: constants. Promise: the list is the sandbox's; a test holds the two against each other.
+internal import Basics
 
 package enum GlobalNames {
   package static let available: Set<String> = [

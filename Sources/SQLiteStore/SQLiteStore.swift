@@ -20,6 +20,8 @@ package final class SQLiteStore: StoreEngine {
   private var verdictRow: Int64
   private let inserts: Inserts
 
+  package static var libraryVersion: String { String(cString: sqlite3_libversion()) }
+
   /// Opens or makes the file, takes the lock and brings the schema up to date.
   package init(path: String) throws(StoreError) {
     self.path = path

@@ -109,7 +109,7 @@ package struct RuleLog: Sendable {
 /// All that one step of a lane decided.
 package struct Decisions: Sendable {
   package var lane: Int
-  /// Counts the lane's batches, so that it knows what is committed.
+  /// How many inputs the lane has taken so far; tells what is on disk of what it was given.
   package var sequence: Int64
   package var events: [EventRow] = []
   /// Verdicts of these events, packed; empty when no rule had a say.

@@ -123,15 +123,17 @@ package struct MessageRow: Sendable, Equatable {
   /// Of an emitted event: to whom, its name, id and body.
   package var target: String
   package var id: String
-  package var depth: Int
+  package var received: Instant
   package var body: [UInt8]
 
-  package init(kind: Kind, subject: Int64, target: String = "", id: String = "", depth: Int = 0, body: [UInt8] = []) {
+  package init(
+    kind: Kind, subject: Int64, target: String = "", id: String = "", received: Instant = .zero, body: [UInt8] = []
+  ) {
     self.kind = kind
     self.subject = subject
     self.target = target
     self.id = id
-    self.depth = depth
+    self.received = received
     self.body = body
   }
 
@@ -142,7 +144,7 @@ package struct MessageRow: Sendable, Equatable {
     writer.signed(subject)
     writer.counted(target)
     writer.counted(id)
-    writer.integer(depth)
+    writer.signed(received.milliseconds)
     writer.counted(body)
     return writer.bytes
   }
@@ -153,10 +155,10 @@ package struct MessageRow: Sendable, Equatable {
       let subject = reader.signed()
       let target = reader.text()
       let id = reader.text()
-      let depth = reader.integer()
+      let received = Instant(milliseconds: reader.signed())
       let body = reader.counted()
       if reader.failed { return nil }
-      return MessageRow(kind: kind, subject: subject, target: target, id: id, depth: depth, body: body)
+      return MessageRow(kind: kind, subject: subject, target: target, id: id, received: received, body: body)
     }
     guard let row else { return nil }
     self = row

@@ -109,7 +109,7 @@ package final class StoreLoop {
       tail += packed.count
       for change in try Redo.unpack(packed) {
         behind.applyIfNewer(change, record: number)
-        if change.key.table == .subject || change.key.table == .chain { subject = max(subject, change.key.first) }
+        if change.key.table == .chain { subject = max(subject, change.key.first) }
         if change.key.table == .rule { rule = max(rule, change.key.first) }
       }
     }
@@ -121,6 +121,11 @@ package final class StoreLoop {
   }
 
   package var recovered: Recovered { engine.recovered }
+
+  /// Packed dedupe rows that no closed run covers, oldest first; for the start.
+  package func dedupeRows(_ body: (_ record: Int64, _ time: Instant, _ packed: [UInt8]) -> Void) throws(StoreError) {
+    try engine.dedupe(body)
+  }
 
   /// A reader for another thread.
   package func makeReader() throws(StoreError) -> StoreReader {

@@ -49,9 +49,8 @@ package final class StoreCounters: Sendable {
 package enum StoreThread {
   package static func start(
     mailbox: Mailbox<StoreInput>, clocks: Clocks, counters: StoreCounters, exits: StoreExits,
-    loop: sending StoreLoop
+    loop carried: Carried<StoreLoop>
   ) -> Worker {
-    let carried = Carried(loop)
     return Worker.start("store") {
       let loop = carried.take()
       do throws(StoreError) {

@@ -1,39 +1,49 @@
-// "Did you mean …?": the nearest known word to a misspelt one.
+// "Did you mean": the name nearest to a misspelt one.
 //
-// Thread: pure functions. Promise: a suggestion is made only when it is plausible: at most a third of
-// the letters differ, and at most three.
+// Thread: pure functions. Promise: the same word and names give the same suggestion; nothing far off
+// is ever suggested.
 
 package enum Suggestion {
-  package static func nearest(to word: String, in known: some Collection<String>) -> String? {
-    let bound = min(3, max(1, word.count / 3))
-    var best: (word: String, distance: Int)?
-    for candidate in known {
-      let distance = distance(word.lowercased(), candidate.lowercased(), bound: bound)
-      guard distance <= bound else { continue }
-      if let current = best, (current.distance, current.word) <= (distance, candidate) { continue }
-      best = (candidate, distance)
+  /// The nearest of `names` to `word`, or nil when none is near; ties go to the first in order.
+  package static func nearest(to word: String, among names: some Sequence<String>) -> String? {
+    let bytes = Array(word.utf8)
+    guard bytes.count >= 2, bytes.count <= 64 else { return nil }
+    var best: String?
+    var bestDistance = bytes.count <= 4 ? 2 : 3
+    for name in names.sorted() {
+      let other = Array(name.utf8)
+      guard abs(other.count - bytes.count) < bestDistance else { continue }
+      let found = distance(bytes, other)
+      if found < bestDistance {
+        best = name
+        bestDistance = found
+      }
     }
-    return best?.word
+    return best
   }
 
-  /// Letters to insert, remove, change or swap with their neighbour; `bound + 1` when it is more.
-  package static func distance(_ left: String, _ right: String, bound: Int) -> Int {
-    let a = Array(left.unicodeScalars)
-    let b = Array(right.unicodeScalars)
-    if abs(a.count - b.count) > bound { return bound + 1 }
-    var beforeLast = [Int](repeating: 0, count: b.count + 1)
-    var last = Array(0...b.count)
-    for i in 0..<a.count {
-      var row = [i + 1]
-      row.reserveCapacity(b.count + 1)
-      for j in 0..<b.count {
-        var cost = min(last[j + 1] + 1, row[j] + 1, last[j] + (a[i] == b[j] ? 0 : 1))
-        if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { cost = min(cost, beforeLast[j - 1] + 1) }
-        row.append(cost)
+  /// " (did you mean 'x'?)", or nothing.
+  package static func ending(for word: String, among names: some Sequence<String>) -> String {
+    nearest(to: word, among: names).map { " (did you mean '\($0)'?)" } ?? ""
+  }
+
+  /// Damerau-Levenshtein: edits, a swap of neighbours counting as one.
+  static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
+    if left.isEmpty || right.isEmpty { return left.count + right.count }
+    var twoAbove = [Int](repeating: 0, count: right.count + 1)
+    var above = Array(0...right.count)
+    for i in 1...left.count {
+      var row = [i] + [Int](repeating: 0, count: right.count)
+      for j in 1...right.count {
+        let change = above[j - 1] + (left[i - 1] == right[j - 1] ? 0 : 1)
+        row[j] = min(above[j] + 1, row[j - 1] + 1, change)
+        if i > 1, j > 1, left[i - 1] == right[j - 2], left[i - 2] == right[j - 1] {
+          row[j] = min(row[j], twoAbove[j - 2] + 1)
+        }
       }
-      beforeLast = last
-      last = row
+      twoAbove = above
+      above = row
     }
-    return min(last[b.count], bound + 1)
+    return above[right.count]
   }
 }

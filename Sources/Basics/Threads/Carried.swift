@@ -5,7 +5,8 @@
 package final class Carried<Value>: @unchecked Sendable {
   private var value: Value?
 
-  package init(_ value: sending Value) { self.value = value }
+  /// The giver must not touch the value afterwards; the compiler cannot see that across a whole start.
+  package init(_ value: Value) { self.value = value }
 
   package func take() -> Value {
     guard let value else { preconditionFailure("a carried value is taken once") }
