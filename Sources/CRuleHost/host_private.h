@@ -29,6 +29,25 @@ typedef struct loaded_rule {
   int when_line;
 } loaded_rule;
 
+typedef struct state_text {
+  uint32_t offset;
+  uint32_t count;
+  bool owned;
+} state_text;
+
+typedef struct state_entry {
+  state_text key;
+  uint32_t kind; /* RULE_BOOLEAN, RULE_INTEGER, RULE_NUMBER, RULE_TEXT */
+  union {
+    int64_t integer;
+    double number;
+    state_text text;
+  };
+} state_entry;
+
+/* More than a rule may write: a stored state is read whole, whatever the limit is now. */
+enum { STATE_ENTRIES = 256 };
+
 struct rule_host {
   lua_State *L;
   rule_limits limits;
@@ -60,12 +79,15 @@ struct rule_host {
   void *context;
   rule_reply reply;
 
-  /* `state`: a Lua table in the registry, filled at the first touch. */
-  int state_ref;
+  /* `state`, read at the first touch. Offsets lie in `state_given` or, when owned, in the arena. */
   bool state_loaded;
   bool state_dirty;
-  uint32_t state_keys;
-  size_t state_size;
+  uint32_t state_count;
+  size_t state_size; /* as text, about */
+  const char *state_given;
+  document *state_document; /* when the given text was not in the simple form */
+  document_buffer state_arena;
+  state_entry state[STATE_ENTRIES + 1];
   document_parser *parser;
 
   /* Scratch that belongs to no Lua value and so survives a jump. `text` is used as a stack. */
@@ -122,6 +144,7 @@ void json_write_scalar(lua_State *L, int index, document_buffer *out);
 
 /* rule_state.c */
 void state_install(lua_State *L);
+void state_begin(rule_host *host);
 void state_finish(lua_State *L);
 void state_note_read(lua_State *L, const char *prefix, const char *key, size_t count, int value);
 

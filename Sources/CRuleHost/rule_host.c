@@ -60,6 +60,8 @@ void rule_host_close(rule_host *host) {
   document_buffer_free(&host->text);
   document_buffer_free(&host->json);
   document_buffer_free(&host->closures);
+  document_buffer_free(&host->state_arena);
+  if (host->state_document) document_free(host->state_document);
   free(host->rules);
   free(host);
 }
@@ -327,7 +329,7 @@ int rule_host_run(rule_host *host, uint32_t slot, const rule_input *input) {
   host->generation = (host->generation + 1) & (((uint64_t)1 << (64 - HANDLE_NODE_BITS - HANDLE_SLOT_BITS)) - 1);
   if (host->generation == 0) host->generation = 1;
   host->randoms = 0;
-  host->state_loaded = host->state_dirty = false;
+  state_begin(host);
   host->phase = PHASE_RUNNING;
   return enter(host, run_body);
 }

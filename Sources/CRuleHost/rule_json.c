@@ -86,16 +86,34 @@ static void write_array(writer *w, int entries, lua_Integer count) {
   put(w, "]");
 }
 
+/* Few members, as in most data, are ordered where they stand. */
+static void sort_members(member *members, size_t count) {
+  if (count > 12) {
+    qsort(members, count, sizeof *members, compare_members);
+    return;
+  }
+  for (size_t i = 1; i < count; i++) {
+    member m = members[i];
+    size_t at = i;
+    for (; at > 0 && compare_members(&members[at - 1], &m) > 0; at--) members[at] = members[at - 1];
+    members[at] = m;
+  }
+}
+
+enum { MEMBERS_ON_STACK = 16 };
+
 /* Collects the keys, which the table keeps alive, and sorts them. */
 static void write_object(writer *w, int entries, size_t count) {
   lua_State *L = w->L;
-  member *members = lua_newuserdatauv(L, count * sizeof(member), 0);
+  member few[MEMBERS_ON_STACK], *members = few;
+  if (count > MEMBERS_ON_STACK) members = lua_newuserdatauv(L, count * sizeof(member), 0);
+  else lua_pushnil(L);
   size_t next = 0;
   for (lua_pushnil(L); lua_next(L, entries); lua_pop(L, 1)) {
     members[next].bytes = lua_tolstring(L, -2, &members[next].count);
     next++;
   }
-  qsort(members, count, sizeof(member), compare_members);
+  sort_members(members, count);
   put(w, "{");
   for (size_t i = 0; i < count; i++) {
     if (i) put(w, ",");

@@ -97,10 +97,10 @@ package final class RuleHost {
   private var keptCapacity = 256
 
   /// Nil when memory is short. `failFrom` is for tests: see `fail(from:)`.
-  package init?(failFrom: Int = 0) {
+  package init?(failFrom: Int = 0, cpuMilliseconds: Int64 = Limits.ruleCPUMilliseconds) {
     var limits = rule_limits()
     limits.units = UInt64(Limits.ruleInstructions)
-    limits.cpu_ns = Limits.ruleCPUMilliseconds * 1_000_000
+    limits.cpu_ns = cpuMilliseconds * 1_000_000
     limits.state_bytes = Limits.ruleStateMemoryBytes
     limits.growth_bytes = Limits.ruleMemoryGrowthBytes
     limits.block_bytes = Limits.ruleBlockBytes

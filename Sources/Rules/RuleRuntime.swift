@@ -16,8 +16,9 @@ package final class RuleRuntime {
 
   /// Loads the set anew. It was checked when it was made, so this fails for want of memory only.
   /// `failFrom` is for tests: from that allocation on, counted from 1, memory is refused.
-  package init(_ set: RuleSet, failFrom: Int = 0) throws(RuleComplaint) {
-    guard let host = RuleHost(failFrom: failFrom) else {
+  /// `cpuMilliseconds` is the second net; a slow machine or a sanitizer may need a wider one.
+  package init(_ set: RuleSet, failFrom: Int = 0, cpuMilliseconds: Int64 = Limits.ruleCPUMilliseconds) throws(RuleComplaint) {
+    guard let host = RuleHost(failFrom: failFrom, cpuMilliseconds: cpuMilliseconds) else {
       throw RuleComplaint(file: set.folder, line: 1, message: "there is no memory left for the rules")
     }
     self.set = set

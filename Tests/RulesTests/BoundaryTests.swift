@@ -103,6 +103,13 @@ private final class Refusing: RuleWords {
     #expect(refused > 200 && refused < 20_000)
   }
 
+  @Test func `time is the second net and has a code of its own`() throws {
+    let set = Fixture.load(["a.lua": Fixture.rule("local s = ('a'):rep(1000000) while true do local b = s == s .. 'b' end")]).set
+    let outcome = try RuleRuntime(set, cpuMilliseconds: 1).run(0, Fixture.input())
+    #expect(outcome.code == .overBudget && outcome.limit == .time && outcome.line == 2, "\(outcome)")
+    #expect(outcome.reason == "the limit of 1 ms of CPU time is reached")
+  }
+
   @Test func `a handle used after its run is refused`() throws {
     // There is no place a handle could be kept in; state, the only memory, does not take one.
     #expect(try Fixture.run("state.e = event.data").reason == "state holds texts, numbers and true or false; this is a table")

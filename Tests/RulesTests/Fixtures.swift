@@ -50,7 +50,7 @@ enum Fixture {
     files["a.lua"] = rule(body, header: header, before: before)
     let loading = load(files)
     if let first = loading.complaints.first { throw first }
-    return try RuleRuntime(loading.set)
+    return try RuleRuntime(loading.set, cpuMilliseconds: 60_000)
   }
 
   static func run(
