@@ -205,7 +205,7 @@ package struct DeliveryLoop: Sendable {
   /// of silent ones cannot keep a new one from showing that it answers.
   private func isUnprovenFull(_ receiver: Int) -> Bool {
     let held = receivers[receiver].held
-    if held < min(16, shareOfSilent) { return false }
+    if held == 0 || held < min(16, shareOfSilent) && heldUnproven < bounds.deliveries * 3 / 4 { return false }
     return heldUnproven >= bounds.deliveries / 2 || receivers[receiver].isSilent && held >= shareOfSilent
   }
 

@@ -14,7 +14,9 @@ enum TransferOutcome {
     result.outcome = outcome(of: transfer, code: code, status: status)
     result.message = sentence(result.outcome, transfer: transfer, code: code, status: status)
     result.retryAfterMilliseconds = transfer.retryAfter.flatMap { RetrySchedule.retryAfterMilliseconds($0, now: now) }
-    result.isPermanent = result.outcome == .blocked
+    // An address that cannot be understood will not be understood later either.
+    result.isPermanent =
+      result.outcome == .blocked || code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL
     result.address = text(transfer, CURLINFO_PRIMARY_IP)
     result.timings = timings(transfer)
     result.response = transfer.response

@@ -1,0 +1,108 @@
+// What must not leave the machine: private addresses in every spelling, smuggled headers, detours over
+// proxies. And what the thread does around a transfer: other destinations, logs, stopping.
+//
+// Thread: the test's, with the delivery thread and a receiver's threads beside it. Promise: loopback
+// only; every wait has a deadline.
+
+import Basics
+import Delivery
+import Glibc
+import Model
+import Synchronization
+import Testing
+
+@Suite struct GuardedSendingTests {
+  /// Spellings of hosts that lead to this machine, to its neighbours or to metadata services.
+  static let spellings = [
+    "127.0.0.1", "localhost", "localhost.", "LOCALHOST", "2130706433", "0x7f000001", "0x7f.1", "0x7f.0x0.0x0.0x1",
+    "017700000001", "0177.0.0.01", "127.1", "127.0.1", "0", "0.0.0.0", "[::1]", "[::]", "[0:0:0:0:0:0:0:1]",
+    "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]", "169.254.169.254", "10.0.0.1",
+    "127.0.0.1%2f@example.invalid", "①②⑦.⓪.⓪.①", "[fe80::1]", "[fd00:ec2::254]",
+  ]
+
+  @Test(arguments: spellings)
+  func `No spelling of a private address is connected to`(host: String) throws {
+    let receiver = LoopbackReceiver.answering()
+    defer { receiver.stop() }
+    let sending = Sending([destination("http://\(host):\(receiver.port)/", retries: [10], allowed: [])])
+    defer { sending.stop() }
+    let attempt = try #require(sending.attempts(of: delivery(1)).first)
+    #expect([.blocked, .dns, .other].contains(attempt.outcome), "\(attempt.outcome.word): \(attempt.message)")
+    if attempt.outcome != .dns { #expect(attempt.settlement == .failed, "\(attempt.message)") }
+    #expect(receiver.connectionCount == 0)
+  }
+
+  @Test func `A name that leads to a private address is blocked for good, with the address`() throws {
+    let sending = Sending([destination("http://localhost:8999/", allowed: [])])
+    defer { sending.stop() }
+    let attempt = try #require(sending.attempts(of: delivery(1)).first)
+    #expect(attempt.outcome == .blocked && attempt.settlement == .failed)
+    #expect(attempt.message.contains("is not public"))
+  }
+
+  @Test func `IPv6 on this machine is reached where it is allowed`() throws {
+    let receiver = LoopbackReceiver(family: AF_INET6) { _, answering in
+      answering.answer(204)
+      return true
+    }
+    defer { receiver.stop() }
+    let sending = Sending([destination("http://[::1]:\(receiver.port)/", allowed: ["::1/128"])])
+    defer { sending.stop() }
+    let attempt = try #require(sending.attempts(of: delivery(1)).first)
+    #expect(attempt.outcome == .delivered && attempt.address == "::1")
+  }
+
+  @Test func `A proxy in the environment is not used`() throws {
+    let proxy = LoopbackReceiver.answering()
+    defer { proxy.stop() }
+    setenv("http_proxy", "http://127.0.0.1:\(proxy.port)", 1)
+    defer { unsetenv("http_proxy") }
+    let receiver = LoopbackReceiver.answering()
+    defer { receiver.stop() }
+    let sending = Sending([destination(receiver.url)])
+    defer { sending.stop() }
+    #expect(try #require(sending.attempts(of: delivery(1)).first).outcome == .delivered)
+    #expect(proxy.connectionCount == 0 && receiver.connectionCount == 1)
+  }
+
+  @Test(arguments: [
+    ("X-Note", "one\r\nX-Two: two"), ("X-Note", "one\nX-Two: two"), ("X-Note\r\nX-Two", "two"), ("X Note", "one"),
+    ("X-Note", "nul\0byte"), ("Content-Length", "5"), ("Transfer-Encoding", "chunked"), ("Webhook-Id", "mine"), ("", "x"),
+  ])
+  func `A header that would change the request is never sent`(name: String, value: String) throws {
+    let receiver = LoopbackReceiver.answering()
+    defer { receiver.stop() }
+    let header = Destination.Header(name: name, value: value)
+    let sending = Sending([destination(receiver.url, headers: [header])])
+    defer { sending.stop() }
+    let attempt = try #require(sending.attempts(of: delivery(1)).first)
+    #expect(attempt.outcome == .other && attempt.settlement == .failed)
+    #expect(receiver.connectionCount == 0)
+  }
+
+  @Test func `Own headers are sent, and may replace the type of content`() throws {
+    let receiver = LoopbackReceiver.answering()
+    defer { receiver.stop() }
+    let headers = [("Authorization", "Bearer t"), ("Content-Type", "application/cloudevents+json"), ("X-Empty", "")]
+    let sending = Sending([
+      destination(receiver.url, headers: headers.map { Destination.Header(name: $0.0, value: $0.1) })
+    ])
+    defer { sending.stop() }
+    #expect(sending.attempts(of: delivery(1)).count == 1)
+    let request = try #require(receiver.received().first)
+    #expect(request.headers["authorization"] == "Bearer t")
+    #expect(request.headers["content-type"] == "application/cloudevents+json")
+    #expect(request.headers["x-empty"] == "")
+  }
+
+  @Test func `An id with a line break is not sent`() throws {
+    let receiver = LoopbackReceiver.answering()
+    defer { receiver.stop() }
+    let sending = Sending([destination(receiver.url)])
+    defer { sending.stop() }
+    var message = delivery(1)
+    message.id = "msg\r\nX-Two: two"
+    #expect(try #require(sending.attempts(of: message).first).outcome == .other)
+    #expect(receiver.connectionCount == 0)
+  }
+}
