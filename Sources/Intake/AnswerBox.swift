@@ -2,7 +2,8 @@
 // at its next turn. A sleeping loop is woken by one write, a busy one by none.
 //
 // Thread: `post` and streams from any thread, the rest from intake. Promise: nothing posted before
-// the loop ends is forgotten; an answer to a connection that is gone is dropped and counted.
+// the loop ends is forgotten, and nothing after it is kept; an answer to a connection that is gone is
+// dropped and counted.
 
 internal import Basics
 internal import Synchronization
@@ -40,8 +41,16 @@ package final class AnswerBox: Sendable {
   package func ping() { announce() }
 
   func announce(_ stream: AnswerStream) {
-    streams.sendAlways(stream)
+    guard streams.sendAlways(stream) else { return stream.abandon() }
     announce()
+  }
+
+  /// The loop has ended: what is posted from now on is dropped, and streams are told so.
+  func close() {
+    answers.close()
+    streams.close()
+    _ = answers.takeAll()
+    for stream in streams.takeAll() { stream.abandon() }
   }
 
   /// Wakes the loop for whatever it should look at: a stop, for example.

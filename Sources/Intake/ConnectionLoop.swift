@@ -184,6 +184,7 @@ package final class ConnectionLoop: @unchecked Sendable {
     guard open == 0 || now >= drainUntil else { return }
     if open > 0 { log.warning("the intake stopped with connections still open", ["connections": "\(open)"]) }
     for connection in connections where connection.isOpen { close(connection) }
+    answers.close()
     finished = true
   }
 

@@ -3,6 +3,7 @@
 // Thread: as the parser. Promise: an accepted path begins with a slash, has whole escapes, no zero byte
 // and no dot segment in any disguise; an accepted host is a name or address with an optional port.
 
+internal import CPlatform
 internal import Glibc
 
 extension RequestParser {

@@ -145,6 +145,10 @@ import Testing
     #expect(!door.loop.isFinished && !client.isEnded)
     door.clock.advance(milliseconds: 3000)
     door.turn(client) { door.loop.isFinished && client.isEnded }
+    // Whoever still answers does no harm.
+    door.box.post(door.handler.seen[0].token, Answer(status: 200, body: []))
+    let stream = door.box.beginStream(door.handler.seen[0].token, head: Answer(streamStatus: 200, contentType: "text/plain"))
+    #expect(stream.send([1]) == .gone)
   }
 
   @Test func `who connected just before a stop is still served`() throws {
