@@ -54,7 +54,7 @@ package final class Event: Sendable {
 
   package init(
     name: String, id: String, source: String, time: Instant, received: Instant, user: SubjectReference?,
-    anonymous: SubjectReference?, account: SubjectReference?, thing: SubjectReference?, depth: Int, document: Document, item: UInt32, data: UInt32?,
+    anonymous: SubjectReference? = nil, account: SubjectReference?, thing: SubjectReference?, depth: Int, document: Document, item: UInt32, data: UInt32?,
     traits: UInt32?, context: UInt32?
   ) {
     self.name = name
