@@ -72,6 +72,10 @@ let package = Package(
     .testTarget(
       name: "SQLiteStoreTests", dependencies: ["Basics", "Model", "Store", "SQLiteStore", "StoreContract"],
       swiftSettings: plain),
+    .target(
+      name: "Simulator", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Delivery"], path: "Tests/Simulator",
+      swiftSettings: plain),
+    .testTarget(name: "SimulatorTests", dependencies: ["Basics", "Rules", "Simulator"], swiftSettings: plain),
     .testTarget(name: "DeliveryTests", dependencies: ["Basics", "Model", "Store", "Delivery", "CPlatform"], swiftSettings: plain),
   ],
   swiftLanguageModes: [.v6],

@@ -40,6 +40,10 @@ package final class Lane {
   /// `now` never runs backwards, whatever the clock does.
   private var lastNow = Instant.zero
   package let counters: LaneCounters
+  /// The highest subject that came with this lane's events, and what of that is written down. A number
+  /// that was given out must never be given out again, even when only an identity refers to it.
+  private var newestSubject: Int64 = 0
+  private var countedSubject: Int64 = 0
 
   package init(
     index: Int, lanes: Int, reader: StoreReader, numbers: Numbers, hashKey: (UInt64, UInt64), mark: EvaluationMark,
@@ -75,6 +79,10 @@ package final class Lane {
     for input in inputs { try take(input, now: now) }
     out.verdicts = verdicts.packed
     if let verdictRange { out.verdictRange = verdictRange }
+    if newestSubject > countedSubject {
+      countedSubject = newestSubject
+      out.changes.append(RowKey(.counter, Counted.subjects, Int64(index)), number: newestSubject)
+    }
     return out
   }
 
@@ -134,6 +142,7 @@ package final class Lane {
         name: event.name, cause: routed.cause, depth: event.depth, body: routed.incoming.body))
     cell.chain = routed.number
     out.changes.append(RowKey(.chain, routed.subject), number: routed.number)
+    for subject in routed.created { newestSubject = max(newestSubject, subject) }
     counters.events.add(1)
 
     let kind = event.user != nil ? "user" : event.primary?.namespace ?? "user"

@@ -112,11 +112,13 @@ package final class StoreLoop {
       tail += packed.count
       try behind.apply(packed, record: number)
       try Redo.walk(packed) { key, _ in
-        if key.table == .chain { subject = max(subject, key.first) }
         if key.table == .rule { rule = max(rule, key.first) }
       }
     }
     tailBytes = tail
+    for row in try reader.rows(from: RowKey(.counter, Counted.subjects), to: RowKey(.counter, Counted.subjects + 1), limit: 1_000) {
+      subject = max(subject, row.value.flatMap(NumberRow.unpack) ?? 0)
+    }
     highestSubject = subject
     highestRule = rule
     status.record = record
