@@ -104,7 +104,7 @@ void *budget_allocate(void *context, void *block, size_t old_size, size_t new_si
 
 /* Units and time. */
 
-void budget_begin(rule_host *host) {
+void budget_begin(rule_host *host, bool hooked) {
   host->used = 0;
   host->stop = 0;
   host->refused = false;
@@ -125,7 +125,7 @@ void budget_begin(rule_host *host) {
   host->report.text = NULL;
   host->report.text_count = 0;
   host->report.file[0] = 0;
-  lua_sethook(host->L, on_count, LUA_MASKCOUNT, HOOK_INTERVAL);
+  lua_sethook(host->L, hooked ? on_count : NULL, hooked ? LUA_MASKCOUNT : 0, HOOK_INTERVAL);
 }
 
 /* The collector stands still during a run and is stepped here, when enough was allocated since. */

@@ -28,7 +28,8 @@ static void set_read_value(lua_State *L, rule_read *read, int value) {
   }
   document_buffer *out = &host->json;
   size_t start = out->count;
-  json_write_scalar(L, value, out);
+  if (lua_isinteger(L, value)) document_write_integer(out, lua_tointeger(L, value));
+  else json_write(L, value, out, false);
   size_t count = out->count - start;
   read->value_count = cut_utf8(out->bytes + start, count, RULE_READ_VALUE);
   memcpy(read->value, out->bytes + start, read->value_count);
@@ -279,7 +280,7 @@ static int state_read(lua_State *L) {
 }
 
 static void check_utf8(lua_State *L, const char *what, const char *text, size_t count) {
-  if (!document_valid_utf8(text, count)) luaL_error(L, "%s in state must be valid UTF-8", what);
+  if (!json_is_text(text, count)) luaL_error(L, "%s in state must be valid UTF-8", what);
 }
 
 /* The value at index 3 as an entry; its text is not kept yet. */

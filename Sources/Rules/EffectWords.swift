@@ -44,15 +44,14 @@ final class EffectWords: RuleWords {
 
   private func field(_ call: RuleCall) {
     guard let input, let number = call.integer(0) else { return }
-    let event = input.pointee.event
     let text: String? =
       switch rule_field(rawValue: UInt32(number)) {
-      case RULE_FIELD_EVENT_NAME: event.name
-      case RULE_FIELD_EVENT_ID: event.id
-      case RULE_FIELD_EVENT_SOURCE: event.source
-      case RULE_FIELD_EVENT_USER: event.user?.id
-      case RULE_FIELD_EVENT_ACCOUNT: event.account?.id
-      case RULE_FIELD_EVENT_THING: event.thing?.description
+      case RULE_FIELD_EVENT_NAME: input.pointee.event.name
+      case RULE_FIELD_EVENT_ID: input.pointee.event.id
+      case RULE_FIELD_EVENT_SOURCE: input.pointee.event.source
+      case RULE_FIELD_EVENT_USER: input.pointee.event.user?.id
+      case RULE_FIELD_EVENT_ACCOUNT: input.pointee.event.account?.id
+      case RULE_FIELD_EVENT_THING: input.pointee.event.thing?.description
       case RULE_FIELD_CUSTOMER_ID: input.pointee.customerID
       case RULE_FIELD_CUSTOMER_ACCOUNT: input.pointee.account
       default: nil

@@ -218,6 +218,9 @@ package final class RuleHost {
     return out
   }
 
+  /// See rule_host_trust.
+  func trust(slot: UInt32) { rule_host_trust(host, slot) }
+
   @inline(__always)
   func run(slot: UInt32, _ input: inout rule_input) -> rule_status {
     rule_status(rawValue: UInt32(rule_host_run(host, slot, &input)))

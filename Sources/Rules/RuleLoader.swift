@@ -127,16 +127,29 @@ package struct RuleLoader {
     let before = complaints.count
     guard let scan = check(source, host, libraries: libraries, isRule: true) else { return nil }
     let header: RuleHeader?
+    let isStraight: Bool
     do throws(RuleComplaint) {
       let loaded = try host.loadRule(file: scan.file, text: source.text)
       checkClosures(host, scan)
+      isStraight = RuleLoader.areStraight(host.closures)
       header = readHeader(loaded.header, scan)
     } catch {
       complaints.append(error)
       return nil
     }
     guard let header, complaints.count == before else { return nil }
-    return Rule(path: source.name, header: header, contentHash: RuleLoader.hash(source, libraries: libraries))
+    return Rule(
+      path: source.name, header: header, contentHash: RuleLoader.hash(source, libraries: libraries), isStraight: isStraight)
+  }
+
+  /// Short functions without loops that reach no library of rules either: they need no instruction count.
+  private static func areStraight(_ dumps: [[UInt8]]) -> Bool {
+    var instructions = 0
+    for dump in dumps {
+      guard let code = Bytecode(dump), code.isStraight, !code.globalReads.contains(where: { $0.name == "use" }) else { return false }
+      instructions += code.instructionCount
+    }
+    return instructions <= Limits.ruleStraightInstructions
   }
 
   private mutating func readHeader(_ json: [UInt8], _ scan: SourceScan) -> RuleHeader? {

@@ -30,7 +30,9 @@ package final class RuleRuntime {
     }
     for position in 0..<set.count {
       let source = set.source(position)
-      slots.append(try host.loadRule(file: set.display(source), text: source.text).slot)
+      let slot = try host.loadRule(file: set.display(source), text: source.text).slot
+      if set[position].isStraight { host.trust(slot: slot) }
+      slots.append(slot)
     }
   }
 

@@ -12,6 +12,8 @@ package struct Rule: Sendable, Equatable {
   package var header: RuleHeader
   /// Over its own text and that of every library it uses.
   package var contentHash: Hash128
+  /// Short and without loops: runs without the instruction hook.
+  var isStraight: Bool
 }
 
 package final class RuleSet: Sendable {
