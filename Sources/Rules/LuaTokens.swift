@@ -139,7 +139,8 @@ struct LuaTokenizer {
       }
       position += 1
     }
-    let end = min(position, bytes.count)
+    position = min(position, bytes.count)
+    let end = position
     if byte() == quote { position += 1 }
     tokens.append(LuaToken(kind: .string, text: String(decoding: bytes[start..<end], as: UTF8.self), line: firstLine))
   }

@@ -91,6 +91,13 @@ struct SourceScan {
 
   // Keys.
 
+  /// Whether the table that opens here is the file's own: return {, rule { or rule({. Others may have the
+  /// same keys.
+  private func isReturned(_ index: Int) -> Bool {
+    let before = tokens[..<index].last { $0.text != "(" }
+    return before?.kind == .name && (before?.text == "return" || before?.text == "rule")
+  }
+
   /// A key follows { , or ; and stands before =, as a name or as ["text"].
   private mutating func findKeys() {
     var path: [String] = []
@@ -105,8 +112,12 @@ struct SourceScan {
           if keyLines[full] == nil { keyLines[full] = token.line }
         }
       case "{":
-        if let last = positions.indices.last, pending == nil { positions[last] += 1 }
-        if !positions.isEmpty { path.append(pending ?? String(positions[positions.count - 1])) }
+        if let last = positions.indices.last {
+          if pending == nil { positions[last] += 1 }
+          path.append(pending ?? String(positions[last]))
+        } else if !isReturned(index) {
+          path.append("(local)")
+        }
         positions.append(0)
         pending = nil
       case "}":

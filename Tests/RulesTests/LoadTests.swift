@@ -37,14 +37,14 @@ import Testing
     ("return { title = 'T' }", "rules/a.lua:1: a rule's file must end with: return rule { … }"),
     ("local x = nil\nlocal y = x.z", "rules/a.lua:2: attempt to index a nil value (local 'x')"),
     ("log('x')", "rules/a.lua:1: log can only be used inside run"),
-    (Fixture.rule("count = 1", before: "local count = 0"), ""),
+    ("local t = { mode = 1 }\nreturn rule { title = 'T', on = 'x', run = function() end,\nmode = 2 }", "rules/a.lua:3: 'mode' must be \"live\", \"shadow\" or \"paused\"; it is 2"),
     (Fixture.rule("use(event.name)"), "rules/a.lua:2: use needs a constant name, such as use(\"lib/score\"), so that it is known what a rule is made of"),
     (Fixture.rule("", before: "local s = use('lib/scor')"), "rules/a.lua:1: there is no library 'lib/scor'; its file would be lib/scor.lua"),
     ("\u{1B}Lua", "rules/a.lua:1: this looks like compiled Lua; only source text is read"),
     ("return\n\u{0}", "rules/a.lua:2: the file holds a zero byte; save it as plain text"),
   ]
 
-  @Test(arguments: slips.filter { !$0.complaint.isEmpty })
+  @Test(arguments: slips)
   func `a common slip is named at its line`(text: String, complaint: String) {
     #expect(Fixture.complaints(text).first == complaint)
   }
@@ -115,6 +115,31 @@ import Testing
     #expect(hash("return 1") == hash("return 1"))
     #expect(hash("return 1") != hash("return 2"))
     #expect(hash("return 1") != hash("return 1", "log('x')"))
+  }
+
+  @Test(arguments: GlobalNames.available.subtracting(["use"]).sorted())
+  func `every name said to be available is there`(name: String) throws {
+    let outcome = try Fixture.run("local x = \(name)")
+    #expect(outcome.code == .ran, "\(outcome)")
+  }
+
+  @Test func `damaged files are complaints or rules, never a crash`() {
+    let text = Array(Fixture.rule(BoundaryTests.body, header: "key = { ['invoice.paid'] = 'data.plan' }, again = '3 days',").utf8)
+    var random = SeededRandom(seed: 11)
+    for _ in 0..<1500 {
+      var damaged = text
+      for _ in 0...random.next(below: 3) {
+        let position = Int(random.next(below: UInt64(damaged.count)))
+        switch random.next(below: 3) {
+        case 0: damaged[position] = UInt8(truncatingIfNeeded: random.next())
+        case 1: damaged.remove(at: position)
+        default: damaged.insert(contentsOf: text.dropFirst(position).prefix(20), at: position)
+        }
+      }
+      let loading = Fixture.load(["a.lua": String(decoding: damaged, as: UTF8.self)])
+      #expect(loading.set.count == 1 || !loading.complaints.isEmpty)
+      if loading.set.count == 1 { _ = try? RuleRuntime(loading.set).run(0, Fixture.input()) }
+    }
   }
 
   @Test func `libraries in a circle are named`() {
