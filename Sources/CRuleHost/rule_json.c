@@ -194,6 +194,10 @@ static void write_value(writer *w, int index) {
 }
 
 void json_write(lua_State *L, int index, document_buffer *out, bool functions) {
-  writer w = {.L = L, .out = out, .functions = functions};
+  writer w; /* not cleared: most of it is the list of open tables */
+  w.L = L;
+  w.out = out;
+  w.functions = functions;
+  w.depth = 0;
   write_value(&w, lua_absindex(L, index));
 }

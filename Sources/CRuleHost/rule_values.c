@@ -98,7 +98,7 @@ static int unknown_field(lua_State *L, const char *whose, const char *key, const
 }
 
 static inline bool is_name(const char *key, size_t count, const char *name, size_t name_count) {
-  return count == name_count && memcmp(key, name, count) == 0;
+  return count == name_count && memcmp(key, name, name_count) == 0; /* of constant length: no call */
 }
 #define IS(name) is_name(key, count, name, sizeof(name) - 1)
 

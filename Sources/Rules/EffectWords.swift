@@ -8,12 +8,13 @@ internal import CRuleHost
 internal import Model
 
 final class EffectWords: RuleWords {
-  private(set) var effects: [Effect] = []
-  private var logBytes = 0
+  // One thread, never re-entered: the run-time check of exclusive access would cost a tenth of a run.
+  @exclusivity(unchecked) private var effects: [Effect] = []
+  @exclusivity(unchecked) private var logBytes = 0
   private let destinations: Set<String>?
   private let parser = DocumentParser(maximumBytes: Limits.ruleArgumentBytes)
   /// Borrowed for the length of a run.
-  private var input: UnsafePointer<RuleInput>?
+  @exclusivity(unchecked) private var input: UnsafePointer<RuleInput>?
 
   init(destinations: Set<String>?) { self.destinations = destinations }
 

@@ -91,7 +91,7 @@ package struct RuleCall {
 
 package final class RuleHost {
   private let host: OpaquePointer
-  private var words: (any RuleWords)?
+  @exclusivity(unchecked) private var words: (any RuleWords)?
   /// The last text answered; Lua copies it right after the callback.
   private var kept: UnsafeMutablePointer<CChar>
   private var keptCapacity = 256

@@ -12,7 +12,7 @@ package final class RuleRuntime {
   private let host: RuleHost
   private let words: EffectWords
   /// Position in the set → slot in the host.
-  private var slots: [UInt32] = []
+  private let slots: [UInt32]
 
   /// Loads the set anew. It was checked when it was made, so this fails for want of memory only.
   /// `failFrom` is for tests: from that allocation on, counted from 1, memory is refused.
@@ -28,12 +28,14 @@ package final class RuleRuntime {
     for library in set.libraries {
       try host.loadLibrary(name: library.name, file: set.display(library), text: library.text)
     }
+    var slots: [UInt32] = []
     for position in 0..<set.count {
       let source = set.source(position)
       let slot = try host.loadRule(file: set.display(source), text: source.text).slot
       if set[position].isStraight { host.trust(slot: slot) }
       slots.append(slot)
     }
+    self.slots = slots
   }
 
   /// Puts someone else in the place of the effects; for tests, and for whoever replays.
