@@ -184,6 +184,8 @@ struct Bytecode {
       let c = Int(instruction >> 24)
       let line = index < lines.count ? lines[index] : 0
       switch instruction & 0x7F {
+      // The table of globals in a register: what is read from it is not seen here.
+      case 9 where name(b) == "_ENV": isStraight = false  // GETUPVAL
       case 10 where b < lives.count && lives[b]: outerWrites.append(Mention(name: name(b), line: line))  // SETUPVAL
       case 11 where name(b) == "_ENV": globalReads.append(Mention(name: constant(c), line: line))  // GETTABUP
       case 15 where name(a) == "_ENV": globalWrites.append(Mention(name: constant(b), line: line))  // SETTABUP

@@ -111,7 +111,7 @@ package struct RuleLoader {
     guard done.insert(name).inserted else { return }
     let before = complaints.count
     let usable = Dictionary(uniqueKeysWithValues: loaded.map { ($0.name, $0) })
-    guard let scan = check(source, host, libraries: usable, isRule: false) else { return }
+    guard let scan = check(source, host, libraries: usable) else { return }
     do throws(RuleComplaint) {
       try host.loadLibrary(name: name, file: scan.file, text: source.text)
       checkClosures(host, scan)
@@ -125,7 +125,7 @@ package struct RuleLoader {
 
   private mutating func loadRule(_ source: RuleSource, _ host: RuleHost, libraries: [String: RuleSource]) -> Rule? {
     let before = complaints.count
-    guard let scan = check(source, host, libraries: libraries, isRule: true) else { return nil }
+    guard let scan = check(source, host, libraries: libraries) else { return nil }
     let header: RuleHeader?
     let isStraight: Bool
     do throws(RuleComplaint) {
@@ -180,8 +180,8 @@ package struct RuleLoader {
   // Checks before anything runs.
 
   /// Nil when the file must not be run.
-  private mutating func check(_ source: RuleSource, _ host: RuleHost, libraries: [String: RuleSource], isRule: Bool) -> SourceScan? {
-    let scan = SourceScan(file: display(source), text: source.text)
+  private mutating func check(_ source: RuleSource, _ host: RuleHost, libraries: [String: RuleSource]) -> SourceScan? {
+    let scan = SourceScan(file: display(source), text: source.text, isRule: true)
     let before = complaints.count
     complaints += scan.complaints
     if !scan.complaints.isEmpty { return nil }

@@ -16,7 +16,8 @@ struct SourceScan {
   /// Constant arguments of use(…).
   private(set) var libraries: [LuaToken] = []
 
-  init(file: String, text: String) {
+  /// `isRule`: a rule or a library of rules, not configuration.
+  init(file: String, text: String, isRule: Bool = false) {
     self.file = file
     let gate = SourceScan.byteGate(file: file, text: text)
     tokens = gate == nil ? LuaTokenizer.tokens(of: text) : []
@@ -24,6 +25,7 @@ struct SourceScan {
     findSlips()
     findKeys()
     findCalls()
+    if isRule { findFields() }
   }
 
   /// Bounds that keep the compiler and its error messages cheap; counted in the bytes, since counting
@@ -157,6 +159,42 @@ struct SourceScan {
       } else {
         complain(token.line, "use needs a constant name, such as use(\"lib/score\"), so that it is known what a rule is made of")
       }
+    }
+  }
+
+  // Fields.
+
+  private static let fields: [String: [String]] = [
+    "event": ["name", "time", "id", "data", "user", "account", "thing", "source", "traits", "context"],
+    "customer": ["id", "traits", "account"],
+  ]
+
+  /// A misspelt field of `event` or `customer` is found here even where no test ever gets. A file that
+  /// gives one of these names another meaning is left to the check at run time.
+  private mutating func findFields() {
+    for (owner, known) in SourceScan.fields.sorted(by: { $0.key < $1.key }) where !isRedefined(owner) {
+      for index in tokens.indices.dropLast(2) where isName(index, owner) && tokens[index + 1].text == "." {
+        let field = tokens[index + 2]
+        if field.kind != .name || known.contains(field.text) { continue }
+        if index > 0, tokens[index - 1].kind == .symbol, [".", ":"].contains(tokens[index - 1].text) { continue }
+        let suggestion = Suggestion.nearest(to: field.text, among: known)
+        let list = suggestion == nil ? "; it has \(known.joined(separator: ", "))" : ""
+        complaints.append(
+          RuleComplaint(
+            file: file, line: field.line, message: "\(owner) has no field '\(field.text)'\(list)", suggestion: suggestion))
+      }
+    }
+  }
+
+  private func isName(_ index: Int, _ text: String) -> Bool { tokens[index].kind == .name && tokens[index].text == text }
+
+  /// local event, event =, or a variable of a loop: for _, event in …
+  private func isRedefined(_ name: String) -> Bool {
+    tokens.indices.contains { index in
+      guard isName(index, name) else { return false }
+      let before = index > 0 ? tokens[index - 1].text : ""
+      let after = index + 1 < tokens.count ? tokens[index + 1].text : ""
+      return before == "local" || before == "for" || after == "in" || after == "="
     }
   }
 

@@ -22,6 +22,8 @@ import Testing
     (Fixture.rule("", header: "\n\npriorty = 3,"), "rules/a.lua:3: unknown key 'priorty' (did you mean 'priority'?)"),
     (Fixture.rule("sned('crm', 'x')"), "rules/a.lua:2: there is no 'sned' (did you mean 'send'?)"),
     (Fixture.rule("if false then\nlgo('x') end"), "rules/a.lua:3: there is no 'lgo' (did you mean 'log'?)"),
+    (Fixture.rule("if false then\nlog(event.dta.x) end"), "rules/a.lua:3: event has no field 'dta' (did you mean 'data'?)"),
+    (Fixture.rule("log(customer.email)"), "rules/a.lua:2: customer has no field 'email'; it has id, traits, account"),
     (Fixture.rule("total = 3"), "rules/a.lua:2: cannot set the global 'total'; write 'local total = …' or 'local function total(…)'"),
     (Fixture.rule("print('x')"), "rules/a.lua:2: 'print' is not available in rules; use log(text)"),
     (Fixture.rule("wait('1 day')"), "rules/a.lua:2: wait(…) is not available in this version"),
