@@ -134,14 +134,15 @@ static bool scan_word(scanner *s, const char *word, size_t count) {
   return true;
 }
 
-/* Up to 17 digits, so that nothing overflows; anything with a fraction is left to the parser. */
+/* Up to 18 digits, so that nothing overflows; anything with a fraction is left to the parser. */
 static bool scan_integer(scanner *s, int64_t *value) {
   bool negative = scan_char(s, '-');
   int digits = 0;
   *value = 0;
-  for (; s->at < s->end && *s->at >= '0' && *s->at <= '9'; s->at++, digits++) *value = *value * 10 + (*s->at - '0');
+  for (; digits < 18 && s->at < s->end && *s->at >= '0' && *s->at <= '9'; s->at++, digits++)
+    *value = *value * 10 + (*s->at - '0');
   if (negative) *value = -*value;
-  return digits > 0 && digits <= 17 && (s->at == s->end || *s->at == ',' || *s->at == '}');
+  return digits > 0 && (s->at == s->end || *s->at == ',' || *s->at == '}');
 }
 
 static bool scan_value(scanner *s, state_entry *e) {

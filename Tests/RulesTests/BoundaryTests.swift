@@ -110,6 +110,20 @@ private final class Refusing: RuleWords {
     #expect(outcome.reason == "the limit of 1 ms of CPU time is reached")
   }
 
+  /// Rules without loops run without the instruction hook; none of these may count as one.
+  @Test(arguments: [
+    "use('lib/a').loop()", "local f = use('lib/a').loop f()", "pcall(use('lib/a').loop)", "lib.loop()",
+    "::again:: local x = 1 goto again", "while event do end", "local f f = function() f() return f() end f()",
+    "local t = { \((1...140).map { "k\($0) = 'v\($0)'" }.joined(separator: ", ")) } use('lib/a').loop()",
+    "('x'):gsub('.', use('lib/a').loop)", "table.sort({ 3, 1, 2 }, use('lib/a').loop)",
+  ])
+  func `a rule without loops of its own cannot reach one unseen`(body: String) throws {
+    let outcome = try Fixture.run(
+      body, before: body.hasPrefix("lib") ? "local lib = use('lib/a')" : "",
+      libraries: ["lib/a.lua": "return { loop = function() while true do end end }"])
+    #expect(outcome.code == .overBudget && outcome.limit != .time, "\(outcome)")
+  }
+
   @Test func `a handle used after its run is refused`() throws {
     // There is no place a handle could be kept in; state, the only memory, does not take one.
     #expect(try Fixture.run("state.e = event.data").reason == "state holds texts, numbers and true or false; this is a table")
