@@ -148,7 +148,9 @@ bool json_is_text(const char *bytes, size_t count);
 void state_install(lua_State *L);
 void state_begin(rule_host *host);
 void state_finish(lua_State *L);
-void state_note_read(lua_State *L, const char *prefix, const char *key, size_t count, int value);
+
+/* rule_reads.c */
+void reads_note(lua_State *L, const char *prefix, const char *key, size_t count, int value);
 
 /* rule_tables.c */
 bool tables_is_frozen(lua_State *L, int index);

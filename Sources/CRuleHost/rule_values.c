@@ -169,7 +169,7 @@ static int handle_index(lua_State *L) {
       member_of_node(L, host->input->customer_traits, slot, node);
       if (node == 0 && lua_type(L, 2) == LUA_TSTRING) {
         const char *key = lua_tolstring(L, 2, &count);
-        state_note_read(L, "customer.traits.", key, count, lua_gettop(L));
+        reads_note(L, "customer.traits.", key, count, lua_gettop(L));
       }
       return 1;
     }
@@ -183,7 +183,7 @@ static int handle_index(lua_State *L) {
       if (node == 1 && lua_type(L, 2) == LUA_TSTRING) {
         lua_pushnil(L);
         const char *key = lua_tolstring(L, 2, &count);
-        state_note_read(L, "customer.traits.", key, count, lua_gettop(L));
+        reads_note(L, "customer.traits.", key, count, lua_gettop(L));
         return 1;
       }
       return lua_pushnil(L), 1;

@@ -22,7 +22,8 @@ package enum GlobalNames {
     "os": "use now() for the time", "io": "rules do not touch files", "next": "use pairs",
     "coroutine": "a rule is a plain function", "debug": "", "load": "", "loadstring": "",
     "setmetatable": "", "getmetatable": "", "rawget": "", "rawset": "", "rawequal": "", "rawlen": "",
-    "xpcall": "use pcall", "collectgarbage": "", "package": "use use(\"lib/…\")", "_G": "", "unpack": "use table.unpack",
+    "xpcall": "use pcall", "collectgarbage": "", "package": "use use(\"lib/…\")", "_G": "",
+    "unpack": "use table.unpack",
     "warn": "use log(text)",
   ]
 
@@ -32,7 +33,10 @@ package enum GlobalNames {
     for write in code.globalWrites.sorted(by: { $0.line < $1.line }) where told.insert(write.name).inserted {
       out.append(
         RuleComplaint(
-          file: file, line: write.line, message: "cannot set the global '\(write.name)'; write 'local \(write.name) = …' or 'local function \(write.name)(…)'"))
+          file: file, line: write.line,
+          message:
+            "cannot set the global '\(write.name)'; write 'local \(write.name) = …' or 'local function \(write.name)(…)'"
+        ))
     }
     let known = available.union(words)
     for read in code.globalReads.sorted(by: { $0.line < $1.line }) where !known.contains(read.name) {

@@ -65,7 +65,9 @@ struct LuaTokenizer {
 
   private mutating func number() {
     let start = position
-    while LuaTokenizer.startsName(byte()) || LuaTokenizer.isDigit(byte()) || byte() == UInt8(ascii: ".") { position += 1 }
+    while LuaTokenizer.startsName(byte()) || LuaTokenizer.isDigit(byte()) || byte() == UInt8(ascii: ".") {
+      position += 1
+    }
     add(.number, from: start, line: line)
   }
 

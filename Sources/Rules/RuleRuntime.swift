@@ -17,7 +17,9 @@ package final class RuleRuntime {
   /// Loads the set anew. It was checked when it was made, so this fails for want of memory only.
   /// `failFrom` is for tests: from that allocation on, counted from 1, memory is refused.
   /// `cpuMilliseconds` is the second net; a slow machine or a sanitizer may need a wider one.
-  package init(_ set: RuleSet, failFrom: Int = 0, cpuMilliseconds: Int64 = Limits.ruleCPUMilliseconds) throws(RuleComplaint) {
+  package init(_ set: RuleSet, failFrom: Int = 0, cpuMilliseconds: Int64 = Limits.ruleCPUMilliseconds)
+    throws(RuleComplaint)
+  {
     guard let host = RuleHost(failFrom: failFrom, cpuMilliseconds: cpuMilliseconds) else {
       throw RuleComplaint(file: set.folder, line: 1, message: "there is no memory left for the rules")
     }
@@ -57,7 +59,9 @@ package final class RuleRuntime {
   }
 
   @inline(__always)
-  private static func withInput(_ input: UnsafePointer<RuleInput>, _ body: (inout rule_input) -> rule_status) -> rule_status {
+  private static func withInput(_ input: UnsafePointer<RuleInput>, _ body: (inout rule_input) -> rule_status)
+    -> rule_status
+  {
     input.pointee.state.withUnsafeBytes { state in
       var given = rule_input()
       given.event = input.pointee.event.document.block
@@ -129,7 +133,9 @@ package final class RuleRuntime {
   // Keys.
 
   /// The key of a run: nil when the rule has one and the event lacks it; "" when the rule runs per subject.
-  package func key(_ position: Int, event: Event) -> String? { RuleKey.value(of: set[position].header.key, event: event) }
+  package func key(_ position: Int, event: Event) -> String? {
+    RuleKey.value(of: set[position].header.key, event: event)
+  }
 }
 
 /// The value that tells the runs of one rule apart.
@@ -162,7 +168,9 @@ package enum RuleKey {
   }
 
   private static func nested(_ node: UInt32?, _ path: String?, _ event: Event) -> String? {
-    guard let node, let path, let value = JSONCursor(document: event.document, index: node).at(path: path) else { return nil }
+    guard let node, let path, let value = JSONCursor(document: event.document, index: node).at(path: path) else {
+      return nil
+    }
     return value.string ?? value.integer.map { String($0) }
   }
 }

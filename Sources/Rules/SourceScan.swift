@@ -33,7 +33,10 @@ struct SourceScan {
   private static func byteGate(file: String, text: String) -> RuleComplaint? {
     let count = text.utf8.count
     if count > Limits.ruleSourceBytes {
-      return RuleComplaint(file: file, line: 1, message: "the file has \(count) bytes; at most \(Limits.ruleSourceBytes) are read. Split it with use(\"lib/…\")")
+      return RuleComplaint(
+        file: file, line: 1,
+        message: "the file has \(count) bytes; at most \(Limits.ruleSourceBytes) are read. Split it with use(\"lib/…\")"
+      )
     }
     var line = 1
     var operators = 0
@@ -49,7 +52,9 @@ struct SourceScan {
       if operators > Limits.ruleIndexOperators {
         return RuleComplaint(
           file: file, line: line,
-          message: "the file has more than \(Limits.ruleIndexOperators) of the characters . [ and : in all; split it with use(\"lib/…\")")
+          message:
+            "the file has more than \(Limits.ruleIndexOperators) of the characters . [ and : in all; split it with use(\"lib/…\")"
+        )
       }
     }
     return nil
@@ -79,7 +84,10 @@ struct SourceScan {
         if let message = SourceScan.slips[token.text] { complain(token.line, message) }
       case .other:
         let isQuote = token.text.unicodeScalars.contains { (0x2018...0x201F).contains($0.value) }
-        complain(token.line, isQuote ? "curly quotes (\(token.text)) are not Lua; write \"" : "'\(token.text)' is not Lua outside of a text")
+        complain(
+          token.line,
+          isQuote
+            ? "curly quotes (\(token.text)) are not Lua; write \"" : "'\(token.text)' is not Lua outside of a text")
       case .name where token.text == "_ENV":
         complain(token.line, "_ENV is not available in rules")
       default: break
@@ -134,7 +142,9 @@ struct SourceScan {
 
   private func key(before index: Int) -> String? {
     guard index >= 2 else { return nil }
-    let opens: (Int) -> Bool = { [tokens] in $0 >= 0 && ["{", ",", ";"].contains(tokens[$0].text) && tokens[$0].kind == .symbol }
+    let opens: (Int) -> Bool = { [tokens] in
+      $0 >= 0 && ["{", ",", ";"].contains(tokens[$0].text) && tokens[$0].kind == .symbol
+    }
     if tokens[index - 1].kind == .name, opens(index - 2) { return tokens[index - 1].text }
     guard index >= 4, tokens[index - 1].text == "]", tokens[index - 2].kind == .string, tokens[index - 3].text == "[",
       opens(index - 4)
@@ -145,7 +155,8 @@ struct SourceScan {
   // Calls.
 
   private mutating func findCalls() {
-    for (index, token) in tokens.enumerated() where token.kind == .name && (token.text == "send" || token.text == "use") {
+    for (index, token) in tokens.enumerated() where token.kind == .name && (token.text == "send" || token.text == "use")
+    {
       if index > 0, tokens[index - 1].kind == .symbol, [".", ":"].contains(tokens[index - 1].text) { continue }
       var next = index + 1
       if next < tokens.count, tokens[next].kind == .symbol, tokens[next].text == "(" { next += 1 }
@@ -157,7 +168,9 @@ struct SourceScan {
       } else if isConstant {
         libraries.append(tokens[next])
       } else {
-        complain(token.line, "use needs a constant name, such as use(\"lib/score\"), so that it is known what a rule is made of")
+        complain(
+          token.line,
+          "use needs a constant name, such as use(\"lib/score\"), so that it is known what a rule is made of")
       }
     }
   }
@@ -181,12 +194,15 @@ struct SourceScan {
         let list = suggestion == nil ? "; it has \(known.joined(separator: ", "))" : ""
         complaints.append(
           RuleComplaint(
-            file: file, line: field.line, message: "\(owner) has no field '\(field.text)'\(list)", suggestion: suggestion))
+            file: file, line: field.line, message: "\(owner) has no field '\(field.text)'\(list)",
+            suggestion: suggestion))
       }
     }
   }
 
-  private func isName(_ index: Int, _ text: String) -> Bool { tokens[index].kind == .name && tokens[index].text == text }
+  private func isName(_ index: Int, _ text: String) -> Bool {
+    tokens[index].kind == .name && tokens[index].text == text
+  }
 
   /// local event, event =, or a variable of a loop: for _, event in …
   private func isRedefined(_ name: String) -> Bool {
@@ -212,24 +228,33 @@ struct SourceScan {
     if near == "=", message.hasPrefix("'then' expected") || message.hasPrefix("'do' expected") {
       return RuleComplaint(file: file, line: line, message: "'=' assigns; to compare write '=='")
     }
-    let isOpen = message.hasPrefix("unexpected symbol") && near == "}" && index.map { $0 > 0 && tokens[$0 - 1].text != "=" } ?? false
+    let isOpen =
+      message.hasPrefix("unexpected symbol") && near == "}"
+      && index.map { $0 > 0 && tokens[$0 - 1].text != "=" } ?? false
     if isOpen || message.hasPrefix("'end' expected") {
       if let place = elseIf() {
-        return RuleComplaint(file: file, line: place, message: "'else if' opens a second if that needs its own 'end'; write 'elseif'")
+        return RuleComplaint(
+          file: file, line: place, message: "'else if' opens a second if that needs its own 'end'; write 'elseif'")
       }
       if isOpen {
-        return RuleComplaint(file: file, line: line, message: "an 'end' is missing before this '}': a function, if or loop above is still open")
+        return RuleComplaint(
+          file: file, line: line,
+          message: "an 'end' is missing before this '}': a function, if or loop above is still open")
       }
     }
     if message.hasPrefix("unfinished string") {
-      return RuleComplaint(file: file, line: line, message: "a text is not closed on this line: its second quote is missing")
+      return RuleComplaint(
+        file: file, line: line, message: "a text is not closed on this line: its second quote is missing")
     }
     return RuleComplaint(file: file, line: line, message: message)
   }
 
   private func elseIf() -> Int? {
-    tokens.indices.dropLast().first { tokens[$0].text == "else" && tokens[$0].kind == .name && tokens[$0 + 1].text == "if" && tokens[$0 + 1].line == tokens[$0].line }
-      .map { tokens[$0].line }
+    tokens.indices.dropLast().first {
+      tokens[$0].text == "else" && tokens[$0].kind == .name && tokens[$0 + 1].text == "if"
+        && tokens[$0 + 1].line == tokens[$0].line
+    }
+    .map { tokens[$0].line }
   }
 
   private static func quoted(after word: String, in message: String) -> String? {

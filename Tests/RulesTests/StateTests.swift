@@ -24,9 +24,16 @@ import Testing
     (#"{"a":"ä\u00e4"}"#, "state.b = #state.a", #"{"a":"ää","b":4}"#),
     (#"{"ö":1.5}"#, "state.ö2 = 1", "rules/a.lua:2: 'ö' is not Lua outside of a text"),
     (#"{"ö":1.5}"#, "state['ö'] = state['ö'] * 2", #"{"ö":3.0}"#),
-    (#"{"a":9223372036854775807,"b":-9223372036854775808}"#, "state.c = state.a == math.maxinteger and state.b == math.mininteger", #"{"a":9223372036854775807,"b":-9223372036854775808,"c":true}"#),
+    (
+      #"{"a":9223372036854775807,"b":-9223372036854775808}"#,
+      "state.c = state.a == math.maxinteger and state.b == math.mininteger",
+      #"{"a":9223372036854775807,"b":-9223372036854775808,"c":true}"#
+    ),
     (#"{"a":1e3,"b":0.1}"#, "state.c = state.a + state.b", #"{"a":1000.0,"b":0.1,"c":1000.1}"#),
-    (#"{"a":null,"b":{"c":1},"d":[1]}"#, "state.e = tostring(state.a) .. tostring(state.b) .. tostring(state.d)", #"{"e":"nilnilnil"}"#),
+    (
+      #"{"a":null,"b":{"c":1},"d":[1]}"#, "state.e = tostring(state.a) .. tostring(state.b) .. tostring(state.d)",
+      #"{"e":"nilnilnil"}"#
+    ),
     (#"{"a":1,"a":2}"#, "state.b = state.a", #"{"a":1,"b":1}"#),
     (#"{"a":1}"#, "state.a = nil", "{}"),
     (#"{"a":1}"#, "local x = state.a", "(unchanged)"),
@@ -35,7 +42,11 @@ import Testing
     ("", "state.x = '\\xff'", "a text in state must be valid UTF-8"),
     ("", "for i = 1, 64 do state['k' .. i] = i end state.k1 = nil state.new = 1", "64 keys"),
     ("", "for i = 1, 20000 do state.x = ('y'):rep(20) .. i end", #"{"x":"yyyyyyyyyyyyyyyyyyyy20000"}"#),
-    (#"{"a":"kept","b":"kept too"}"#, "for i = 1, 2000 do state['k' .. i % 7] = ('y'):rep(100) end for i = 0, 6 do state['k' .. i] = nil end", #"{"a":"kept","b":"kept too"}"#),
+    (
+      #"{"a":"kept","b":"kept too"}"#,
+      "for i = 1, 2000 do state['k' .. i % 7] = ('y'):rep(100) end for i = 0, 6 do state['k' .. i] = nil end",
+      #"{"a":"kept","b":"kept too"}"#
+    ),
     ("[]", "state.a = 1", "the stored state of this rule is not a JSON object"),
     (#"{"a":1"#, "state.a = 1", "the stored state of this rule is not a JSON object"),
     (#"{"a":01}"#, "state.b = 1", #"{"a":1,"b":1}"#),
@@ -69,7 +80,9 @@ import Testing
       end
       """
     let writer = try Fixture.runtime(body)
-    let copier = try Fixture.runtime("local t = {} for i = 1, 12 do t[i] = state['k' .. i] end for i = 1, 12 do state['k' .. i] = nil state['k' .. i] = t[i] end")
+    let copier = try Fixture.runtime(
+      "local t = {} for i = 1, 12 do t[i] = state['k' .. i] end for i = 1, 12 do state['k' .. i] = nil state['k' .. i] = t[i] end"
+    )
     var text = ""
     for seed in 1...300 {
       let written = writer.run(0, Fixture.input(state: text, seed: UInt64(seed)))
