@@ -27,6 +27,16 @@ package enum GlobalNames {
     "warn": "use log(text)",
   ]
 
+  /// Names that are right in other places or other languages.
+  private static let elsewhere: [String: String] = [
+    "event": "it is the first argument of run and when: run = function(event, customer)",
+    "customer": "it is the second argument of run and when: run = function(event, customer)",
+    "True": "write true", "TRUE": "write true", "False": "write false", "FALSE": "write false",
+    "None": "write nil, or null for an explicit null", "undefined": "write nil, or null for an explicit null",
+    "NULL": "write nil, or null for an explicit null", "Null": "write nil, or null for an explicit null",
+    "self": "call a function of a table with ':' to have self",
+  ]
+
   static func complaints(file: String, code: Bytecode, words: Set<String>) -> [RuleComplaint] {
     var told: Set<String> = []
     var out: [RuleComplaint] = []
@@ -52,6 +62,9 @@ package enum GlobalNames {
     if let advice = replaced[read.name] {
       let ending = advice.isEmpty ? "" : "; \(advice)"
       return RuleComplaint(file: file, line: read.line, message: "'\(read.name)' is not available in rules\(ending)")
+    }
+    if let advice = elsewhere[read.name] {
+      return RuleComplaint(file: file, line: read.line, message: "there is no '\(read.name)' here; \(advice)")
     }
     let suggestion = Suggestion.nearest(to: read.name, among: known)
     let message = "there is no '\(read.name)'" + (suggestion == nil ? "; is it misspelt, or is a 'local' missing?" : "")
