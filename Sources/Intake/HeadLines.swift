@@ -67,7 +67,8 @@ extension RequestParser {
       HeaderField(
         nameStart: UInt16(truncatingIfNeeded: start), nameLength: UInt16(truncatingIfNeeded: length),
         valueStart: UInt16(truncatingIfNeeded: first), valueLength: UInt16(truncatingIfNeeded: last - first)))
-    return note(base, base + start, length, first, last - first, isTabbed: hasTab(base, start + length + 1, first) || hasTab(base, last, end))
+    let isTabbed = hasTab(base, start + length + 1, first) || hasTab(base, last, end)
+    return note(base, base + start, length, first, last - first, isTabbed: isTabbed)
   }
 
   @inline(__always)

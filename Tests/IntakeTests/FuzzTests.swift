@@ -22,7 +22,8 @@ import Testing
       let whole = Feed.whole(bytes)
       let split = Feed.split(bytes, &random, longest: round % 3 == 0 ? 8 : 60)
       if whole != split {
-        Issue.record("shard \(shard) round \(round): \(String(decoding: bytes, as: UTF8.self).debugDescription): \(whole) but split \(split)")
+        let text = String(decoding: bytes, as: UTF8.self).debugDescription
+        Issue.record("shard \(shard) round \(round): \(text): \(whole) but split \(split)")
         return
       }
       accepted += whole.requests.count
@@ -44,7 +45,8 @@ import Testing
       let heads = client.text.split(separator: "HTTP/1.1 ", omittingEmptySubsequences: true)
       let statuses = heads.compactMap { Int($0.prefix(3)) }.filter { $0 != 100 }
       if statuses != expected.statuses {
-        Issue.record("round \(round): \(String(decoding: bytes, as: UTF8.self).debugDescription): \(statuses), not \(expected.statuses)")
+        let text = String(decoding: bytes, as: UTF8.self).debugDescription
+        Issue.record("round \(round): \(text): \(statuses), not \(expected.statuses)")
         return
       }
     }
