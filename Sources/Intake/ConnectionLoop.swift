@@ -52,6 +52,7 @@ package final class ConnectionLoop: @unchecked Sendable {
   var ready: [Connection] = []
   /// Set when descriptors ran out: accepting again at once would only spin.
   var acceptPausedUntil: Int64?
+  var lacksDescriptors = false
   private var drainUntil: Int64?
   private let stopWithin = Atomic<Int64>(-1)
   private var finished = false
