@@ -77,6 +77,12 @@ final class Client {
 
   var text: String { String(decoding: received, as: UTF8.self) }
 
+  /// Bytes of an answer that is not whole.
+  var unread: Int {
+    _ = replies
+    return received.count - read
+  }
+
   private var found: [Reply] = []
   private var read = 0
 
