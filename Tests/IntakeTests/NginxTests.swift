@@ -29,7 +29,7 @@ struct NginxTests {
 
   @Test func `damaged requests that nginx refuses are refused here`() throws {
     let nginx = try Nginx()
-    var mutations = Mutations(seed: 99)
+    var mutations = Mutations(seed: 99 &+ FuzzTests.seed)
     var laxer = 0
     for _ in 0..<(FuzzTests.rounds / 20) where laxer < 20 {
       let bytes = mutations.next()
