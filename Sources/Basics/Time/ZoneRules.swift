@@ -14,6 +14,12 @@ package struct ZonePeriod: Sendable, Hashable {
   package var offsetSeconds: Int
   package var isDaylightSaving: Bool
   package var abbreviation: String
+
+  package init(offsetSeconds: Int, isDaylightSaving: Bool, abbreviation: String) {
+    self.offsetSeconds = offsetSeconds
+    self.isDaylightSaving = isDaylightSaving
+    self.abbreviation = abbreviation
+  }
 }
 
 package struct ZoneRules: Sendable {
