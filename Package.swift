@@ -60,9 +60,11 @@ let package = Package(
     .executableTarget(name: "nudged", dependencies: ["Daemon"], swiftSettings: plain),
 
     // Tests mirror the rooms. Plain targets under Tests are shared by several of them.
-    .testTarget(name: "BasicsTests", dependencies: ["Basics"], swiftSettings: plain),
+    .testTarget(name: "BasicsTests", dependencies: ["Basics", "CZlib"], swiftSettings: plain),
     .testTarget(name: "RulesTests", dependencies: ["Basics", "Model", "Rules"], swiftSettings: plain),
-    .testTarget(name: "IntakeTests", dependencies: ["Basics", "Model", "Intake"], swiftSettings: plain),
+    .testTarget(name: "IntakeTests", dependencies: ["Basics", "Model", "Intake", "CPlatform"], swiftSettings: plain),
+    .executableTarget(
+      name: "intake-bench", dependencies: ["Basics", "Intake", "CPlatform"], path: "Tests/IntakeBench", swiftSettings: plain),
     .testTarget(name: "DeliveryTests", dependencies: ["Basics", "Model", "Store", "Delivery", "CPlatform"], swiftSettings: plain),
   ],
   swiftLanguageModes: [.v6],

@@ -28,7 +28,10 @@ struct document_parser {
 
 extern "C" document_parser *document_parser_create(size_t max_bytes, uint32_t max_depth) {
   try {
-    return new document_parser(max_bytes, max_depth);
+    // simdjson refuses capacities below its smallest document; the bound itself is checked in parse.
+    document_parser *made = new document_parser(max_bytes < 4096 ? 4096 : max_bytes, max_depth);
+    made->max_bytes = max_bytes;
+    return made;
   } catch (...) {
     return nullptr;
   }

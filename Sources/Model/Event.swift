@@ -36,7 +36,10 @@ package struct Event: Sendable {
   package var time: Instant
   /// When it arrived here.
   package var received: Instant
+  /// The user; where the sender knows only a visitor, that one ("anon:…").
   package var user: SubjectReference?
+  /// The visitor that `user` turns out to be, when the sender names both.
+  package var anonymous: SubjectReference?
   package var account: SubjectReference?
   package var thing: SubjectReference?
   /// How many emitted events lie between this one and the outside.
@@ -51,7 +54,7 @@ package struct Event: Sendable {
 
   package init(
     name: String, id: String, source: String, time: Instant, received: Instant, user: SubjectReference?,
-    account: SubjectReference?, thing: SubjectReference?, depth: Int, document: Document, item: UInt32, data: UInt32?,
+    anonymous: SubjectReference?, account: SubjectReference?, thing: SubjectReference?, depth: Int, document: Document, item: UInt32, data: UInt32?,
     traits: UInt32?, context: UInt32?
   ) {
     self.name = name
@@ -60,6 +63,7 @@ package struct Event: Sendable {
     self.time = time
     self.received = received
     self.user = user
+    self.anonymous = anonymous
     self.account = account
     self.thing = thing
     self.depth = depth

@@ -21,6 +21,16 @@ package enum Limits {
   package static let bodyDeadlineMilliseconds: Int64 = 30_000
   package static let idleDeadlineMilliseconds: Int64 = 75_000
   package static let writeDeadlineMilliseconds: Int64 = 30_000
+  /// How long a refused client may take to read why, while what it still sends is thrown away.
+  package static let lingerDeadlineMilliseconds: Int64 = 2_000
+  /// Connections kept free for the admin listener when the public one is full.
+  package static let adminConnections = 16
+  /// What all unfinished requests together may hold in memory; one byte more is answered 503.
+  package static let heldRequestBytes = 256 * 1024 * 1024
+  /// Waiting output of one connection above which no further request of it is read.
+  package static let waitingOutputBytes = 256 * 1024
+  /// What a streaming answer may have queued before its writer is told to wait.
+  package static let streamQueueBytes = 256 * 1024
 
   // Events.
   package static let eventBytes = 64 * 1024
@@ -39,6 +49,8 @@ package enum Limits {
   package static let ruleCPUMilliseconds: Int64 = 100
   package static let ruleMemoryGrowthBytes = 8 * 1024 * 1024
   package static let ruleStateMemoryBytes = 64 * 1024 * 1024
+  /// The largest single block: a text, or what holds the elements of one table.
+  package static let ruleBlockBytes = 2 * 1024 * 1024
   package static let ruleEffects = 100
   package static let ruleLogBytes = 64 * 1024
   package static let ruleArgumentBytes = 64 * 1024
@@ -66,8 +78,14 @@ package enum Limits {
   package static let deliveryMemoryBytes = 24 * 1024 * 1024
 
   // Queues between the loops.
-  package static let laneQueue = 20_000
-  package static let storeQueue = 20_000
+  /// Events that were let in and are not on disk yet; beyond them the door answers 429.
+  package static let eventsUnderWay = 20_000
+  package static let laneQueue = 40_000
+  package static let storeQueue = 40_000
+
+  // Caches. Each must hold more than can be under way, because undecided changes live in them.
+  package static let subjectsInMemory = 65_536
+  package static let identitiesInMemory = 65_536
 
   // Store.
   package static let shards = 1024

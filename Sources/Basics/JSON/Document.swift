@@ -139,6 +139,11 @@ package struct JSONCursor: Sendable {
     withText { String(decoding: $0, as: UTF8.self) }
   }
 
+  /// A time: ISO 8601 text with a zone, or whole milliseconds since 1970.
+  package var instant: Instant? {
+    integer.map(Instant.init(milliseconds:)) ?? withText { ISO8601.parse($0) } ?? nil
+  }
+
   /// The bytes of a string, without a copy; nil when it is none.
   @inline(__always)
   package func withText<T>(_ body: (UnsafeBufferPointer<UInt8>) -> T) -> T? {

@@ -20,6 +20,8 @@ package enum DurationText {
   private static let form = "write it like \"30 seconds\", \"10 minutes\", \"2 h\", \"1 day 12 hours\" or \"1 week\""
 
   /// Milliseconds, always more than zero.
+  package static func milliseconds(_ text: String) -> Int64? { try? parse(text) }
+
   package static func parse(_ text: String) throws(DurationError) -> Int64 {
     var scanner = Scanner(text)
     var total: Int64 = 0

@@ -46,6 +46,8 @@ int platform_signalfd_next(int fd);
 void platform_unblock_all(void);
 
 int platform_accept(int fd, struct sockaddr_storage *address, socklen_t *length);
+/* The user id of the process at the other end of a Unix socket, or -1. */
+int64_t platform_peer_user(int fd);
 int platform_socket(int family, int type); /* non-blocking, close-on-exec */
 void platform_name_thread(const char *name);
 int platform_random(void *bytes, size_t count); /* 0, or -1 */

@@ -1,1 +1,183 @@
-/* rule host */
+/*
+ * The rule host: one Lua state with its sandbox, its limits and the values it may see. This header is
+ * all that Swift knows of Lua; no type of lua.h passes through it.
+ *
+ * Thread: a host belongs to the thread that created it; one entry at a time. Promise: every entry does
+ * exactly one protected call, returns a status and never jumps over its caller; Swift is called back
+ * only with plain decoded values, and what it answers is pushed or raised after it has returned.
+ */
+#ifndef NUDGED_RULE_HOST_H
+#define NUDGED_RULE_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "document.h"
+
+typedef struct rule_host rule_host;
+
+typedef struct rule_limits {
+  uint64_t units;        /* instructions and charged work of one run */
+  int64_t cpu_ns;        /* second net: CPU time of this thread in one run */
+  size_t state_bytes;    /* the whole Lua state */
+  size_t growth_bytes;   /* what one run may add to it */
+  size_t block_bytes;    /* the largest single block: one text, one table's array */
+  size_t argument_bytes; /* one argument of a host word, as text */
+  uint32_t state_keys;   /* keys of `state` */
+  size_t state_text_bytes;
+} rule_limits;
+
+enum rule_status {
+  RULE_OK = 0,
+  RULE_NOT_MATCHED = 1, /* `when` returned false */
+  RULE_SKIPPED = 2,     /* skip(…) or check(…) */
+  RULE_ERROR = 3,
+  RULE_UNITS = 4,  /* the budget of units is used up */
+  RULE_MEMORY = 5, /* a memory limit */
+  RULE_TIME = 6,   /* the CPU time is used up */
+  RULE_SUSPENDED = 7
+};
+
+enum rule_value_kind {
+  RULE_NIL = 0,
+  RULE_BOOLEAN = 1,
+  RULE_INTEGER = 2,
+  RULE_NUMBER = 3,
+  RULE_TEXT = 4, /* valid UTF-8 */
+  RULE_JSON = 5  /* a table or event data, written as JSON text */
+};
+
+/* One decoded argument or answer. `bytes` is borrowed: of an argument until the callback returns, of
+ * an answer until the next callback. */
+typedef struct rule_value {
+  uint32_t kind;
+  uint32_t count;
+  union {
+    int64_t integer; /* also a boolean */
+    double number;
+    const char *bytes;
+  };
+} rule_value;
+
+/* What the callback is asked. */
+enum rule_word {
+  RULE_WORD_FIELD = 0, /* the text of one field; argument 0 is a rule_field */
+  RULE_WORD_SEND = 1,
+  RULE_WORD_SET = 2,
+  RULE_WORD_EMIT = 3,
+  RULE_WORD_LOG = 4
+};
+
+enum rule_field {
+  RULE_FIELD_EVENT_NAME = 0,
+  RULE_FIELD_EVENT_ID = 1,
+  RULE_FIELD_EVENT_SOURCE = 2,
+  RULE_FIELD_EVENT_USER = 3,
+  RULE_FIELD_EVENT_ACCOUNT = 4,
+  RULE_FIELD_EVENT_THING = 5,
+  RULE_FIELD_CUSTOMER_ID = 6,
+  RULE_FIELD_CUSTOMER_ACCOUNT = 7
+};
+
+enum rule_reply_code {
+  RULE_REPLY_OK = 0,
+  RULE_REPLY_ERROR = 1,   /* raised in the rule, with `message` */
+  RULE_REPLY_LIMIT = 2,   /* a limit of the run, with `message`; no pcall holds it */
+  RULE_REPLY_SUSPEND = 3  /* the run ends here and keeps its effects */
+};
+
+enum { RULE_MESSAGE_BYTES = 512, RULE_FILE_BYTES = 256 };
+
+typedef struct rule_reply {
+  uint32_t code;
+  uint32_t message_count;
+  rule_value value;
+  char message[RULE_MESSAGE_BYTES];
+} rule_reply;
+
+/* Must not touch the host; returns by filling `reply`, whose code is RULE_REPLY_OK and value nil before. */
+typedef void (*rule_callback)(void *context, uint32_t word, const rule_value *arguments, uint32_t count,
+                              rule_reply *reply);
+
+/* What a rule may read in one run. Documents are borrowed until the entry returns. */
+typedef struct rule_input {
+  const document *event;
+  uint32_t data;    /* nodes in `event`; UINT32_MAX: absent */
+  uint32_t traits;
+  uint32_t context;
+  int64_t time;
+  int64_t now;
+  const document *customer_traits; /* NULL: none */
+  const char *state;               /* JSON object text, or nothing */
+  size_t state_count;
+  uint64_t seed_high;
+  uint64_t seed_low;
+} rule_input;
+
+enum { RULE_READS = 8, RULE_READ_NAME = 72, RULE_READ_VALUE = 48 };
+
+typedef struct rule_read {
+  uint32_t name_count;
+  uint32_t value_count;
+  char name[RULE_READ_NAME];
+  char value[RULE_READ_VALUE];
+} rule_read;
+
+/* What the last entry left behind; valid until the next one. */
+typedef struct rule_report {
+  uint32_t status;
+  int32_t line;
+  uint64_t units;
+  uint32_t message_count;
+  uint32_t read_count;
+  bool state_changed;
+  const char *text; /* new state, header, evaluated table or bytecode, depending on the entry */
+  size_t text_count;
+  uint32_t slot; /* of a rule just loaded */
+  rule_read reads[RULE_READS];
+  char message[RULE_MESSAGE_BYTES];
+  char file[RULE_FILE_BYTES];
+} rule_report;
+
+static inline const rule_read *rule_report_read(const rule_report *report, uint32_t index) { return report->reads + index; }
+static inline const char *rule_read_name(const rule_read *read) { return read->name; }
+static inline const char *rule_read_value(const rule_read *read) { return read->value; }
+static inline const char *rule_report_message(const rule_report *report) { return report->message; }
+static inline const char *rule_report_file(const rule_report *report) { return report->file; }
+static inline char *rule_reply_message(rule_reply *reply) { return reply->message; }
+
+/* NULL when memory is short. `fail_from` is for tests: from that allocation on, counted from 1, every
+ * one that grows is refused; 0: none. */
+rule_host *rule_host_create(const rule_limits *limits, uint64_t fail_from);
+void rule_host_close(rule_host *host);
+void rule_host_set_callback(rule_host *host, rule_callback callback, void *context);
+/* For tests: counts anew from now. */
+void rule_host_fail_from(rule_host *host, uint64_t allocation);
+uint64_t rule_host_allocations(const rule_host *host);
+size_t rule_host_bytes(const rule_host *host);
+const rule_report *rule_host_report(const rule_host *host);
+
+/* Compiles and leaves the bytecode in the report, for whoever wants to look before anything runs. */
+int rule_host_compile(rule_host *host, const char *path, const char *text, size_t count);
+
+/* Runs a library's file; its value is frozen and answered by use(name) from then on. */
+int rule_host_load_library(rule_host *host, const char *name, const char *path, const char *text, size_t count);
+
+/* Runs a rule's file; the report holds its slot and its header as JSON, functions as {"$function":line}. */
+int rule_host_load_rule(rule_host *host, const char *path, const char *text, size_t count);
+
+/* After a load: the bytecode of each closure that outlives it, one after the other, each preceded by
+ * its size as 8 bytes in native order. They are collected only when asked for beforehand. */
+void rule_host_keep_closures(rule_host *host, bool keep);
+const document_buffer *rule_host_closures(const rule_host *host);
+
+/* Adds a constructor: word "x" makes x(value) give {["$x"] = value}. For configuration. */
+int rule_host_add_constructor(rule_host *host, const char *word);
+/* Runs a file and leaves the table it returns as JSON in the report. */
+int rule_host_evaluate(rule_host *host, const char *path, const char *text, size_t count);
+
+/* One run of one rule. */
+int rule_host_run(rule_host *host, uint32_t slot, const rule_input *input);
+
+#endif

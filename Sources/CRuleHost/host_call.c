@@ -1,0 +1,241 @@
+/*
+ * The trampoline: words of rules that Swift answers. Arguments are decoded into plain values, Swift is
+ * called and returns by filling a reply, and only then is anything pushed or raised.
+ *
+ * Thread: the host's. Promise: no Lua error ever crosses a Swift frame, and Swift never sees the state.
+ */
+#include "host_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARGUMENTS = 16 };
+
+typedef struct decoded {
+  rule_value values[ARGUMENTS];
+  size_t offsets[ARGUMENTS]; /* of JSON in the buffer, which may move while it grows */
+  uint32_t count;
+} decoded;
+
+static void decode_text(lua_State *L, rule_host *host, int index, const char *word, rule_value *value) {
+  size_t count;
+  value->kind = RULE_TEXT;
+  value->bytes = lua_tolstring(L, index, &count);
+  if (count > host->limits.argument_bytes)
+    luaL_error(L, "%s: argument %d has %d bytes; at most %d are taken", word, index, (int)count,
+               (int)host->limits.argument_bytes);
+  if (!document_valid_utf8(value->bytes, count)) luaL_error(L, "%s: argument %d is not valid UTF-8", word, index);
+  value->count = (uint32_t)count;
+  if (count > 64) budget_charge(L, count >> 4);
+}
+
+static void decode_json(lua_State *L, rule_host *host, int index, decoded *out) {
+  document_buffer *json = &host->json;
+  size_t start = json->count;
+  json_write(L, index, json, false);
+  if (json->count - start > host->limits.argument_bytes)
+    luaL_error(L, "the data takes %d bytes as JSON; at most %d are taken", (int)(json->count - start),
+               (int)host->limits.argument_bytes);
+  out->offsets[index - 1] = start;
+  out->values[index - 1].kind = RULE_JSON;
+  out->values[index - 1].count = (uint32_t)(json->count - start);
+}
+
+static void decode(lua_State *L, rule_host *host, const char *word, decoded *out) {
+  int count = lua_gettop(L);
+  if (count > ARGUMENTS) luaL_error(L, "%s takes at most %d arguments; here are %d", word, ARGUMENTS, count);
+  out->count = (uint32_t)count;
+  for (int i = 1; i <= count; i++) {
+    rule_value *value = &out->values[i - 1];
+    value->count = 0;
+    switch (lua_type(L, i)) {
+      case LUA_TNIL: value->kind = RULE_NIL; break;
+      case LUA_TBOOLEAN:
+        value->kind = RULE_BOOLEAN;
+        value->integer = lua_toboolean(L, i);
+        break;
+      case LUA_TNUMBER:
+        if (lua_isinteger(L, i)) {
+          value->kind = RULE_INTEGER;
+          value->integer = lua_tointeger(L, i);
+        } else {
+          value->kind = RULE_NUMBER;
+          value->number = lua_tonumber(L, i);
+        }
+        break;
+      case LUA_TSTRING: decode_text(L, host, i, word, value); break;
+      default: decode_json(L, host, i, out); break;
+    }
+  }
+  for (uint32_t i = 0; i < out->count; i++)
+    if (out->values[i].kind == RULE_JSON) out->values[i].bytes = host->json.bytes + out->offsets[i];
+}
+
+static void push_value(lua_State *L, const rule_value *value) {
+  switch (value->kind) {
+    case RULE_BOOLEAN: lua_pushboolean(L, value->integer != 0); break;
+    case RULE_INTEGER: lua_pushinteger(L, value->integer); break;
+    case RULE_NUMBER: lua_pushnumber(L, value->number); break;
+    case RULE_TEXT: lua_pushlstring(L, value->bytes, value->count); break;
+    default: lua_pushnil(L); break;
+  }
+}
+
+static void ask(rule_host *host, uint32_t word, const rule_value *arguments, uint32_t count) {
+  host->reply.code = RULE_REPLY_OK;
+  host->reply.message_count = 0;
+  host->reply.value.kind = RULE_NIL;
+  host->callback(host->context, word, arguments, count, &host->reply);
+}
+
+static int settle(lua_State *L, rule_host *host) {
+  const rule_reply *reply = &host->reply;
+  switch (reply->code) {
+    case RULE_REPLY_OK: return push_value(L, &reply->value), 1;
+    case RULE_REPLY_LIMIT: budget_stop(L, RULE_UNITS, reply->message, reply->message_count);
+    case RULE_REPLY_SUSPEND: budget_stop(L, RULE_SUSPENDED, reply->message, reply->message_count);
+    default:
+      luaL_where(L, 1);
+      lua_pushlstring(L, reply->message, reply->message_count);
+      lua_concat(L, 2);
+      return lua_error(L);
+  }
+}
+
+void host_push_field(lua_State *L, enum rule_field field) {
+  rule_host *host = host_of(L);
+  rule_value argument = {.kind = RULE_INTEGER, .integer = field};
+  ask(host, RULE_WORD_FIELD, &argument, 1);
+  push_value(L, &host->reply.value);
+}
+
+static int call_word(lua_State *L, uint32_t word, const char *name) {
+  rule_host *host = host_of(L);
+  if (host->phase == PHASE_WHEN) return luaL_error(L, "'when' only decides; move %s into run", name);
+  if (host->phase != PHASE_RUNNING) return luaL_error(L, "%s can only be used inside run", name);
+  budget_charge(L, 20);
+  decoded arguments;
+  size_t json_start = host->json.count;
+  decode(L, host, name, &arguments);
+  ask(host, word, arguments.values, arguments.count);
+  host->json.count = json_start;
+  return settle(L, host);
+}
+
+static int word_send(lua_State *L) { return call_word(L, RULE_WORD_SEND, "send"); }
+static int word_set(lua_State *L) { return call_word(L, RULE_WORD_SET, "set"); }
+static int word_emit(lua_State *L) { return call_word(L, RULE_WORD_EMIT, "emit"); }
+static int word_log(lua_State *L) { return call_word(L, RULE_WORD_LOG, "log"); }
+
+/* Ends the run for a reason; nothing it asked for happens. */
+
+static _Noreturn void skip(lua_State *L, int index, const char *name) {
+  rule_host *host = host_of(L);
+  if (host->phase != PHASE_RUNNING && host->phase != PHASE_WHEN) luaL_error(L, "%s can only be used inside run and when", name);
+  size_t count;
+  if (lua_type(L, index) != LUA_TSTRING) luaL_error(L, "%s needs a reason as text, such as %s(%s\"already done\")", name, name, index == 2 ? "condition, " : "");
+  const char *text = lua_tolstring(L, index, &count);
+  budget_stop(L, RULE_SKIPPED, text, count);
+}
+
+static int word_skip(lua_State *L) { skip(L, 1, "skip"); }
+
+static int word_check(lua_State *L) {
+  luaL_checkany(L, 1);
+  if (!lua_toboolean(L, 1)) skip(L, 2, "check");
+  if (lua_type(L, 2) != LUA_TSTRING) return luaL_error(L, "check needs a reason as text, such as check(condition, \"already done\")");
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* Time and chance are inputs. */
+
+static rule_host *running(lua_State *L, const char *name) {
+  rule_host *host = host_of(L);
+  if (host->phase != PHASE_RUNNING && host->phase != PHASE_WHEN) luaL_error(L, "%s can only be used inside run and when", name);
+  return host;
+}
+
+static int word_now(lua_State *L) {
+  lua_pushinteger(L, running(L, "now")->input->now);
+  return 1;
+}
+
+static uint64_t mix(uint64_t x) {
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+  return x ^ (x >> 31);
+}
+
+/* The n-th number of a run is a function of its seed and n, and stays so for ever. */
+static uint64_t draw(rule_host *host) {
+  uint64_t n = ++host->randoms;
+  return mix(host->input->seed_low ^ mix(host->input->seed_high + n * 0x9E3779B97F4A7C15u));
+}
+
+static int word_random(lua_State *L) {
+  rule_host *host = running(L, "random");
+  lua_Integer low = 1, high;
+  switch (lua_gettop(L)) {
+    case 0: lua_pushnumber(L, (lua_Number)(draw(host) >> 11) * 0x1p-53); return 1;
+    case 1: high = luaL_checkinteger(L, 1); break;
+    case 2:
+      low = luaL_checkinteger(L, 1);
+      high = luaL_checkinteger(L, 2);
+      break;
+    default: return luaL_error(L, "random takes no argument, random(m) or random(m, n)");
+  }
+  if (low > high) return luaL_error(L, "random: nothing lies between %I and %I", (LUAI_UACINT)low, (LUAI_UACINT)high);
+  uint64_t span = (uint64_t)high - (uint64_t)low + 1; /* 0 stands for 2^64 */
+  uint64_t drawn = draw(host);
+  if (span) drawn = (uint64_t)(((unsigned __int128)drawn * span) >> 64);
+  lua_pushinteger(L, (lua_Integer)((uint64_t)low + drawn));
+  return 1;
+}
+
+/* Words of files. */
+
+static int word_rule(lua_State *L) {
+  rule_host *host = host_of(L);
+  if (host->phase != PHASE_LOADING) return luaL_error(L, "rule{…} stands at the end of a rule's file: return rule { … }");
+  if (lua_gettop(L) != 1 || !lua_istable(L, 1)) return luaL_error(L, "rule takes one table: return rule { title = …, on = …, run = … }");
+  lua_pushvalue(L, 1);
+  lua_rawseti(L, LUA_REGISTRYINDEX, host->rule_ref);
+  return 1;
+}
+
+static int word_use(lua_State *L) {
+  rule_host *host = host_of(L);
+  if (lua_type(L, 1) != LUA_TSTRING) return luaL_error(L, "use needs the name of a library as text, such as use(\"lib/score\")");
+  lua_rawgeti(L, LUA_REGISTRYINDEX, host->libraries_ref);
+  lua_pushvalue(L, 1);
+  lua_rawget(L, -2);
+  if (lua_isnil(L, -1)) return luaL_error(L, "there is no library '%s'; its file would be %s.lua", lua_tostring(L, 1), lua_tostring(L, 1));
+  return 1;
+}
+
+/* Triggers that are values of their own: {["$every"] = {…arguments}}. */
+static int trigger(lua_State *L, const char *tag) {
+  int count = lua_gettop(L);
+  lua_createtable(L, count, 0);
+  for (int i = 1; i <= count; i++) {
+    lua_pushvalue(L, i);
+    lua_rawseti(L, -2, i);
+  }
+  lua_createtable(L, 0, 1);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, tag);
+  return 1;
+}
+static int word_every(lua_State *L) { return trigger(L, "$every"); }
+static int word_absence(lua_State *L) { return trigger(L, "$absence"); }
+static int word_before(lua_State *L) { return trigger(L, "$before"); }
+static int word_enters(lua_State *L) { return trigger(L, "$enters"); }
+static int word_leaves(lua_State *L) { return trigger(L, "$leaves"); }
+
+const luaL_Reg host_words[] = {
+    {"send", word_send},     {"set", word_set},       {"emit", word_emit},     {"log", word_log},
+    {"skip", word_skip},     {"check", word_check},   {"now", word_now},       {"random", word_random},
+    {"rule", word_rule},     {"use", word_use},       {"every", word_every},   {"absence", word_absence},
+    {"before", word_before}, {"enters", word_enters}, {"leaves", word_leaves}, {NULL, NULL},
+};

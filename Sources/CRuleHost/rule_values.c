@@ -1,0 +1,217 @@
+/*
+ * Events and traits as Lua sees them: read-only handles into a parsed document. A handle is a light
+ * userdata, so reading builds no tables; all handles share one metatable.
+ *
+ * Thread: the host's. Promise: nothing of an event can be changed; a handle kept past its run raises;
+ * JSON null reads as nil, integers keep their 64 bits.
+ */
+#include "host_private.h"
+
+#include <string.h>
+
+/* `null` and `empty_list` are light userdata too, told apart by their addresses. */
+char values_null, values_empty_list;
+
+enum { NODE_LIMIT = 1 << HANDLE_NODE_BITS };
+
+static inline uintptr_t handle_bits(lua_State *L, int index) { return (uintptr_t)lua_touserdata(L, index); }
+
+static inline bool is_constant(const void *p) { return p == &values_null || p == &values_empty_list; }
+
+bool values_is_handle(lua_State *L, int index) {
+  return lua_type(L, index) == LUA_TLIGHTUSERDATA && !is_constant(lua_touserdata(L, index));
+}
+
+const char *values_type_name(lua_State *L, int index) {
+  if (lua_type(L, index) != LUA_TLIGHTUSERDATA) return luaL_typename(L, index);
+  return lua_touserdata(L, index) == &values_null ? "null" : "table";
+}
+
+static inline void push_handle(lua_State *L, rule_host *host, enum slot slot, uint32_t node) {
+  uintptr_t bits = host->generation << (HANDLE_NODE_BITS + HANDLE_SLOT_BITS) | (uintptr_t)slot << HANDLE_NODE_BITS | node;
+  lua_pushlightuserdata(L, (void *)bits);
+}
+
+void values_push_handle(lua_State *L, enum slot slot, uint32_t node) {
+  if (node >= NODE_LIMIT) luaL_error(L, "this event has too many values to be read by a rule");
+  push_handle(L, host_of(L), slot, node);
+}
+
+void values_push_node(lua_State *L, const document *d, enum slot slot, uint32_t index) {
+  const document_node *node = document_nodes(d) + index;
+  switch (node->kind) {
+    case DOCUMENT_FALSE: lua_pushboolean(L, 0); return;
+    case DOCUMENT_TRUE: lua_pushboolean(L, 1); return;
+    case DOCUMENT_INTEGER: lua_pushinteger(L, node->integer); return;
+    case DOCUMENT_UNSIGNED: lua_pushnumber(L, (lua_Number)(uint64_t)node->integer); return;
+    case DOCUMENT_DOUBLE: lua_pushnumber(L, node->number); return;
+    case DOCUMENT_STRING: lua_pushlstring(L, document_string(d, node), node->count); return;
+    case DOCUMENT_ARRAY:
+    case DOCUMENT_OBJECT: values_push_handle(L, slot, index); return;
+    default: lua_pushnil(L); return;
+  }
+}
+
+/* Opens a handle: its slot and node, after the check that it belongs to this run. */
+static enum slot open_handle(lua_State *L, rule_host *host, int index, uint32_t *node) {
+  uintptr_t bits = handle_bits(L, index);
+  if (bits >> (HANDLE_NODE_BITS + HANDLE_SLOT_BITS) != host->generation || !host->input)
+    luaL_error(L, "event data was used after the run it belongs to had ended");
+  *node = (uint32_t)(bits & (NODE_LIMIT - 1));
+  return (enum slot)(bits >> HANDLE_NODE_BITS & ((1 << HANDLE_SLOT_BITS) - 1));
+}
+
+bool values_document(lua_State *L, int index, const document **d, uint32_t *node, enum slot *slot) {
+  rule_host *host = host_of(L);
+  *slot = open_handle(L, host, index, node);
+  if (*slot == SLOT_EVENT_DATA) *d = host->input->event;
+  else if (*slot == SLOT_TRAITS) *d = host->input->customer_traits;
+  else return false;
+  return true;
+}
+
+/* Absent objects read as empty ones, so that event.data.x is nil rather than an error. */
+static int push_part(lua_State *L, rule_host *host, uint32_t node) {
+  if (node == UINT32_MAX) push_handle(L, host, SLOT_NOTHING, 0);
+  else values_push_node(L, host->input->event, SLOT_EVENT_DATA, node);
+  return 1;
+}
+
+static const char *const event_fields[] = {"name", "time", "id", "data", "user", "account", "thing",
+                                           "source", "traits", "context", NULL};
+static const char *const customer_fields[] = {"id", "traits", "account", NULL};
+
+static int unknown_field(lua_State *L, const char *whose, const char *key, const char *const *names) {
+  const char *near = sandbox_nearest(key, names);
+  if (near) return luaL_error(L, "%s has no field '%s' (did you mean '%s'?)", whose, key, near);
+  luaL_Buffer list;
+  luaL_buffinit(L, &list);
+  for (; *names; names++) {
+    luaL_addstring(&list, *names);
+    if (names[1]) luaL_addstring(&list, ", ");
+  }
+  luaL_pushresult(&list);
+  return luaL_error(L, "%s has no field '%s'; it has %s", whose, key, lua_tostring(L, -1));
+}
+
+static inline bool is_name(const char *key, size_t count, const char *name, size_t name_count) {
+  return count == name_count && memcmp(key, name, count) == 0;
+}
+#define IS(name) is_name(key, count, name, sizeof(name) - 1)
+
+static int event_field(lua_State *L, rule_host *host, const char *key, size_t count) {
+  if (IS("data")) return push_part(L, host, host->input->data);
+  if (IS("time")) {
+    lua_pushinteger(L, host->input->time);
+    return 1;
+  }
+  if (IS("name")) host_push_field(L, RULE_FIELD_EVENT_NAME);
+  else if (IS("id")) host_push_field(L, RULE_FIELD_EVENT_ID);
+  else if (IS("user")) host_push_field(L, RULE_FIELD_EVENT_USER);
+  else if (IS("account")) host_push_field(L, RULE_FIELD_EVENT_ACCOUNT);
+  else if (IS("thing")) host_push_field(L, RULE_FIELD_EVENT_THING);
+  else if (IS("source")) host_push_field(L, RULE_FIELD_EVENT_SOURCE);
+  else if (IS("traits")) return push_part(L, host, host->input->traits);
+  else if (IS("context")) return push_part(L, host, host->input->context);
+  else return unknown_field(L, "event", key, event_fields);
+  return 1;
+}
+
+static int customer_field(lua_State *L, rule_host *host, const char *key, size_t count) {
+  if (IS("traits")) {
+    if (host->input->customer_traits) push_handle(L, host, SLOT_TRAITS, 0);
+    else push_handle(L, host, SLOT_NOTHING, 1);
+    return 1;
+  }
+  if (IS("id")) host_push_field(L, RULE_FIELD_CUSTOMER_ID);
+  else if (IS("account")) host_push_field(L, RULE_FIELD_CUSTOMER_ACCOUNT);
+  else return unknown_field(L, "customer", key, customer_fields);
+  return 1;
+}
+
+static int member_of_node(lua_State *L, const document *d, enum slot slot, uint32_t node) {
+  const document_node *object = document_nodes(d) + node;
+  uint32_t found = UINT32_MAX;
+  if (object->kind == DOCUMENT_OBJECT && lua_type(L, 2) == LUA_TSTRING) {
+    size_t count;
+    const char *key = lua_tolstring(L, 2, &count);
+    found = document_member(d, node, key, count);
+  } else if (object->kind == DOCUMENT_ARRAY && lua_isinteger(L, 2)) {
+    lua_Integer position = lua_tointeger(L, 2);
+    if (position >= 1 && position <= (lua_Integer)object->count)
+      found = document_element(d, node, (uint32_t)(position - 1));
+  }
+  /* Looking up walks the document; wide ones are charged, so that a loop over them stays bounded. */
+  if (object->count >= 16) budget_charge(L, object->count >> 3);
+  if (found == UINT32_MAX) lua_pushnil(L);
+  else values_push_node(L, d, slot, found);
+  return 1;
+}
+
+static int handle_index(lua_State *L) {
+  const void *p = lua_touserdata(L, 1);
+  if (p == &values_null) return luaL_error(L, "null has no fields; test it with == null first");
+  if (p == &values_empty_list) return lua_pushnil(L), 1;
+  rule_host *host = host_of(L);
+  uint32_t node;
+  enum slot slot = open_handle(L, host, 1, &node);
+  size_t count;
+  switch (slot) {
+    case SLOT_EVENT_DATA: return member_of_node(L, host->input->event, slot, node);
+    case SLOT_TRAITS: {
+      member_of_node(L, host->input->customer_traits, slot, node);
+      if (node == 0 && lua_type(L, 2) == LUA_TSTRING) {
+        const char *key = lua_tolstring(L, 2, &count);
+        state_note_read(L, "customer.traits.", key, count, lua_gettop(L));
+      }
+      return 1;
+    }
+    case SLOT_EVENT:
+    case SLOT_CUSTOMER: {
+      if (lua_type(L, 2) != LUA_TSTRING) return luaL_error(L, "event and customer have named fields only");
+      const char *key = lua_tolstring(L, 2, &count);
+      return slot == SLOT_EVENT ? event_field(L, host, key, count) : customer_field(L, host, key, count);
+    }
+    default:
+      if (node == 1 && lua_type(L, 2) == LUA_TSTRING) {
+        lua_pushnil(L);
+        const char *key = lua_tolstring(L, 2, &count);
+        state_note_read(L, "customer.traits.", key, count, lua_gettop(L));
+        return 1;
+      }
+      return lua_pushnil(L), 1;
+  }
+}
+
+static int handle_length(lua_State *L) {
+  const document *d;
+  uint32_t node;
+  enum slot slot;
+  if (is_constant(lua_touserdata(L, 1))) return lua_pushinteger(L, 0), 1;
+  if (!values_document(L, 1, &d, &node, &slot)) return lua_pushinteger(L, 0), 1;
+  const document_node *n = document_nodes(d) + node;
+  lua_pushinteger(L, n->kind == DOCUMENT_ARRAY ? n->count : 0);
+  return 1;
+}
+
+static int handle_write(lua_State *L) {
+  if (is_constant(lua_touserdata(L, 1))) return luaL_error(L, "null and empty_list cannot be changed");
+  return luaL_error(L, "event and customer are read-only; keep your own values in a local table or in state");
+}
+
+static int handle_call(lua_State *L) { return luaL_error(L, "event data is a value, not a function; remove the parentheses"); }
+
+void values_install(lua_State *L) {
+  lua_pushlightuserdata(L, &values_null);
+  lua_createtable(L, 0, 4);
+  lua_pushcfunction(L, handle_index);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, handle_write);
+  lua_setfield(L, -2, "__newindex");
+  lua_pushcfunction(L, handle_length);
+  lua_setfield(L, -2, "__len");
+  lua_pushcfunction(L, handle_call);
+  lua_setfield(L, -2, "__call");
+  lua_setmetatable(L, -2);
+  lua_pop(L, 1);
+}

@@ -1,0 +1,254 @@
+// nudged check, init and doctor: is everything as it should be, and if not, what to do.
+//
+// Thread: main. Promise: all complaints in one pass, each with file and line; doctor changes nothing.
+
+internal import Basics
+internal import CPlatform
+internal import Glibc
+internal import Intake
+internal import Model
+internal import Rules
+internal import SQLiteStore
+internal import Store
+
+extension Command {
+  static let check = Command(
+    name: "check", summary: "check the configuration and every rule",
+    help: """
+      nudged check [--rules DIR] [--config FILE] [--json]
+
+      Prints every complaint as FILE:LINE: sentence. Exit 0 when there is none, 1 when there is one.
+      """
+  ) { raw in
+    let arguments = try Arguments(raw)
+    guard arguments.words.isEmpty else { throw UsageError("unexpected word \"\(arguments.words[0])\"; name the folder with --rules") }
+    var complaints: [RuleComplaint] = []
+    var count = 0
+    do {
+      let configuration = try arguments.configuration().configuration
+      let loading = try House.load(configuration)
+      complaints = loading.complaints
+      count = loading.set.rules.count
+    } catch let error as Complaints {
+      complaints = error.list
+    }
+    if arguments.wantsJSON {
+      let list: [JSONValue] = complaints.map { complaint in
+        [
+          "file": .string(complaint.file), "line": .integer(Int64(complaint.line)), "message": .string(complaint.message),
+          "suggestion": complaint.suggestion.map { .string($0) } ?? .null,
+        ]
+      }
+      Terminal.print(JSONValue.object([.init("complaints", .array(list)), .init("rules", .integer(Int64(count)))]).pretty)
+    } else {
+      for complaint in complaints { Terminal.print(complaint.description) }
+      if complaints.isEmpty { Terminal.print(count == 1 ? "1 rule, nothing to complain about" : "\(count) rules, nothing to complain about") }
+    }
+    return complaints.isEmpty ? 0 : 1
+  }
+
+  static let initialize = Command(
+    name: "init", summary: "make a configuration and a first rule in this folder",
+    help: """
+      nudged init [DIR]
+
+      Writes DIR/nudged.lua, DIR/rules/welcome.lua and DIR/webhook.secret (default: this folder). Files that
+      exist are left as they are.
+      """
+  ) { raw in
+    let arguments = try Arguments(raw)
+    guard arguments.words.count <= 1 else { throw UsageError("write: init, or init DIR") }
+    let folder = arguments.words.first ?? "."
+    Files.makeFolder(folder + "/rules")
+    var random = SystemRandom()
+    let secret = (0..<4).flatMap { _ in withUnsafeBytes(of: random.next()) { Array($0) } }
+    let files: [(String, String, mode_t)] = [
+      ("nudged.lua", Starter.configuration, 0o644), ("rules/welcome.lua", Starter.rule, 0o644),
+      ("webhook.secret", "whsec_" + Base64.encode(secret) + "\n", 0o600),
+    ]
+    for (name, text, mode) in files {
+      let path = folder + "/" + name
+      if Files.exists(path) {
+        Terminal.print("\(path) is there already and stays as it is")
+      } else if Files.create(path, text, mode: mode) {
+        Terminal.print("wrote \(path)")
+      } else {
+        throw StartFailure("cannot write \(path): \(String(cString: strerror(errno)))")
+      }
+    }
+    let place = folder == "." ? "" : "cd \(folder) && "
+    Terminal.print(
+      """
+
+      Next:
+        \(place)nudged receive --secret-file webhook.secret   (in one terminal)
+        \(place)nudged serve                                  (in another)
+        nudged send signup --user 42                          (in a third)
+      """)
+    return 0
+  }
+
+  static let doctor = Command(
+    name: "doctor", summary: "check machine, configuration, store and rules, and say what to do",
+    help: "nudged doctor\n\nLooks at everything nudged depends on. Exit 0 when all is well, 1 when something needs attention."
+  ) { raw in try Doctor(Arguments(raw)).run() }
+}
+
+/// What `init` writes.
+enum Starter {
+  static let configuration = """
+    -- The configuration of nudged. Relative paths begin at this file's folder.
+    return {
+      listen = "127.0.0.1:8484",
+      store  = "sqlite:nudged.db",
+      rules  = "rules",
+
+      -- Who receives webhooks. Secrets stand in files or systemd credentials, never here.
+      destinations = {
+        crm = {
+          url    = "http://127.0.0.1:9000/webhooks",
+          secret = file "webhook.secret",
+          allow  = { "127.0.0.0/8" },   -- private networks are refused unless named
+        },
+      },
+
+      -- Keys for senders that are not on this machine:
+      -- keys = { web = { secret = credential "web-key", rights = { "ingest" } } },
+    }
+
+    """
+  static let rule = """
+    -- Sends a welcome to everyone who signs up, once.
+    return rule {
+      title = "Welcome new users",
+      on    = "signup",
+      again = "never",
+      run = function(event, customer)
+        state.signups = (state.signups or 0) + 1
+        send("crm", "user.welcome", { customer = customer.id, plan = event.data.plan })
+      end,
+    }
+
+    """
+}
+
+private struct Doctor {
+  private let arguments: Arguments
+  private final class Findings {
+    var list: [(level: String, what: String, advice: String)] = []
+  }
+  private let findings = Findings()
+
+  init(_ arguments: Arguments) { self.arguments = arguments }
+
+  func run() throws -> Int32 {
+    let configuration = readConfiguration()
+    if let configuration {
+      checkRules(configuration)
+      checkStore(configuration)
+      checkAccess(configuration)
+    }
+    checkMachine()
+    show()
+    return findings.list.contains { $0.level != "ok" } ? 1 : 0
+  }
+
+  private func ok(_ what: String) { findings.list.append(("ok", what, "")) }
+  private func warn(_ what: String, _ advice: String) { findings.list.append(("attention", what, advice)) }
+  private func wrong(_ what: String, _ advice: String) { findings.list.append(("wrong", what, advice)) }
+
+  private func readConfiguration() -> Configuration? {
+    do {
+      let configuration = try arguments.configuration().configuration
+      ok(configuration.file.isEmpty ? "no configuration file: the defaults hold" : "the configuration \(configuration.file) is fine")
+      return configuration
+    } catch {
+      wrong("the configuration has errors:\n\(error)", "mend the lines named above")
+      return nil
+    }
+  }
+
+  private func checkRules(_ configuration: Configuration) {
+    do throws(StartFailure) {
+      let loading = try House.load(configuration)
+      if loading.complaints.isEmpty {
+        ok("\(loading.set.rules.count) rules in \(configuration.rules) are fine")
+      } else {
+        wrong("the rules have \(loading.complaints.count) complaints", "run `nudged check` to see them")
+      }
+    } catch {
+      wrong(error.description, "make the folder, or name another with --rules")
+    }
+  }
+
+  private func checkStore(_ configuration: Configuration) {
+    let running = (try? Client(target: .unix(configuration.adminPath)).get("/v1/status")) != nil
+    if running {
+      ok("a daemon answers at \(configuration.adminPath)")
+    } else if !Files.exists(configuration.storePath) {
+      ok("there is no store at \(configuration.storePath) yet; `nudged serve` makes it")
+    } else {
+      do throws(StoreError) {
+        let loop = try StoreLoop(engine: try SQLiteStore(path: configuration.storePath))
+        ok("the store \(configuration.storePath) opens; its newest record is \(loop.recovered.record)")
+        loop.close()
+      } catch {
+        wrong(error.message, error.code == .locked ? "the daemon that has it does not answer on its admin socket" : "see above")
+      }
+    }
+    var space = statvfs()
+    if statvfs(Files.folder(of: configuration.storePath), &space) == 0 {
+      let free = Int64(space.f_bavail) * Int64(space.f_frsize)
+      if free < 1 << 30 {
+        warn("only \(free >> 20) MB are free where the store lies", "free some space: below 64 MB no events can be taken")
+      } else {
+        ok("\(free >> 30) GB are free where the store lies")
+      }
+    }
+    ok("repeats are recognised for 7 days (source and id together)")
+  }
+
+  private func checkAccess(_ configuration: Configuration) {
+    let outside = configuration.listen.filter { !$0.hasPrefix("127.") && !$0.hasPrefix("[::1]") && !$0.hasPrefix("localhost") && !$0.hasPrefix("/") && !$0.hasPrefix("unix:") }
+    if !outside.isEmpty, configuration.keys.isEmpty {
+      wrong("it listens on \(outside.joined(separator: ", ")) and there are no keys", "nobody outside can send; add keys = { … } to the configuration")
+    } else if configuration.openLocally {
+      warn(
+        "every process of this machine may send and read events without a key",
+        "fine for one's own machine; else set open_locally = false and give keys")
+    } else {
+      ok("every request needs a key")
+    }
+    for destination in configuration.destinations where destination.url.hasPrefix("http://") && destination.allowedNetworks.isEmpty {
+      warn("webhooks to \(destination.name) are not encrypted", "use an https:// address")
+    }
+    if configuration.destinations.contains(where: { $0.signing == .none }) {
+      warn("some destinations get unsigned webhooks", "give them a secret")
+    }
+  }
+
+  private func checkMachine() {
+    var limit = rlimit()
+    if getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 {
+      let wanted = UInt(Limits.connections + Limits.transfers + 256)
+      if limit.rlim_max < wanted {
+        warn("only \(limit.rlim_max) files may be open", "raise it: LimitNOFILE=\(wanted) in the unit")
+      } else {
+        ok("\(limit.rlim_max) files may be open")
+      }
+    }
+    ok("SQLite \(SQLiteStore.libraryVersion)")
+  }
+
+  private func show() {
+    if arguments.wantsJSON {
+      let list: [JSONValue] = findings.list.map {
+        ["level": .string($0.level), "what": .string($0.what), "advice": .string($0.advice)]
+      }
+      return Terminal.print(JSONValue.object([.init("findings", .array(list))]).pretty)
+    }
+    for finding in findings.list {
+      Terminal.print("\(finding.level): \(finding.what)" + (finding.advice.isEmpty ? "" : "\n  -> \(finding.advice)"))
+    }
+  }
+}

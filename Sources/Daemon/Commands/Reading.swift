@@ -1,0 +1,289 @@
+// The commands that read: subjects, events, deliveries, rules, status. They ask the running daemon
+// over its admin socket; without one they take the store's lock, recover, and read.
+//
+// Thread: main. Promise: both ways give the same answer.
+
+internal import Basics
+internal import Engine
+internal import Glibc
+internal import Intake
+internal import Rules
+internal import SQLiteStore
+internal import Store
+
+/// Where a reading command gets its answer.
+struct Source {
+  let arguments: Arguments
+  let configuration: Configuration
+
+  init(_ arguments: Arguments) throws {
+    self.arguments = arguments
+    configuration = try arguments.configuration().configuration
+  }
+
+  var client: Client { Client(target: .unix(configuration.adminPath)) }
+
+  /// The daemon's answer; nil when no daemon runs.
+  func ask(_ path: String) throws -> Client.Response? {
+    do throws(ClientError) {
+      return try client.get(path)
+    } catch {
+      if error.isAbsent { return nil }
+      throw error
+    }
+  }
+
+  /// The answer from the daemon, or from the store itself. Nil: not found, and `missing` says so.
+  func value(_ question: Question, path: String) throws -> JSONValue? {
+    if let response = try ask(path) {
+      if response.status == 404 { return nil }
+      let document = try Document.parse(response.body)
+      guard response.status == 200 else {
+        throw StartFailure(document.root["message"]?.string ?? "the daemon answered \(response.status)")
+      }
+      return document.root.value
+    }
+    return try offline { loop throws(StoreError) in
+      try Reports(hashKey: loop.recovered.hashKey).value(question, try loop.makeReader())
+    }
+  }
+
+  /// Opens the store under its lock and recovers.
+  func offline<T>(_ body: (StoreLoop) throws(StoreError) -> T) throws -> T {
+    guard Files.exists(configuration.storePath) else {
+      throw StartFailure(
+        "no daemon answers at \(configuration.adminPath), and there is no store at \(configuration.storePath); name one with --store")
+    }
+    let loop = try StoreLoop(engine: try SQLiteStore(path: configuration.storePath))
+    defer { loop.close() }
+    return try body(loop)
+  }
+
+  static func escape(_ text: String) -> String {
+    var out = ""
+    for byte in text.utf8 {
+      let plain = (byte >= 0x30 && byte <= 0x39) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A) || byte == 0x2D || byte == 0x5F
+      out += plain ? String(UnicodeScalar(byte)) : "%" + Hex.encode([byte]).uppercased()
+    }
+    return out
+  }
+}
+
+extension JSONValue {
+  /// For columns: text as it is, everything else as JSON.
+  var plain: String {
+    if case .string(let text) = self { return text }
+    if case .null = self { return "-" }
+    return String(decoding: text, as: UTF8.self)
+  }
+}
+
+/// Columns as wide as what stands in them.
+enum Columns {
+  static func print(_ titles: [String], _ rows: [[String]]) {
+    var widths = titles.map(\.count)
+    for row in rows { for (place, cell) in row.enumerated() { widths[place] = max(widths[place], cell.count) } }
+    func line(_ cells: [String]) -> String {
+      var out = ""
+      for (place, cell) in cells.enumerated() {
+        out += place == cells.count - 1 ? cell : cell + String(repeating: " ", count: widths[place] - cell.count + 2)
+      }
+      return out
+    }
+    Terminal.print(line(titles.map { $0.uppercased() }))
+    for row in rows { Terminal.print(line(row)) }
+  }
+}
+
+private func list(
+  _ source: Source, _ value: JSONValue, _ key: String, columns: [String], empty: String
+) {
+  if source.arguments.wantsJSON { return Terminal.print(value.pretty) }
+  guard case .array(let rows) = value[key] ?? .null, !rows.isEmpty else { return Terminal.print(empty) }
+  Columns.print(columns, rows.map { row in columns.map { (row[$0] ?? .null).plain } })
+  if let next = value["next_before"], next != .null { Terminal.print("more with --before \(next.plain)") }
+}
+
+private func paging(_ arguments: Arguments) throws(UsageError) -> (limit: Int, before: Int64) {
+  let limit = try arguments.integer("--limit") ?? Int64(Question.defaultLimit)
+  guard (1...Int64(Question.maximumLimit)).contains(limit) else {
+    throw UsageError("--limit must be 1 to \(Question.maximumLimit)")
+  }
+  return (Int(limit), try arguments.integer("--before") ?? Int64.max)
+}
+
+extension Command {
+  static let subjects = Command(
+    name: "subjects", summary: "show a user, an account or a thing",
+    help: """
+      nudged subjects show NAMESPACE:ID
+
+      Shows who it is, its traits, what rules remember about it, and its newest event.
+      Example: nudged subjects show user:42
+      """
+  ) { raw in
+    let arguments = try Arguments(raw)
+    guard arguments.words.count == 2, arguments.words[0] == "show" else { throw UsageError("write: subjects show NAMESPACE:ID") }
+    let source = try Source(arguments)
+    let question = Question.subject(arguments.words[1])
+    guard let value = try source.value(question, path: "/v1/subjects/\(Source.escape(arguments.words[1]))") else {
+      Terminal.complain(Reports.missing(question))
+      return 1
+    }
+    Terminal.print(value.pretty)
+    return 0
+  }
+
+  static let events = Command(
+    name: "events", summary: "list events, or show one with what the rules made of it",
+    help: """
+      nudged events list [--subject NAMESPACE:ID] [--limit N] [--before EVENT]
+      nudged events show EVENT
+
+      The list is newest first.
+      """
+  ) { raw in
+    let arguments = try Arguments(raw, values: ["--subject", "--limit", "--before"])
+    let source = try Source(arguments)
+    if arguments.words.first == "show", arguments.words.count == 2, let number = Int64(arguments.words[1]) {
+      guard let value = try source.value(.event(number), path: "/v1/events/\(number)") else {
+        Terminal.complain(Reports.missing(.event(number)))
+        return 1
+      }
+      Terminal.print(value.pretty)
+      return 0
+    }
+    guard arguments.words.isEmpty || arguments.words == ["list"] else { throw UsageError("write: events list, or events show EVENT") }
+    let (limit, before) = try paging(arguments)
+    let subject = arguments.value("--subject")
+    var path = "/v1/events?limit=\(limit)&before=\(before)"
+    if let subject { path += "&subject=" + Source.escape(subject) }
+    guard let value = try source.value(.events(before: before, limit: limit, subject: subject), path: path) else {
+      Terminal.complain(Reports.missing(.subject(subject ?? "")))
+      return 1
+    }
+    list(source, value, "events", columns: ["event", "received", "name", "source", "id"], empty: "there are no events yet")
+    return 0
+  }
+
+  static let deliveries = Command(
+    name: "deliveries", summary: "list webhooks, or show one with every try",
+    help: """
+      nudged deliveries list [--status waiting|retrying|delivered|failed] [--limit N] [--before DELIVERY]
+      nudged deliveries show DELIVERY
+
+      The list is newest first.
+      """
+  ) { raw in
+    let arguments = try Arguments(raw, values: ["--status", "--limit", "--before"])
+    let source = try Source(arguments)
+    if arguments.words.first == "show", arguments.words.count == 2, let number = Int64(arguments.words[1]) {
+      guard let value = try source.value(.delivery(number), path: "/v1/deliveries/\(number)") else {
+        Terminal.complain(Reports.missing(.delivery(number)))
+        return 1
+      }
+      Terminal.print(value.pretty)
+      return 0
+    }
+    guard arguments.words.isEmpty || arguments.words == ["list"] else {
+      throw UsageError("write: deliveries list, or deliveries show DELIVERY")
+    }
+    let (limit, before) = try paging(arguments)
+    let status = arguments.value("--status")
+    if let status, !["waiting", "retrying", "delivered", "failed"].contains(status) {
+      throw UsageError("--status must be waiting, retrying, delivered or failed, not \"\(status)\"")
+    }
+    var path = "/v1/deliveries?limit=\(limit)&before=\(before)"
+    if let status { path += "&status=" + status }
+    let value = try source.value(.deliveries(before: before, limit: limit, status: status), path: path) ?? .null
+    list(
+      source, value, "deliveries", columns: ["delivery", "created", "destination", "type", "status", "attempts", "last_message"],
+      empty: "there are no deliveries yet")
+    return 0
+  }
+
+  static let status = Command(
+    name: "status", summary: "tell how the running daemon is",
+    help: "nudged status\n\nShows what the running daemon is doing."
+  ) { raw in
+    let source = try Source(try Arguments(raw))
+    guard let response = try source.ask("/v1/status") else {
+      Terminal.complain("no daemon answers at \(source.configuration.adminPath); start one with: nudged serve")
+      return 1
+    }
+    let value = try Document.parse(response.body).root.value
+    if source.arguments.wantsJSON {
+      Terminal.print(value.pretty)
+    } else if case .object(let members) = value {
+      for member in members { Terminal.print("\(member.key): \(member.value.plain)") }
+    }
+    return value["obstacle"] == .null ? 0 : 1
+  }
+
+  static let rules = Command(
+    name: "rules", summary: "list the rules, or load them anew",
+    help: """
+      nudged rules list
+      nudged rules reload
+
+      `reload` makes the running daemon load rules, keys and destinations anew; when something is wrong
+      with them it says what, and the old ones stay.
+      """
+  ) { raw in
+    let arguments = try Arguments(raw)
+    let source = try Source(arguments)
+    switch arguments.words {
+    case ["reload"]: return try reload(source)
+    case [], ["list"]: return try listRules(source)
+    default: throw UsageError("write: rules list, or rules reload")
+    }
+  }
+
+  private static func reload(_ source: Source) throws -> Int32 {
+    let response = try source.client.send("POST", "/v1/rules/reload", body: [], type: nil)
+    let root = try Document.parse(response.body).root
+    if source.arguments.wantsJSON { Terminal.print(root.value.pretty) }
+    guard response.status == 200 else {
+      if !source.arguments.wantsJSON { Terminal.complain(root["message"]?.string ?? response.text) }
+      return 1
+    }
+    if !source.arguments.wantsJSON { Terminal.print("\(root["rules"]?.integer ?? 0) rules are loaded anew") }
+    return 0
+  }
+
+  private static func listRules(_ source: Source) throws -> Int32 {
+    var value: JSONValue
+    if let response = try source.ask("/v1/rules") {
+      value = try Document.parse(response.body).root.value
+    } else {
+      let loading = try House.load(source.configuration)
+      value = .object([
+        .init(
+          "rules",
+          .array(
+            loading.set.rules.map { rule in
+              [
+                "rule": .string(rule.path), "title": .string(rule.header.title), "mode": .string(rule.header.mode.rawValue),
+                "on": .array(rule.header.on.map { .string($0) }),
+              ]
+            }))
+      ])
+    }
+    if case .array(let rows) = value["rules"] ?? .null, !source.arguments.wantsJSON {
+      if rows.isEmpty {
+        Terminal.print("there are no rules in \(source.configuration.rules)")
+        return 0
+      }
+      Columns.print(
+        ["rule", "mode", "on", "title"],
+        rows.map { row in
+          var events = ""
+          if case .array(let names) = row["on"] ?? .null { events = names.map(\.plain).joined(separator: ",") }
+          return [row["rule"]?.plain ?? "", row["mode"]?.plain ?? "", events, row["title"]?.plain ?? ""]
+        })
+    } else {
+      Terminal.print(value.pretty)
+    }
+    return 0
+  }
+}

@@ -1,0 +1,125 @@
+// nudged receive: a receiver for trying things out. It checks signatures and prints what arrives.
+//
+// Thread: main waits for signals, "intake" serves. Promise: a webhook with a wrong signature is
+// answered 401 and says why; nothing is stored.
+
+internal import Basics
+internal import CPlatform
+internal import Delivery
+internal import Glibc
+internal import Intake
+internal import Model
+
+extension Command {
+  static let receive = Command(
+    name: "receive", summary: "receive webhooks, check their signatures and print them",
+    help: """
+      nudged receive [--listen HOST:PORT] [--secret-file FILE] [--header NAME] [--status N] [--count N]
+
+      Listens (default 127.0.0.1:9000), verifies the Standard Webhooks signature with the secret in FILE
+      (whsec_…), or, with --header, the HMAC of the body in that header, and prints each webhook. Without
+      --secret-file nothing is verified. --status answers that instead of 200, to see retries; --count ends
+      after so many.
+      """
+  ) { raw in try Receive(Arguments(raw, values: ["--secret-file", "--header", "--status", "--count"])).run() }
+}
+
+private struct Receive {
+  let arguments: Arguments
+
+  init(_ arguments: Arguments) { self.arguments = arguments }
+
+  func run() throws -> Int32 {
+    let signals = platform_signalfd([SIGTERM, SIGINT], 2)
+    let signing = try signing()
+    let status = try arguments.integer("--status").map(Int.init) ?? 200
+    let address = arguments.value("--listen") ?? "127.0.0.1:9000"
+    let finished = WakeUp()
+    let receiver = Receiving(
+      signing: signing, status: status, json: arguments.wantsJSON, left: try arguments.integer("--count"), finished: finished)
+    let listener = try Listener(address.hasPrefix("/") ? .unix(path: address) : .tcp(address), kind: .public)
+    let port = listener.port
+    let loop = ConnectionLoop(listeners: [listener], handler: receiver, answers: AnswerBox())
+    let worker = Worker.start("intake") { loop.run() }
+    let how = signing == .none ? "signatures are not checked" : "signatures are checked"
+    Terminal.complain("receiving on \(address.hasSuffix(":0") ? "port \(port)" : address); \(how)")
+    wait(signals, finished)
+    loop.stop(deadlineMilliseconds: 1_000)
+    worker.join()
+    return 0
+  }
+
+  private func signing() throws -> Destination.Signing {
+    guard let path = arguments.value("--secret-file") else { return .none }
+    guard let bytes = Files.read(path) else {
+      throw UsageError("cannot read the secret from \(path): \(String(cString: strerror(errno)))")
+    }
+    let text = String(decoding: bytes.filter { $0 > 0x20 }, as: UTF8.self)
+    if let header = arguments.value("--header") {
+      return .body(header: header, prefix: "sha256=", secret: Secret(bytes: Array(text.utf8)))
+    }
+    return .standard([try WebhookSecret.parse(text)])
+  }
+
+  private func wait(_ signals: Int32, _ finished: WakeUp) {
+    let epoll = platform_epoll_create()
+    platform_epoll_add(epoll, signals, PLATFORM_READABLE.rawValue, 1)
+    platform_epoll_add(epoll, finished.descriptor, PLATFORM_READABLE.rawValue, 2)
+    var ready = [platform_event](repeating: platform_event(), count: 2)
+    while platform_epoll_wait(epoll, &ready, 2, -1) == 0 {}
+    Glibc.close(epoll)
+  }
+}
+
+private final class Receiving: RequestHandler, @unchecked Sendable {
+  private let signing: Destination.Signing
+  private let status: Int
+  private let json: Bool
+  private var left: Int64?
+  private let finished: WakeUp
+
+  init(signing: Destination.Signing, status: Int, json: Bool, left: Int64?, finished: WakeUp) {
+    self.signing = signing
+    self.status = status
+    self.json = json
+    self.left = left
+    self.finished = finished
+  }
+
+  func bodyLimit(for request: borrowing Request) -> Int { 5 << 20 }
+  func turnEnded() {}
+
+  func handle(_ request: borrowing Request, token: AnswerToken) -> Answer? {
+    guard request.method == .post else { return Answer(status: 405, code: "wrong_method", message: "webhooks come with POST") }
+    var headers: [String: String] = [:]
+    for name in Receiving.names { headers[name] = request.headerText(named: name) }
+    if case .body(let name, _, _) = signing { headers[name.lowercased()] = request.headerText(named: name.lowercased()) }
+    let body = Array(request.body)
+    let found = headers
+    let check = SignatureCheck.check(signing, header: { found[$0] }, body: body, now: Clocks.system.wall())
+    show(check, headers, body)
+    if let count = left {
+      left = count - 1
+      if count <= 1 { finished.signal() }
+    }
+    if case .refused(let reason) = check { return Answer(status: 401, code: "bad_signature", message: reason) }
+    return Answer(status: status, body: Array("{}\n".utf8))
+  }
+
+  private static let names = ["webhook-id", "webhook-timestamp", "webhook-signature"]
+
+  private func show(_ check: SignatureCheck, _ headers: [String: String], _ body: [UInt8]) {
+    let verdict: String =
+      switch check {
+      case .valid: signing == .none ? "not checked" : "valid"
+      case .refused(let reason): "REFUSED: " + reason
+      }
+    let value = (try? Document.parse(body))?.root.value ?? .string(String(decoding: body, as: UTF8.self))
+    if json {
+      let line: JSONValue = ["id": .string(headers["webhook-id"] ?? ""), "signature": .string(verdict), "body": value]
+      Terminal.print(String(decoding: line.text, as: UTF8.self))
+    } else {
+      Terminal.print("webhook \(headers["webhook-id"] ?? "") (signature \(verdict))\n\(value.pretty)\n")
+    }
+  }
+}

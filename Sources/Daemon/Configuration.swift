@@ -1,0 +1,398 @@
+// The configuration: one Lua file that returns a table, checked key by key.
+//
+// Thread: values, read at start and at reload. Promise: an unknown key, a wrong type or an impossible
+// value is a complaint with its line; secrets come from credentials or files, never from this file.
+
+internal import Basics
+internal import CPlatform
+internal import Delivery
+internal import Glibc
+internal import Intake
+internal import Model
+internal import Rules
+
+struct Configuration: Sendable {
+  var listen: [String] = ["127.0.0.1:8484"]
+  var admin = ""
+  var store = "nudged.db"
+  var rules = "rules"
+  var lanes = 1
+  /// Whether requests from this machine may send and read without a key.
+  var openLocally = true
+  var keys: [AccessKey] = []
+  var destinations: [Destination] = []
+  var eventsMilliseconds: Int64 = 90 * 86_400_000
+  var verdictsMilliseconds: Int64 = 30 * 86_400_000
+  var attemptsMilliseconds: Int64 = 30 * 86_400_000
+  /// Where relative paths of the file begin.
+  var folder = "."
+  var file = ""
+
+  /// A path of the file, seen from where the process stands.
+  func resolve(_ path: String) -> String {
+    path.hasPrefix("/") || folder.isEmpty || folder == "." ? path : folder + "/" + path
+  }
+
+  var adminPath: String { admin.isEmpty ? storePath + ".sock" : admin }
+  var storePath: String { store }
+}
+
+/// Reads the file and says everything that is wrong with it.
+struct ConfigurationReader {
+  private let file: EvaluatedFile
+  private(set) var complaints: [RuleComplaint] = []
+  private var configuration = Configuration()
+
+  static let keys = [
+    "listen", "admin", "store", "rules", "lanes", "open_locally", "keys", "destinations", "retention",
+  ]
+
+  private init(_ file: EvaluatedFile) { self.file = file }
+
+  /// The words a configuration file may use.
+  static let words = ["credential", "file"]
+
+  static func read(path: String) -> Result<Configuration, Complaints> {
+    guard let text = Files.read(path) else {
+      let reason = String(cString: strerror(errno))
+      let message = "cannot read the configuration: \(reason); make one with: nudged init"
+      return .failure(Complaints([RuleComplaint(file: path, line: 1, message: message)]))
+    }
+    do throws(RuleComplaint) {
+      let evaluated = try RuleLoader.evaluate(path: path, text: String(decoding: text, as: UTF8.self), words: words)
+      var reader = ConfigurationReader(evaluated)
+      reader.configuration.file = path
+      reader.configuration.folder = Files.folder(of: path)
+      reader.read()
+      return reader.complaints.isEmpty ? .success(reader.configuration) : .failure(Complaints(reader.complaints))
+    } catch {
+      return .failure(Complaints([error]))
+    }
+  }
+
+  private mutating func read() {
+    let root = file.document.root
+    checkNames(root, at: "", known: ConfigurationReader.keys)
+    if let listen = root["listen"] { configuration.listen = texts(listen, at: "listen") }
+    if let admin = text(root, "admin", at: "admin") { configuration.admin = configuration.resolve(admin) }
+    configuration.store = configuration.resolve(configuration.store)
+    if let store = text(root, "store", at: "store") { readStore(store) }
+    configuration.rules = configuration.resolve(text(root, "rules", at: "rules") ?? configuration.rules)
+    if let lanes = integer(root, "lanes", at: "lanes", in: 1...16) { configuration.lanes = Int(lanes) }
+    if let open = root["open_locally"] {
+      if let value = open.boolean { configuration.openLocally = value } else { complain("open_locally", "must be true or false") }
+    }
+    for (name, value) in members(root, "keys") { readKey(name, value) }
+    for (name, value) in members(root, "destinations") { readDestination(name, value) }
+    if let retention = root["retention"] { readRetention(retention) }
+  }
+
+  // MARK: values
+
+  private mutating func complain(_ path: String, _ message: String, suggestion: String? = nil) {
+    complaints.append(file.complaint(at: path, "'\(path)' \(message)", suggestion: suggestion))
+  }
+
+  private mutating func checkNames(_ table: JSONCursor, at path: String, known: [String]) {
+    guard table.kind == .object || table.count == 0 else { return complain(path.isEmpty ? "configuration" : path, "must be a table") }
+    for (name, _) in table.members where !known.contains(name) {
+      let full = path.isEmpty ? name : path + "." + name
+      let suggestion = Suggestion.nearest(to: name, among: known)
+      complaints.append(file.complaint(at: full, "unknown key '\(full)'", suggestion: suggestion))
+    }
+  }
+
+  private mutating func members(_ table: JSONCursor, _ key: String) -> [(key: String, value: JSONCursor)] {
+    guard let value = table[name: key] else { return [] }
+    guard value.kind == .object || value.count == 0 else {
+      complain(key, "must be a table of names")
+      return []
+    }
+    return value.members
+  }
+
+  private mutating func text(_ table: JSONCursor, _ key: String, at path: String) -> String? {
+    guard let value = table[name: key] else { return nil }
+    guard let text = value.string, !text.isEmpty else {
+      complain(path, "must be text")
+      return nil
+    }
+    return text
+  }
+
+  private mutating func texts(_ value: JSONCursor, at path: String) -> [String] {
+    if let one = value.string { return [one] }
+    let list = value.elements.compactMap(\.string)
+    if value.kind != .array || list.count != value.count { complain(path, "must be text or a list of texts") }
+    return list
+  }
+
+  private mutating func integer(
+    _ table: JSONCursor, _ key: String, at path: String, in range: ClosedRange<Int64>
+  ) -> Int64? {
+    guard let value = table[name: key] else { return nil }
+    guard let number = value.integer, range.contains(number) else {
+      complain(path, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+      return nil
+    }
+    return number
+  }
+
+  private mutating func duration(_ table: JSONCursor, _ key: String, at path: String) -> Int64? {
+    guard let value = table[name: key] else { return nil }
+    guard let text = value.string, let milliseconds = DurationText.milliseconds(text) else {
+      complain(path, "must be a duration such as \"30 seconds\" or \"90 days\"")
+      return nil
+    }
+    return milliseconds
+  }
+
+  /// `credential "name"` or `file "path"`.
+  private mutating func secretText(_ value: JSONCursor, at path: String) -> [UInt8]? {
+    if value.string != nil {
+      complain(path, "must not stand in the configuration; write credential \"NAME\" or file \"PATH\"")
+      return nil
+    }
+    let place: String
+    if let name = value["$credential"]?.string {
+      guard let folder = Files.environment("CREDENTIALS_DIRECTORY") else {
+        complain(path, "asks for the credential \"\(name)\", but systemd gave none: use LoadCredential= in the unit, or file \"PATH\"")
+        return nil
+      }
+      place = folder + "/" + name
+    } else if let name = value["$file"]?.string {
+      place = configuration.resolve(name)
+    } else {
+      complain(path, "must be credential \"NAME\" or file \"PATH\"")
+      return nil
+    }
+    guard let bytes = Files.read(place) else {
+      complain(path, "cannot be read from \(place): \(String(cString: strerror(errno)))")
+      return nil
+    }
+    let trimmed = bytes.drop { $0 <= 0x20 }.reversed().drop { $0 <= 0x20 }.reversed()
+    if trimmed.isEmpty { complain(path, "is empty in \(place)") }
+    return trimmed.isEmpty ? nil : Array(trimmed)
+  }
+
+  // MARK: parts
+
+  private mutating func readStore(_ text: String) {
+    do throws(RuleComplaint) {
+      configuration.store = configuration.resolve(try StoreAddress.path(text, file: file))
+    } catch {
+      complaints.append(error)
+    }
+  }
+
+  private mutating func readKey(_ name: String, _ value: JSONCursor) {
+    let path = "keys.\(name)"
+    checkNames(value, at: path, known: ["secret", "rights", "source"])
+    guard let secret = value["secret"] else { return complain(path, "needs a secret: credential \"NAME\" or file \"PATH\"") }
+    var rights: Set<Right> = [.ingest]
+    if let list = value["rights"] {
+      rights = []
+      for word in texts(list, at: path + ".rights") {
+        if let right = Right(rawValue: word) {
+          rights.insert(right)
+        } else {
+          complain(
+            path + ".rights", "has the unknown right \"\(word)\"; rights are ingest, read and admin",
+            suggestion: Suggestion.nearest(to: word, among: Right.allCases.map(\.rawValue)))
+        }
+      }
+    }
+    guard let bytes = secretText(secret, at: path + ".secret") else { return }
+    let source = text(value, "source", at: path + ".source") ?? name
+    if source == "nudged" { complain(path + ".source", "must not be \"nudged\": that is our own") }
+    configuration.keys.append(AccessKey(name: name, secret: Secret(bytes: bytes), rights: rights, source: source))
+  }
+
+  private static let destinationKeys = [
+    "url", "secret", "secrets", "signing", "header", "prefix", "shape", "mode", "headers", "timeout", "connect_timeout",
+    "concurrency", "retry", "allow",
+  ]
+
+  private mutating func readDestination(_ name: String, _ value: JSONCursor) {
+    let path = "destinations.\(name)"
+    checkNames(value, at: path, known: ConfigurationReader.destinationKeys)
+    guard let url = text(value, "url", at: path + ".url") else {
+      if value["url"] == nil { complain(path, "needs a url") }
+      return
+    }
+    guard let signing = readSigning(value, at: path) else { return }
+    var destination = Destination(name: name, url: url, signing: signing)
+    if let shape = text(value, "shape", at: path + ".shape") {
+      switch shape {
+      case "standard": destination.shape = .standard
+      case "bare": destination.shape = .bare
+      default: complain(path + ".shape", "must be \"standard\" or \"bare\"")
+      }
+    }
+    if let mode = text(value, "mode", at: path + ".mode") {
+      if let known = Destination.Mode(rawValue: mode) { destination.mode = known } else { complain(path + ".mode", "must be \"live\" or \"log\"") }
+    }
+    for (header, content) in value["headers"]?.members ?? [] {
+      guard let text = content.string else {
+        complain(path + ".headers." + header, "must be text")
+        continue
+      }
+      destination.headers.append(.init(name: header, value: text))
+    }
+    if let time = duration(value, "timeout", at: path + ".timeout") { destination.timeoutMilliseconds = time }
+    if let time = duration(value, "connect_timeout", at: path + ".connect_timeout") { destination.connectTimeoutMilliseconds = time }
+    if let count = integer(value, "concurrency", at: path + ".concurrency", in: 1...512) { destination.concurrency = Int(count) }
+    if let retry = value["retry"] { destination.retryDelaysMilliseconds = readRetry(retry, at: path + ".retry") }
+    if let allow = value["allow"] { destination.allowedNetworks = texts(allow, at: path + ".allow") }
+    for problem in DestinationCheck.problems(of: destination) { complaints.append(file.complaint(at: path, problem)) }
+    configuration.destinations.append(destination)
+  }
+
+  private mutating func readSigning(_ value: JSONCursor, at path: String) -> Destination.Signing? {
+    let scheme = text(value, "signing", at: path + ".signing") ?? "standard"
+    var secrets: [[UInt8]] = []
+    if let one = value["secret"] { secrets = [secretText(one, at: path + ".secret")].compactMap(\.self) }
+    for (position, one) in (value["secrets"]?.elements ?? []).enumerated() {
+      if let bytes = secretText(one, at: path + ".secrets.\(position + 1)") { secrets.append(bytes) }
+    }
+    switch scheme {
+    case "none": return Destination.Signing.none
+    case "standard":
+      if secrets.isEmpty {
+        if value["secret"] == nil, value["secrets"] == nil {
+          complain(path, "needs a secret to sign with: credential \"NAME\" or file \"PATH\" (or signing = \"none\")")
+        }
+        return nil
+      }
+      return .standard(secrets.compactMap { readStandardSecret($0, at: path) })
+    case "body":
+      guard let secret = secrets.first else {
+        if value["secret"] == nil { complain(path, "needs a secret to sign with: credential \"NAME\" or file \"PATH\"") }
+        return nil
+      }
+      return .body(
+        header: text(value, "header", at: path + ".header") ?? "X-Signature",
+        prefix: value["prefix"]?.string ?? "sha256=", secret: Secret(bytes: secret))
+    default:
+      complain(path + ".signing", "must be \"standard\", \"body\" or \"none\"")
+      return nil
+    }
+  }
+
+  private mutating func readStandardSecret(_ bytes: [UInt8], at path: String) -> Secret? {
+    do throws(DeliveryError) {
+      return try WebhookSecret.parse(String(decoding: bytes, as: UTF8.self))
+    } catch {
+      complaints.append(file.complaint(at: path + ".secret", "'\(path).secret': \(error)"))
+      return nil
+    }
+  }
+
+  private mutating func readRetry(_ value: JSONCursor, at path: String) -> [Int64] {
+    texts(value, at: path).compactMap { text in
+      let milliseconds = DurationText.milliseconds(text)
+      if milliseconds == nil { complain(path, "has \"\(text)\", which is no duration; write for example {\"5 s\", \"1 m\"}") }
+      return milliseconds
+    }
+  }
+
+  private mutating func readRetention(_ value: JSONCursor) {
+    checkNames(value, at: "retention", known: ["events", "verdicts", "attempts"])
+    if let time = duration(value, "events", at: "retention.events") { configuration.eventsMilliseconds = time }
+    if let time = duration(value, "verdicts", at: "retention.verdicts") { configuration.verdictsMilliseconds = time }
+    if let time = duration(value, "attempts", at: "retention.attempts") { configuration.attemptsMilliseconds = time }
+  }
+}
+
+/// Several complaints as one error; printed one a line.
+struct Complaints: Error, Sendable, CustomStringConvertible {
+  let list: [RuleComplaint]
+  init(_ list: [RuleComplaint]) { self.list = list }
+  var description: String { list.map(\.description).joined(separator: "\n") }
+}
+
+/// "sqlite:PATH" or a plain path.
+enum StoreAddress {
+  static func path(_ text: String, file: EvaluatedFile? = nil) throws(RuleComplaint) -> String {
+    if text.hasPrefix("sqlite:") { return String(text.dropFirst(7)) }
+    if text.hasPrefix("postgres:") || text.hasPrefix("postgresql:") {
+      let message = "PostgreSQL as the store is not available in this version; write \"sqlite:PATH\""
+      throw file?.complaint(at: "store", message) ?? RuleComplaint(file: "--store", line: 0, message: message)
+    }
+    return text
+  }
+}
+
+/// The few things commands do with files.
+enum Files {
+  static func read(_ path: String) -> [UInt8]? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { Glibc.close(descriptor) }
+    var out: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 64 * 1024)
+    while true {
+      let count = chunk.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
+      if count < 0 { return nil }
+      if count == 0 { return out }
+      out.append(contentsOf: chunk[..<count])
+    }
+  }
+
+  /// False when the file exists or cannot be written.
+  static func create(_ path: String, _ text: String, mode: mode_t = 0o644) -> Bool {
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+    guard descriptor >= 0 else { return false }
+    defer { Glibc.close(descriptor) }
+    var bytes = Array(text.utf8)
+    return bytes.withUnsafeMutableBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) } == bytes.count
+  }
+
+  static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+  static func makeFolder(_ path: String) {
+    var made = ""
+    for part in path.split(separator: "/", omittingEmptySubsequences: false) {
+      made += made.isEmpty && !path.hasPrefix("/") ? String(part) : (made == "/" ? "" : made.isEmpty ? "" : "/") + String(part)
+      if made.isEmpty { made = "/" }
+      mkdir(made, 0o755)
+    }
+  }
+
+  static func folder(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  static func environment(_ name: String) -> String? {
+    guard let value = getenv(name), value.pointee != 0 else { return nil }
+    return String(cString: value)
+  }
+
+  /// Every .lua file below a folder, sorted, as paths relative to it.
+  static func rules(in folder: String) -> [RuleSource]? {
+    var out: [RuleSource] = []
+    guard collect(folder, "", into: &out) else { return nil }
+    return out.sorted { $0.path < $1.path }
+  }
+
+  private static func collect(_ root: String, _ below: String, into out: inout [RuleSource]) -> Bool {
+    guard let folder = opendir(below.isEmpty ? root : root + "/" + below) else { return false }
+    defer { closedir(folder) }
+    while let entry = readdir(folder) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name.hasPrefix(".") { continue }
+      let path = below.isEmpty ? name : below + "/" + name
+      var information = stat()
+      guard stat(root + "/" + path, &information) == 0 else { continue }
+      if information.st_mode & S_IFMT == S_IFDIR {
+        _ = collect(root, path, into: &out)
+      } else if name.hasSuffix(".lua"), let bytes = read(root + "/" + path) {
+        out.append(RuleSource(path: path, text: String(decoding: bytes, as: UTF8.self)))
+      }
+    }
+    return true
+  }
+}

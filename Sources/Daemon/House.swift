@@ -1,0 +1,479 @@
+// The house: builds the rooms in order, connects them, and takes them down in reverse.
+//
+// Thread: main. Promise: a start that fails leaves nothing running and says why; a stop finishes what
+// was accepted within its bound.
+
+internal import Basics
+internal import Delivery
+internal import Engine
+internal import Glibc
+internal import Intake
+internal import Model
+internal import Rules
+internal import SQLiteStore
+internal import Store
+internal import Synchronization
+
+struct StartFailure: Error, CustomStringConvertible {
+  var description: String
+  /// systemd does not restart after this one: it would not help.
+  var code: Int32 = 1
+  init(_ description: String, code: Int32 = 1) {
+    self.description = description
+    self.code = code
+  }
+}
+
+/// Exit codes that the unit file knows.
+enum ExitCode {
+  static let damaged: Int32 = 70
+}
+
+/// What the main thread is told by others.
+enum MainEvent: Sendable {
+  case reload(AnswerToken?)
+  case failed(StoreError)
+}
+
+final class House: @unchecked Sendable {
+  static let version = "0.1.0"
+
+  private let clocks: Clocks
+  private let log: Log
+  private(set) var configuration: Configuration
+  private let answers = AnswerBox()
+  let wakeUp = WakeUp()
+  let events: Mailbox<MainEvent>
+  private let storeMailbox = Mailbox<StoreInput>(capacity: Limits.storeQueue)
+  private let deskMailbox = Mailbox<DeskInput>(capacity: Limits.laneQueue)
+  private var laneMailboxes: [Mailbox<LaneInput>] = []
+  private let storeCounters = StoreCounters()
+  private let committed = Counter()
+  private var laneCounters: [LaneCounters] = []
+  private var workers: [Worker] = []
+  private var storeWorker: Worker?
+  private var intakeWorker: Worker?
+  private var delivery: DeliveryThread?
+  private var loop: ConnectionLoop?
+  private var gate: Gate?
+  private let book = Mutex<RuleBook?>(nil)
+  private var highestRule: Int64 = 0
+  private let stopping = Atomic(false)
+  private let startedAt: Instant
+  private(set) var ports: [UInt16] = []
+
+  init(configuration: Configuration, clocks: Clocks = .system, log: Log) {
+    self.configuration = configuration
+    events = Mailbox(capacity: 1_000, wakeUp: wakeUp)
+    self.clocks = clocks
+    self.log = log
+    startedAt = clocks.wall()
+  }
+
+  // MARK: start
+
+  func start() throws(StartFailure) {
+    let store = try openStore()
+    let rules = try loadRules(configuration)
+    let known = try knownRules(store)
+    highestRule = store.highestRule
+    let first = RuleBook(
+      rules: rules, known: known, highest: highestRule, destinations: configuration.destinations,
+      switchedOff: switchedOff(known))
+    remember(first)
+    let listeners = try openListeners()
+    try startLanes(store, first)
+    startDelivery()
+    startStore(store)
+    startIntake(listeners, hashKey: store.recovered.hashKey)
+  }
+
+  private func openStore() throws(StartFailure) -> StoreLoop {
+    do throws(StoreError) {
+      let loop = try StoreLoop(engine: try SQLiteStore(path: configuration.storePath))
+      loop.retention.eventsMilliseconds = configuration.eventsMilliseconds
+      loop.retention.verdictsMilliseconds = configuration.verdictsMilliseconds
+      loop.retention.attemptsMilliseconds = configuration.attemptsMilliseconds
+      committed.set(loop.recovered.record)
+      return loop
+    } catch {
+      throw StartFailure(error.message, code: error.code == .damaged ? ExitCode.damaged : 1)
+    }
+  }
+
+  private func loadRules(_ configuration: Configuration) throws(StartFailure) -> RuleSet {
+    let loading = try House.load(configuration)
+    if !loading.complaints.isEmpty {
+      throw StartFailure(Complaints(loading.complaints).description)
+    }
+    return loading.set
+  }
+
+  static func load(_ configuration: Configuration) throws(StartFailure) -> RuleSet.Loading {
+    guard let sources = Files.rules(in: configuration.rules) else {
+      throw StartFailure(
+        "cannot read the rules folder \(configuration.rules): \(String(cString: strerror(errno))); name another with --rules")
+    }
+    return RuleSet.load(
+      sources: sources, knownDestinations: Set(configuration.destinations.map(\.name)), folder: configuration.rules)
+  }
+
+  private func knownRules(_ store: StoreLoop) throws(StartFailure) -> [String: Int64] {
+    do throws(StoreError) {
+      let reader = try store.makeReader()
+      var known: [String: Int64] = [:]
+      for row in try reader.rows(from: RowKey(.rule, 0), to: RowKey(.rule, Int64.max), limit: 1_000_000) {
+        known[String(decoding: row.value ?? [], as: UTF8.self)] = row.key.first
+      }
+      return known
+    } catch {
+      throw StartFailure(error.message)
+    }
+  }
+
+  private func remember(_ next: RuleBook) {
+    highestRule = max(highestRule, next.numbers.max() ?? 0)
+    book.withLock { $0 = next }
+  }
+
+  /// Rules that were being evaluated when the process ended twice at the same event.
+  private func switchedOff(_ known: [String: Int64]) -> Set<String> {
+    var off: Set<String> = []
+    for lane in 0..<configuration.lanes {
+      guard let mark = EvaluationMark(path: configuration.storePath + ".lanes", lane: lane), let found = mark.takeLast()
+      else { continue }
+      let path = known.first { $0.value == found.rule }?.key ?? "rule \(found.rule)"
+      guard found.times >= 2 else {
+        log.warning("the last process ended while it evaluated a rule", ["rule": path, "event": found.event.hex])
+        continue
+      }
+      off.insert(path)
+      log.error(
+        "a rule is switched off: the process ended twice while it evaluated it for the same event",
+        ["rule": path, "event": found.event.hex])
+    }
+    return off
+  }
+
+  // MARK: lanes
+
+  private func startLanes(_ store: StoreLoop, _ book: RuleBook) throws(StartFailure) {
+    let lanes = configuration.lanes
+    let numbers = Numbers(event: store.recovered.event, delivery: store.recovered.delivery)
+    let hashKey = store.recovered.hashKey
+    laneMailboxes = (1..<max(lanes, 1)).map { _ in Mailbox<LaneInput>(capacity: Limits.laneQueue) }
+    laneCounters = (0..<lanes).map { _ in LaneCounters() }
+    let path = configuration.storePath + ".lanes"
+    let exits = laneExits()
+    do throws(StoreError) {
+      let (router, pending) = try recoverRouter(store, numbers: numbers, lanes: lanes)
+      var readers: [Carried<StoreReader>] = []
+      for _ in 0..<lanes { readers.append(Carried(try store.makeReader())) }
+      let counters = laneCounters
+      func make(_ index: Int) -> @Sendable () throws -> Lane {
+        let reader = readers[index]
+        return {
+          try Lane(
+            index: index, lanes: lanes, reader: reader.take(), numbers: numbers, hashKey: hashKey,
+            mark: EvaluationMark(path: path, lane: index) ?? EvaluationMark(), book: book, counters: counters[index])
+        }
+      }
+      for index in 1..<max(lanes, 1) {
+        workers.append(
+          LaneThreads.start(index, mailbox: laneMailboxes[index - 1], clocks: clocks, exits: exits, make: make(index)))
+      }
+      let carriedRouter = Carried(router)
+      let makeFirst = make(0)
+      workers.append(
+        LaneThreads.startFirst(mailbox: deskMailbox, others: laneMailboxes, clocks: clocks, exits: exits) {
+          (Desk(router: carriedRouter.take(), lanes: lanes), try makeFirst())
+        })
+      for message in pending { deskMailbox.sendAlways(.message(message)) }
+    } catch {
+      throw StartFailure(error.message)
+    }
+  }
+
+  private func laneExits() -> LaneExits {
+    let store = storeMailbox
+    let events = events
+    return LaneExits(
+      decisions: { store.sendAlways(.decisions($0)) }, closeRun: { store.sendAlways(.closeRun($0)) },
+      failed: { events.sendAlways(.failed($0)) })
+  }
+
+  private func recoverRouter(
+    _ store: StoreLoop, numbers: Numbers, lanes: Int
+  ) throws(StoreError) -> (Router, [LaneMessage]) {
+    let reader = try store.makeReader()
+    let dedupe = DedupeSet(nextRun: store.recovered.dedupeRun)
+    let runs = try Recovery.dedupe(dedupe, from: store, reader: reader)
+    let router = Router(
+      reader: reader, hashKey: store.recovered.hashKey, highestSubject: store.highestSubject, dedupe: dedupe,
+      runsToClose: runs, numbers: numbers, committed: committed, lanes: lanes)
+    let hash = KeyedHash(key0: store.recovered.hashKey.0, key1: store.recovered.hashKey.1)
+    return (router, try Recovery.messages(reader, hash: hash))
+  }
+
+  // MARK: delivery, store, intake
+
+  private func startDelivery() {
+    let store = storeMailbox
+    delivery = DeliveryThread(
+      version: House.version, destinations: configuration.destinations, clocks: clocks, log: log,
+      callbacks: .init(
+        settle: { store.sendAlways(.settled($0)) },
+        handBack: { store.sendAlways(.handedBack($0.map(\.delivery))) },
+        wants: { store.sendAlways(.wants($0.count, except: Set($0.except))) }))
+  }
+
+  private func startStore(_ loop: StoreLoop) {
+    let answers = answers
+    let delivery = delivery!
+    let desk = deskMailbox
+    let committed = committed
+    let log = log
+    let events = events
+    let manyLanes = configuration.lanes > 1
+    let underWay = underWay
+    storeWorker = StoreThread.start(
+      mailbox: storeMailbox, clocks: clocks, counters: storeCounters,
+      exits: StoreExits(
+        outputs: { outputs in
+          if outputs.record > 0 { committed.set(outputs.record) }
+          var settled: Int64 = 0
+          for ticket in outputs.answered { settled += Int64(ticket.accepted) }
+          if settled > 0 { underWay.add(-settled) }
+          answers.post(settled: outputs.answered)
+          if !outputs.deliveries.isEmpty { _ = delivery.deliver(outputs.deliveries) }
+          for message in outputs.messages { desk.sendAlways(.message(message)) }
+          for run in outputs.closedRuns { desk.sendAlways(.runClosed(run)) }
+          if manyLanes, !outputs.committed.isEmpty { desk.sendAlways(.committed(outputs.committed.map { ($0.lane, $0.sequence) })) }
+          for line in outputs.logs { log.info(line.text, ["rule": line.rule, "event": "\(line.event)"]) }
+        },
+        failed: { events.sendAlways(.failed($0)) }),
+      loop: Carried(loop))
+  }
+
+  /// Events let in and not yet on disk; the gate raises it, the store's exits lower it.
+  private let underWay = Counter()
+
+  private func openListeners() throws(StartFailure) -> [Listener] {
+    do throws(ListenError) {
+      var listeners: [Listener] = []
+      let passed = Systemd.passedSockets()
+      for socket in passed {
+        listeners.append(try Listener(.descriptor(socket.descriptor), kind: socket.name == "admin" ? .admin : .public))
+      }
+      if !listeners.contains(where: { $0.kind == .public }) {
+        for address in configuration.listen {
+          let isPath = address.hasPrefix("/") || address.hasPrefix("unix:")
+          let path = address.hasPrefix("unix:") ? String(address.dropFirst(5)) : address
+          listeners.append(try Listener(isPath ? .unix(path: path, mode: 0o660) : .tcp(address), kind: .public))
+        }
+      }
+      if !listeners.contains(where: { $0.kind == .admin }) {
+        listeners.append(try Listener(.unix(path: configuration.adminPath), kind: .admin))
+      }
+      ports = listeners.filter { $0.kind == .public }.map(\.port)
+      return listeners
+    } catch {
+      throw StartFailure(error.description)
+    }
+  }
+
+  private func startIntake(_ listeners: sending [Listener], hashKey: (UInt64, UInt64)) {
+    let gate = Gate(
+      exits: gateExits(), answers: answers, keyring: keyring(configuration), hashKey: hashKey, clocks: clocks,
+      counters: GateCounters(underWay: underWay))
+    let loop = ConnectionLoop(listeners: listeners, handler: gate, answers: answers, clocks: clocks, log: log)
+    self.gate = gate
+    self.loop = loop
+    intakeWorker = Worker.start("intake") { loop.run() }
+  }
+
+  private func keyring(_ configuration: Configuration) -> Keyring {
+    Keyring(keys: configuration.keys, isOpenLocally: configuration.openLocally)
+  }
+
+  private func gateExits() -> GateExits {
+    let desk = deskMailbox
+    let store = storeMailbox
+    let events = events
+    return GateExits(
+      submit: { batch in desk.send(all: batch.map { .incoming($0) }) },
+      ask: { question in store.sendAlways(.read(question)) },
+      command: { command, token in
+        switch command {
+        case .reload: events.sendAlways(.reload(token))
+        }
+      },
+      rules: { [unowned self] in self.rulesReport() }, metrics: { [unowned self] in self.metricsReport() },
+      status: { [unowned self] in self.statusReport() }, obstacle: { [unowned self] in self.obstacle() })
+  }
+
+  private func obstacle() -> Obstacle? {
+    if stopping.load(ordering: .relaxed) { return Obstacle(.stopping, "nudged is stopping") }
+    if storeCounters.full.value != 0 {
+      return Obstacle(.full, "the disk of the store is full; free some space, nudged goes on by itself")
+    }
+    if storeCounters.tailPermille.value >= 1000 { return Obstacle(.busy, "the store cannot keep up") }
+    return nil
+  }
+
+  // MARK: reload
+
+  /// Loads everything new beside the old; on any error the old stays and the complaints come back.
+  func reload() -> Complaints? {
+    var next = configuration
+    if !configuration.file.isEmpty {
+      switch ConfigurationReader.read(path: configuration.file) {
+      case .failure(let complaints): return complaints
+      case .success(let read): next = merge(read)
+      }
+    }
+    let loading: RuleSet.Loading
+    do throws(StartFailure) { loading = try House.load(next) } catch {
+      return Complaints([RuleComplaint(file: next.rules, line: 1, message: error.description)])
+    }
+    if !loading.complaints.isEmpty { return Complaints(loading.complaints) }
+    let old = book.withLock { $0 }
+    let known = (old?.known ?? [:]).merging(forgotten) { current, _ in current }
+    let nextBook = RuleBook(
+      rules: loading.set, known: known, highest: highestRule, destinations: next.destinations,
+      switchedOff: old?.switchedOff ?? [])
+    forgotten = known
+    configuration = next
+    remember(nextBook)
+    gate?.replace(keyring(next))
+    delivery?.configure(next.destinations)
+    deskMailbox.sendAlways(.publish(nextBook))
+    return nil
+  }
+
+  /// Numbers of rules that are gone; one that comes back gets its old number, and with it its state.
+  private var forgotten: [String: Int64] = [:]
+
+  /// What the command line or a socket fixed at start does not change at a reload.
+  private func merge(_ read: Configuration) -> Configuration {
+    var next = read
+    next.listen = configuration.listen
+    next.admin = configuration.admin
+    next.store = configuration.store
+    next.lanes = configuration.lanes
+    if rulesAreFixed { next.rules = configuration.rules }
+    return next
+  }
+
+  var rulesAreFixed = false
+
+  func answer(_ token: AnswerToken, _ complaints: Complaints?) {
+    if let complaints {
+      answers.post(
+        token, Answer(status: 422, code: "rules_refused", message: "the old rules stay. " + complaints.description))
+    } else {
+      let count = book.withLock { $0?.rules.rules.count ?? 0 }
+      answers.post(token, Answer(status: 200, body: Array("{\"status\":\"reloaded\",\"rules\":\(count)}\n".utf8)))
+    }
+  }
+
+  var ruleCount: Int { book.withLock { $0?.rules.rules.count ?? 0 } }
+
+  // MARK: stop
+
+  /// Stops accepting, answers what was accepted, decides and commits it, sweeps, closes.
+  func stop(withinMilliseconds: Int64) {
+    loop?.stop(deadlineMilliseconds: withinMilliseconds)
+    intakeWorker?.join()
+    stopping.store(true, ordering: .relaxed)
+    delivery?.stop(withinMilliseconds: min(2_000, withinMilliseconds))
+    deskMailbox.close()
+    workers.last?.join()
+    for mailbox in laneMailboxes { mailbox.close() }
+    for worker in workers.dropLast() { worker.join() }
+    storeMailbox.close()
+    storeWorker?.join()
+  }
+
+  /// Makes the intake loop turn although nobody calls.
+  func ping() { answers.ping() }
+
+  /// The sum of what the loops did; it has to grow while there is something to do.
+  var progress: [Int64] {
+    [storeCounters.steps.value, Int64(loop?.counters.rounds ?? 0)] + laneCounters.map(\.steps.value)
+  }
+
+  // MARK: reports
+
+  private func rulesReport() -> [UInt8] {
+    guard let book = book.withLock({ $0 }) else { return [] }
+    let list: [JSONValue] = book.rules.rules.map { rule in
+      var members: [JSONValue.Member] = [
+        .init("rule", .string(rule.path)), .init("title", .string(rule.header.title)),
+        .init("on", .array(rule.header.on.map { .string($0) })), .init("per", .string(rule.header.per)),
+        .init("mode", .string(rule.header.mode.rawValue)), .init("priority", .integer(Int64(rule.header.priority))),
+        .init("hash", .string(rule.contentHash.hex)),
+      ]
+      if book.switchedOff.contains(rule.path) { members.append(.init("switched_off", true)) }
+      return .object(members)
+    }
+    return JSONValue.object([.init("rules", .array(list))]).text + [0x0A]
+  }
+
+  private func statusReport() -> [UInt8] {
+    let figures = delivery?.figures
+    let events = laneCounters.reduce(0) { $0 + $1.events.value }
+    let value: JSONValue = [
+      "version": .string(House.version), "started": .string(ISO8601.format(startedAt)),
+      "uptime_seconds": .integer((clocks.wall() - startedAt) / 1000), "rules": .integer(Int64(ruleCount)),
+      "destinations": .array(configuration.destinations.map { .string($0.name) }), "events": .integer(events),
+      "repeats": .integer(laneCounters.first?.repeats.value ?? 0), "under_way": .integer(underWay.value),
+      "deliveries_held": .integer(Int64(figures?.held ?? 0)),
+      "transfers": .integer(Int64(figures?.transfersUnderWay ?? 0)), "record": .integer(committed.value),
+      "unswept": .integer(storeCounters.behind.value),
+      "store": .string(configuration.storePath), "obstacle": obstacle().map { .string($0.message) } ?? .null,
+    ]
+    return value.text + [0x0A]
+  }
+
+  private func metricsReport() -> [UInt8] {
+    var lines = MetricsText()
+    let lanes = laneCounters
+    lines.counter("nudged_events_total", "Events decided.", lanes.reduce(0) { $0 + $1.events.value })
+    lines.counter("nudged_events_repeated_total", "Events that had been seen before.", lanes.first?.repeats.value ?? 0)
+    lines.counter("nudged_rules_ran_total", "Rules that ran to their end.", lanes.reduce(0) { $0 + $1.ran.value })
+    lines.counter("nudged_rules_failed_total", "Rules that failed or went over budget.", lanes.reduce(0) { $0 + $1.failed.value })
+    lines.counter("nudged_commits_total", "Groups committed.", storeCounters.commits.value)
+    lines.gauge("nudged_unswept_rows", "Rows newer than their table.", storeCounters.behind.value)
+    lines.gauge("nudged_events_under_way", "Events accepted and not yet on disk.", underWay.value)
+    if let gate {
+      lines.counter("nudged_requests_refused_total", "Requests with a body that was refused.", gate.counters.refused.value)
+      lines.counter("nudged_requests_turned_away_total", "Requests answered 429 or 503.", gate.counters.turnedAway.value)
+    }
+    if let figures = delivery?.figures {
+      lines.counter("nudged_deliveries_delivered_total", "Deliveries that arrived.", Int64(figures.counters.delivered))
+      lines.counter("nudged_deliveries_retried_total", "Tries that will be repeated.", Int64(figures.counters.retried))
+      lines.counter("nudged_deliveries_failed_total", "Deliveries given up.", Int64(figures.counters.failed))
+      lines.gauge("nudged_deliveries_held", "Deliveries in memory.", Int64(figures.held))
+      lines.gauge("nudged_transfers", "Transfers under way.", Int64(figures.transfersUnderWay))
+    }
+    if let values = loop?.counters.values {
+      lines.gauge("nudged_connections", "Open connections.", Int64(values.open))
+      lines.counter("nudged_http_requests_total", "Requests handled.", Int64(values.requests))
+      lines.counter("nudged_http_timeouts_total", "Connections ended by a deadline.", Int64(values.timeouts))
+    }
+    return lines.bytes
+  }
+}
+
+/// Prometheus' text format.
+struct MetricsText {
+  private(set) var bytes: [UInt8] = []
+
+  mutating func counter(_ name: String, _ help: String, _ value: Int64) { add(name, "counter", help, value) }
+  mutating func gauge(_ name: String, _ help: String, _ value: Int64) { add(name, "gauge", help, value) }
+
+  private mutating func add(_ name: String, _ kind: String, _ help: String, _ value: Int64) {
+    bytes += "# HELP \(name) \(help)\n# TYPE \(name) \(kind)\n\(name) \(value)\n".utf8
+  }
+}

@@ -1,0 +1,104 @@
+// The desk: lane-0's front. It routes what arrives and gives each lane its inputs, in order.
+//
+// Thread: lane-0's. Promise: what arrives in one order reaches each lane in that order.
+
+package import Basics
+package import Model
+package import Store
+
+package enum DeskInput: Sendable {
+  case incoming(IncomingEvent)
+  case message(LaneMessage)
+  case publish(RuleBook)
+  /// The store has written a closed run of the dedupe set.
+  case runClosed(Int64)
+  /// How many of each lane's inputs are on disk.
+  case committed([(lane: Int, sequence: Int64)])
+}
+
+package final class Desk {
+  private let router: Router
+  private let lanes: Int
+  private var closing: [DedupeRun] = []
+  private var nextForgetting = Instant.zero
+  /// With several lanes: how many inputs each was given, and how many of them are on disk.
+  private var given: [Int64]
+  private var durable: [Int64]
+  /// What each lane had been given when the router's fresh identities were last counted.
+  private var awaited: [Int64]?
+
+  package init(router: Router, lanes: Int) {
+    self.router = router
+    self.lanes = lanes
+    given = Array(repeating: 0, count: lanes)
+    durable = given
+  }
+
+  package var repeats: Int64 { router.repeats }
+
+  /// The lane of a subject.
+  package static func lane(of subject: Int64, lanes: Int) -> Int { Shards.shard(of: subject) % lanes }
+
+  /// One list of inputs for each lane, and runs the store should write.
+  package func step(_ inputs: [DeskInput], now: Instant) throws(StoreError) -> (lanes: [[LaneInput]], runs: [DedupeRun]) {
+    var out = [[LaneInput]](repeating: [], count: lanes)
+    if lanes == 1 { out[0].reserveCapacity(inputs.count) }
+    for input in inputs {
+      switch input {
+      case .incoming(let incoming): try route(incoming, now: now, to: &out)
+      case .message(let message): try route(message, now: now, to: &out)
+      case .publish(let book): for lane in out.indices { out[lane].append(.publish(book)) }
+      case .runClosed(let number):
+        for run in closing where run.run == number { router.closed(run) }
+        closing.removeAll { $0.run == number }
+      case .committed(let list): note(list)
+      }
+    }
+    if now >= nextForgetting {
+      nextForgetting = now + 600_000
+      router.forget(olderThan: now + -Limits.dedupeHorizonMilliseconds)
+    }
+    let runs = router.takeRunsToClose()
+    closing.append(contentsOf: runs)
+    for lane in out.indices { given[lane] += Int64(out[lane].count) }
+    return (out, runs)
+  }
+
+  /// Once everything that was under way at some moment is on disk, identities from before it are.
+  private func note(_ list: [(lane: Int, sequence: Int64)]) {
+    for (lane, sequence) in list { durable[lane] = max(durable[lane], sequence) }
+    if let waited = awaited {
+      guard zip(durable, waited).allSatisfy({ $0 >= $1 }) else { return }
+      router.settleOlder()
+    }
+    router.beginOlder()
+    awaited = given
+  }
+
+  private func route(_ incoming: IncomingEvent, now: Instant, to out: inout [[LaneInput]]) throws(StoreError) {
+    if let routed = try router.route(incoming, now: now) {
+      out[Desk.lane(of: routed.subject, lanes: lanes)].append(.event(routed))
+      return
+    }
+    guard let ticket = incoming.ticket else { return }
+    ticket.noteDuplicate()
+    let barrier = RepeatBarrier(ticket: ticket, lanes: lanes)
+    for lane in out.indices { out[lane].append(.repeated(barrier)) }
+  }
+
+  private func route(_ message: LaneMessage, now: Instant, to out: inout [[LaneInput]]) throws(StoreError) {
+    let taken = Change(RowKey(.message, message.event, message.position), nil)
+    switch message.content {
+    case .observe:
+      out[Desk.lane(of: message.subject, lanes: lanes)].append(.message(message))
+    case .emitted(let incoming, _):
+      guard var routed = try router.route(incoming, now: now) else {
+        out[0].append(.change(taken))
+        return
+      }
+      routed.changes.append(taken)
+      routed.cause = message.event
+      out[Desk.lane(of: routed.subject, lanes: lanes)].append(.event(routed))
+    }
+  }
+}

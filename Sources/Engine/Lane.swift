@@ -1,0 +1,428 @@
+// A lane: the single owner of its shards' subjects. It takes events in order, asks the rules, and
+// turns what they want into one set of decisions for the store. Reading, deciding and writing need no
+// lock, because no one else touches these subjects.
+//
+// Thread: one lane, one thread (or the simulator). Promise: the same events and rules give the same
+// decisions; nothing outside is touched; what a step decided is complete in its decisions.
+
+package import Basics
+internal import Model
+package import Rules
+package import Store
+
+package enum LaneInput: Sendable {
+  case event(RoutedEvent)
+  case repeated(RepeatBarrier)
+  case message(LaneMessage)
+  /// A row to write that no event comes with.
+  case change(Change)
+  case publish(RuleBook)
+}
+
+package final class Lane {
+  package let index: Int
+  private let lanes: Int
+  private let reader: StoreReader
+  private let numbers: Numbers
+  private let hash: KeyedHash
+  private let mark: EvaluationMark
+  private let parser = DocumentParser(maximumBytes: Limits.inflatedBodyBytes, maximumDepth: Limits.jsonDepth)
+  private let decoder = EventDecoder(source: "nudged")
+  private var cells = Generations<Int64, SubjectCell>(capacity: Limits.subjectsInMemory)
+  private var book: RuleBook
+  private var runtime: RuleRuntime
+  private var sequence: Int64 = 0
+  private var out: Decisions
+  private var verdicts = VerdictWriter()
+  private var verdictRange: (first: Int64, last: Int64)?
+  /// Events that rules emitted to the subject at hand, decided next, in the same step.
+  private var emitted: [RoutedEvent] = []
+  /// `now` never runs backwards, whatever the clock does.
+  private var lastNow = Instant.zero
+  package let counters: LaneCounters
+
+  package init(
+    index: Int, lanes: Int, reader: StoreReader, numbers: Numbers, hashKey: (UInt64, UInt64), mark: EvaluationMark,
+    book: RuleBook, counters: LaneCounters = LaneCounters()
+  ) throws(RuleComplaint) {
+    self.index = index
+    self.lanes = lanes
+    self.reader = reader
+    self.numbers = numbers
+    self.mark = mark
+    self.book = book
+    self.counters = counters
+    hash = KeyedHash(key0: hashKey.0, key1: hashKey.1)
+    runtime = try RuleRuntime(book.rules)
+    out = Decisions(lane: index, sequence: 0)
+    pendingRows = book.rows
+  }
+
+  /// Rows of a new book, written with the next decisions.
+  private var pendingRows: [Change]
+
+  // MARK: step
+
+  package func step(_ inputs: [LaneInput], now wall: Instant) throws(StoreError) -> Decisions {
+    let now = max(wall, lastNow)
+    lastNow = now
+    sequence += Int64(inputs.count)
+    out = Decisions(lane: index, sequence: sequence)
+    out.events.reserveCapacity(inputs.count)
+    out.changes.reserveCapacity(inputs.count * 3)
+    verdicts = VerdictWriter()
+    verdictRange = nil
+    for input in inputs { try take(input, now: now) }
+    out.verdicts = verdicts.packed
+    if let verdictRange { out.verdictRange = verdictRange }
+    return out
+  }
+
+  private func take(_ input: LaneInput, now: Instant) throws(StoreError) {
+    switch input {
+    case .event(let routed):
+      try decide(routed, now: now)
+      if let ticket = routed.incoming.ticket { out.tickets.append(ticket) }
+      try decideEmitted(now: now)
+    case .repeated(let barrier):
+      out.repeats.append(barrier)
+    case .message(let message):
+      try take(message, now: now)
+      try decideEmitted(now: now)
+    case .change(let change):
+      out.changes.append(change)
+    case .publish(let book):
+      publish(book)
+    }
+  }
+
+  private func publish(_ next: RuleBook) {
+    do throws(RuleComplaint) {
+      runtime = try RuleRuntime(next.rules)
+      book = next
+      pendingRows = next.rows
+      counters.noteBook(next)
+    } catch {
+      counters.noteRefusedBook(error)
+    }
+  }
+
+  private func decideEmitted(now: Instant) throws(StoreError) {
+    var position = 0
+    while position < emitted.count {
+      try decide(emitted[position], now: now)
+      position += 1
+    }
+    emitted.removeAll(keepingCapacity: true)
+  }
+
+  // MARK: one event
+
+  private func decide(_ routed: RoutedEvent, now: Instant) throws(StoreError) {
+    let event = routed.incoming.event
+    let isNew = routed.created.contains(routed.subject)
+    let cell = try cell(routed.subject, isNew: isNew, reference: event.primary, now: now)
+    if !pendingRows.isEmpty {
+      out.changes.append(contentsOf: pendingRows)
+      pendingRows = []
+    }
+    out.changes.append(contentsOf: routed.changes)
+    out.dedupe.append(routed.incoming.dedupe)
+    out.events.append(
+      EventRow(
+        number: routed.number, subject: routed.subject, previous: cell.chain, received: event.received, source: event.source,
+        name: event.name, cause: routed.cause, depth: event.depth, body: routed.incoming.body))
+    cell.chain = routed.number
+    out.changes.append(Change(RowKey(.chain, routed.subject), NumberRow.pack(routed.number)))
+    counters.events.add(1)
+
+    let kind = event.user != nil ? "user" : event.primary?.namespace ?? "user"
+    let wanted = try evaluate(kind, event, routed.number, routed.incoming.dedupe, cell, now: now)
+    try settleSubject(cell, routed, wanted: wanted, now: now)
+    sendMessages(routed)
+  }
+
+  /// What rules asked to be set, and what the event itself says of its subject; after the rules, which
+  /// see the state as of before the event.
+  private func settleSubject(
+    _ cell: SubjectCell, _ routed: RoutedEvent, wanted: [[UInt8]], now: Instant
+  ) throws(StoreError) {
+    let event = routed.incoming.event
+    var changed = cell.isUnwritten
+    for reference in routed.linked where !cell.row.names.contains(reference) {
+      // The user's name comes before the visitor's: it is what rules see.
+      if reference.namespace == "anon" { cell.row.names.append(reference) } else { cell.row.names.insert(reference, at: 0) }
+      changed = true
+    }
+    if event.user != nil, let account = event.account?.id, cell.row.account != account {
+      cell.row.account = account
+      changed = true
+    }
+    if let traits = event.traits, event.name != "group" || event.user == nil {
+      changed = merge(JSONCursor(document: event.document, index: traits), into: cell, routed) || changed
+    }
+    for json in wanted {
+      if let document = try? parser.parse(json) { changed = merge(document.root, into: cell, routed) || changed }
+    }
+    guard changed else { return }
+    cell.isUnwritten = false
+    out.changes.append(Change(RowKey(.subject, cell.subject), cell.row.packed))
+  }
+
+  private func merge(_ additions: JSONCursor, into cell: SubjectCell, _ routed: RoutedEvent) -> Bool {
+    guard let merged = Traits.merge(cell.row.traits, additions, parser) else { return false }
+    guard merged.traits.count <= Limits.traitsBytes else {
+      let reason = "traits would take \(merged.traits.count) bytes, \(Limits.traitsBytes) are allowed; they stay as they were"
+      noteVerdict(routed.number, 0, [Verdict(rule: "", code: .failed, reason: reason)])
+      return false
+    }
+    cell.setTraits(merged.traits)
+    if !book.rules.matching("nudged.trait.changed").isEmpty {
+      var data = JSONWriter(capacity: merged.changed.count + 16)
+      data.beginObject()
+      data.key("traits")
+      data.raw(merged.changed)
+      data.endObject()
+      let id = effectID(routed.incoming.dedupe, "nudged.trait.changed", emitted.count)
+      emit("nudged.trait.changed", data.bytes, id: id, from: routed.incoming.event, routed.number, cell)
+    }
+    return true
+  }
+
+  /// Other subjects the event names hear of it from their own lanes, once this is on disk.
+  private func sendMessages(_ routed: RoutedEvent) {
+    let event = routed.incoming.event
+    var others: [(subject: Int64, kind: String)] = []
+    if let account = routed.account, account != routed.subject { others.append((account, "account")) }
+    if let thing = routed.thing, thing != routed.subject { others.append((thing, event.thing?.namespace ?? "")) }
+    for (position, other) in others.enumerated() {
+      let listens = book.rules.matching(event.name).contains { book.rules.rules[$0].header.per == other.kind }
+      let describes = other.kind == "account" && event.name == "group" && event.traits != nil
+      guard listens || describes || routed.created.contains(other.subject) else { continue }
+      let key = RowKey(.message, routed.number, Int64(position))
+      out.changes.append(Change(key, MessageRow(kind: .observe, subject: other.subject).packed))
+      var copy = routed.incoming
+      copy.ticket = nil
+      out.messages.append(
+        LaneMessage(event: routed.number, position: Int64(position), subject: other.subject, content: .observe(copy)))
+    }
+  }
+
+  // MARK: messages
+
+  private func take(_ message: LaneMessage, now: Instant) throws(StoreError) {
+    out.changes.append(Change(RowKey(.message, message.event, message.position), nil))
+    guard case .observe(let incoming) = message.content else { return }
+    let event = incoming.event
+    let reference = message.position == 0 && event.account != nil && event.primary != event.account ? event.account : event.thing
+    let kind = reference?.namespace ?? "account"
+    let cell = try cell(message.subject, isNew: false, reference: reference, now: now)
+    let wanted = try evaluate(kind, event, message.event, incoming.dedupe, cell, now: now)
+    let routed = RoutedEvent(incoming: incoming, number: message.event, subject: message.subject)
+    var changed = cell.isUnwritten
+    if kind == "account", event.name == "group", let traits = event.traits {
+      changed = merge(JSONCursor(document: event.document, index: traits), into: cell, routed) || changed
+    }
+    for json in wanted {
+      if let document = try? parser.parse(json) { changed = merge(document.root, into: cell, routed) || changed }
+    }
+    if changed {
+      cell.isUnwritten = false
+      out.changes.append(Change(RowKey(.subject, cell.subject), cell.row.packed))
+    }
+  }
+
+  // MARK: rules
+
+  /// Asks every rule of this kind of subject. Returns what they want to be set, in order.
+  private func evaluate(
+    _ kind: String, _ event: Event, _ number: Int64, _ dedupe: Hash128, _ cell: SubjectCell, now: Instant
+  ) throws(StoreError) -> [[UInt8]] {
+    let matching = book.rules.matching(event.name)
+    if matching.isEmpty { return [] }
+    if event.depth >= Limits.causalDepth {
+      noteVerdict(
+        number, 0,
+        [Verdict(rule: "", code: .tooDeep, reason: "\(Limits.causalDepth) emitted events lie behind it: rules that wake each other end here")])
+      return []
+    }
+    var wanted: [[UInt8]] = []
+    var told: [Verdict] = []
+    var notMatched = 0
+    for position in matching where book.rules.rules[position].header.per == kind {
+      let verdict = try ask(position, event, number, dedupe, cell, now: now, wanted: &wanted)
+      if verdict.code == .notMatched { notMatched += 1 } else { told.append(verdict) }
+    }
+    if notMatched > 0 || !told.isEmpty { noteVerdict(number, notMatched, told) }
+    return wanted
+  }
+
+  private func noteVerdict(_ number: Int64, _ notMatched: Int, _ told: [Verdict]) {
+    verdicts.append(event: number, counted: notMatched, told)
+    verdictRange = (min(verdictRange?.first ?? number, number), max(verdictRange?.last ?? number, number))
+  }
+
+  private func ask(
+    _ position: Int, _ event: Event, _ number: Int64, _ dedupe: Hash128, _ cell: SubjectCell, now: Instant,
+    wanted: inout [[UInt8]]
+  ) throws(StoreError) -> Verdict {
+    let rule = book.rules.rules[position]
+    if rule.header.mode == .paused || book.switchedOff.contains(rule.path) {
+      return Verdict(rule: rule.path, code: .paused, reason: rule.header.mode == .paused ? "" : "switched off: it ended the process")
+    }
+    var key = ""
+    if rule.header.key != .subject {
+      guard let found = runtime.key(position, event: event) else {
+        return Verdict(rule: rule.path, code: .noKey, reason: "the event does not carry the rule's key")
+      }
+      key = found
+    }
+    let again = rule.header.again
+    var againHash: Int64 = 0
+    if again != .always {
+      againHash = Int64(bitPattern: hash.hash("\(book.numbers[position]):\(key)").low)
+      if let last = try cell.lastRun(againHash, reader), !Lane.mayRun(again, last: last, now: now) {
+        return Verdict(rule: rule.path, code: .notAgain, reason: "it ran at \(ISO8601.format(last))")
+      }
+    }
+    let ruleNumber = book.numbers[position]
+    let input = RuleInput(
+      event: event, customerID: cell.customerID, traits: cell.traits(parser),
+      account: cell.row.account.isEmpty ? nil : cell.row.account, state: try cell.state(of: ruleNumber, reader), now: now,
+      seed: Hash128(high: dedupe.high ^ UInt64(bitPattern: ruleNumber), low: dedupe.low))
+    mark.enter(rule: ruleNumber, event: dedupe)
+    let outcome = runtime.run(position, input)
+    mark.leave()
+    counters.note(outcome.code)
+    var verdict = Verdict(
+      rule: rule.path, code: outcome.code, line: outcome.line, reason: outcome.reason, reads: outcome.reads,
+      effects: outcome.effects.count)
+    guard outcome.code == .ran else { return verdict }
+    if let state = outcome.state {
+      cell.setState(of: ruleNumber, state)
+      out.changes.append(Change(RowKey(.state, cell.subject, ruleNumber), state.isEmpty || state.count == 2 ? nil : state))
+    }
+    if again != .always {
+      cell.setLastRun(againHash, now)
+      out.changes.append(Change(RowKey(.again, cell.subject, againHash), NumberRow.pack(now.milliseconds)))
+    }
+    if rule.header.mode == .shadow {
+      verdict.code = .shadow
+      return verdict
+    }
+    for (entry, effect) in outcome.effects.enumerated() {
+      apply(effect, entry: entry, rule: rule.path, event, number, dedupe, cell, now: now, wanted: &wanted)
+    }
+    return verdict
+  }
+
+  private static func mayRun(_ again: RuleHeader.Again, last: Instant, now: Instant) -> Bool {
+    switch again {
+    case .always: true
+    case .never: false
+    case .after(let milliseconds): now - last >= milliseconds
+    }
+  }
+
+  // MARK: effects
+
+  private func effectID(_ dedupe: Hash128, _ rule: String, _ entry: Int) -> Hash128 {
+    var writer = PackedWriter(capacity: 32 + rule.utf8.count)
+    writer.fixed64(dedupe.high)
+    writer.fixed64(dedupe.low)
+    writer.counted(rule)
+    writer.integer(entry)
+    return hash.hash(writer.bytes)
+  }
+
+  private func apply(
+    _ effect: Effect, entry: Int, rule: String, _ event: Event, _ number: Int64, _ dedupe: Hash128, _ cell: SubjectCell,
+    now: Instant, wanted: inout [[UInt8]]
+  ) {
+    switch effect {
+    case .send(let name, let type, let data, let within):
+      let destination = book.destinations[name]
+      let delivery = Delivery(
+        number: numbers.nextDelivery(), id: "msg_" + effectID(dedupe, rule, entry).hex, destination: name, type: type,
+        created: now, body: Lane.body(type, data, destination?.shape ?? .standard, now), due: now,
+        expires: within.map { now + $0 })
+      out.deliveries.append(DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule))
+    case .set(let traits):
+      wanted.append(traits)
+    case .emit(let name, let data, let subject):
+      let id = effectID(dedupe, rule, entry)
+      if let subject, !cell.row.names.contains(subject) {
+        emitElsewhere(name, data, id: id, from: event, number, cell, to: subject)
+      } else {
+        emit(name, data, id: id, from: event, number, cell)
+      }
+    case .log(let text):
+      out.logs.append(RuleLog(rule: rule, subject: cell.subject, event: number, text: text))
+    }
+  }
+
+  private static func body(_ type: String, _ data: [UInt8], _ shape: Destination.Shape, _ now: Instant) -> [UInt8] {
+    if shape == .bare { return data }
+    var writer = JSONWriter(capacity: data.count + 96)
+    writer.beginObject()
+    writer.member("type", type)
+    writer.member("timestamp", ISO8601.format(now))
+    writer.key("data")
+    writer.raw(data)
+    writer.endObject()
+    return writer.bytes
+  }
+
+  /// An event of our own about the subject at hand: appended in the same commit, decided in this step.
+  private func emit(
+    _ name: String, _ data: [UInt8], id: Hash128, from event: Event, _ number: Int64, _ cell: SubjectCell
+  ) {
+    guard let reference = cell.row.names.first,
+      let incoming = own(name, data, id: id, about: reference, depth: event.depth + 1, received: lastNow)
+    else { return }
+    var routed = RoutedEvent(incoming: incoming, number: numbers.nextEvent(), subject: cell.subject)
+    routed.cause = number
+    emitted.append(routed)
+  }
+
+  private func emitElsewhere(
+    _ name: String, _ data: [UInt8], id: Hash128, from event: Event, _ number: Int64, _ cell: SubjectCell,
+    to target: SubjectReference
+  ) {
+    guard let incoming = own(name, data, id: id, about: target, depth: event.depth + 1, received: lastNow) else { return }
+    // Places 0 and 1 belong to the event's account and thing; several rules and subjects may emit from
+    // one event, so that the effect's hash tells their places apart.
+    let position = Int64(bitPattern: id.low >> 1) | 2
+    let row = MessageRow(
+      kind: .emitted, subject: cell.subject, target: target.description, id: id.hex, received: lastNow, body: incoming.body)
+    out.changes.append(Change(RowKey(.message, number, position), row.packed))
+    out.messages.append(
+      LaneMessage(event: number, position: position, subject: cell.subject, content: .emitted(incoming, to: target)))
+  }
+
+  private func own(
+    _ name: String, _ data: [UInt8], id: Hash128, about reference: SubjectReference, depth: Int, received: Instant
+  ) -> IncomingEvent? {
+    let body = OwnEvent.body(name, data, id: id.hex, about: reference, depth: depth, time: received)
+    return OwnEvent.decode(body, received: received, parser: parser, hash: hash)
+  }
+
+  // MARK: cells
+
+  private func cell(
+    _ subject: Int64, isNew: Bool, reference: SubjectReference?, now: Instant
+  ) throws(StoreError) -> SubjectCell {
+    if let known = cells.find(subject) { return known }
+    let cell: SubjectCell
+    if !isNew, let packed = try reader.value(RowKey(.subject, subject)), let row = SubjectRow(packed) {
+      let chain = try reader.value(RowKey(.chain, subject)).flatMap(NumberRow.unpack) ?? 0
+      cell = SubjectCell(subject: subject, row: row, chain: chain, isNew: false)
+    } else {
+      let row = SubjectRow(shard: Shards.shard(of: subject), names: reference.map { [$0] } ?? [], created: now)
+      cell = SubjectCell(subject: subject, row: row, chain: 0, isNew: isNew)
+      cell.isUnwritten = true
+    }
+    cells.insert(subject, cell)
+    return cell
+  }
+}

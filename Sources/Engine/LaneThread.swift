@@ -1,0 +1,80 @@
+// The threads of the lanes: they wait for inputs, let the desk and the lane step, and pass decisions
+// on to the store.
+//
+// Thread: "lane-0" has the desk and its own lane; "lane-1" and on have a lane each. Start: `start`
+// returns when the thread runs. Stop: close the mailbox; what is inside is decided first; then `join`.
+
+package import Basics
+package import Store
+
+/// Called on the lane's thread.
+package struct LaneExits: Sendable {
+  package var decisions: @Sendable (Decisions) -> Void
+  package var closeRun: @Sendable (DedupeRun) -> Void
+  /// The store cannot be read: the process has to end.
+  package var failed: @Sendable (StoreError) -> Void
+
+  package init(
+    decisions: @escaping @Sendable (Decisions) -> Void, closeRun: @escaping @Sendable (DedupeRun) -> Void,
+    failed: @escaping @Sendable (StoreError) -> Void
+  ) {
+    self.decisions = decisions
+    self.closeRun = closeRun
+    self.failed = failed
+  }
+}
+
+package enum LaneThreads {
+  /// A lane that is not the first.
+  package static func start(
+    _ index: Int, mailbox: Mailbox<LaneInput>, clocks: Clocks, exits: LaneExits,
+    make: @escaping @Sendable () throws -> Lane
+  ) -> Worker {
+    Worker.start("lane-\(index)") {
+      do {
+        let lane = try make()
+        while let inputs = mailbox.receive(timeoutMilliseconds: 5_000) {
+          if inputs.isEmpty {
+            lane.counters.steps.add(1)
+            continue
+          }
+          let decisions = try lane.step(inputs, now: clocks.wall())
+          lane.counters.steps.add(1)
+          if !decisions.isEmpty { exits.decisions(decisions) }
+        }
+      } catch {
+        exits.failed(error as? StoreError ?? StoreError(.failed, "\(error)"))
+      }
+    }
+  }
+
+  /// The first lane with the desk in front of it.
+  package static func startFirst(
+    mailbox: Mailbox<DeskInput>, others: [Mailbox<LaneInput>], clocks: Clocks, exits: LaneExits,
+    make: @escaping @Sendable () throws -> (Desk, Lane)
+  ) -> Worker {
+    Worker.start("lane-0") {
+      do {
+        let (desk, lane) = try make()
+        while let inputs = mailbox.receive(timeoutMilliseconds: 5_000) {
+          if inputs.isEmpty {
+            lane.counters.steps.add(1)
+            continue
+          }
+          let now = clocks.wall()
+          let (routed, runs) = try desk.step(inputs, now: now)
+          for run in runs { exits.closeRun(run) }
+          for (place, other) in others.enumerated() where !routed[place + 1].isEmpty {
+            for input in routed[place + 1] { other.sendAlways(input) }
+          }
+          lane.counters.repeats.set(desk.repeats)
+          let decisions = try lane.step(routed[0], now: now)
+          lane.counters.steps.add(1)
+          if !decisions.isEmpty { exits.decisions(decisions) }
+        }
+      } catch {
+        exits.failed(error as? StoreError ?? StoreError(.failed, "\(error)"))
+      }
+    }
+  }
+}

@@ -1,0 +1,292 @@
+// The gate: looks at each request's path, right and body, and either answers at once, hands events to
+// the engine, or asks those who know. It is the one place where a path becomes an action.
+//
+// Thread: intake. Promise: nothing here blocks; overload is answered with 429 and a time, a full disk
+// with 503, and every refusal with a code and a sentence.
+
+package import Basics
+package import Model
+package import Store
+internal import Synchronization
+
+/// What the gate asks of the rest of the house.
+package struct GateExits: Sendable {
+  /// Events for the engine; all or none. False: there is no room.
+  package var submit: @Sendable (sending [IncomingEvent]) -> Bool
+  /// A question to the store; the closure runs on the store's thread.
+  package var ask: @Sendable (@escaping @Sendable (StoreReader) -> Void) -> Void
+  /// Something for the main thread; it answers through the answer box.
+  package var command: @Sendable (GateCommand, AnswerToken) -> Void
+  package var rules: @Sendable () -> [UInt8]
+  package var metrics: @Sendable () -> [UInt8]
+  package var status: @Sendable () -> [UInt8]
+  /// Why no events can be taken just now; nil when they can.
+  package var obstacle: @Sendable () -> Obstacle?
+
+  package init(
+    submit: @escaping @Sendable (sending [IncomingEvent]) -> Bool,
+    ask: @escaping @Sendable (@escaping @Sendable (StoreReader) -> Void) -> Void,
+    command: @escaping @Sendable (GateCommand, AnswerToken) -> Void, rules: @escaping @Sendable () -> [UInt8],
+    metrics: @escaping @Sendable () -> [UInt8], status: @escaping @Sendable () -> [UInt8],
+    obstacle: @escaping @Sendable () -> Obstacle?
+  ) {
+    self.submit = submit
+    self.ask = ask
+    self.command = command
+    self.rules = rules
+    self.metrics = metrics
+    self.status = status
+    self.obstacle = obstacle
+  }
+}
+
+package enum GateCommand: Sendable {
+  case reload
+}
+
+package struct Obstacle: Sendable {
+  package enum Kind: Sendable { case busy, full, stopping }
+  package var kind: Kind
+  package var message: String
+
+  package init(_ kind: Kind, _ message: String) {
+    self.kind = kind
+    self.message = message
+  }
+}
+
+package final class Gate: RequestHandler, @unchecked Sendable {
+  private let exits: GateExits
+  private let answers: AnswerBox
+  private let clocks: Clocks
+  private let reports: Reports
+  private let keyring: Mutex<Keyring>
+  private var endpoint: EventsEndpoint
+  /// The events of this round, handed over as one batch when it ends.
+  private var batch: [IncomingEvent] = []
+  private var now = Instant.zero
+  package let counters: GateCounters
+
+  package init(
+    exits: GateExits, answers: AnswerBox, keyring: Keyring, hashKey: (UInt64, UInt64), clocks: Clocks,
+    counters: GateCounters
+  ) {
+    self.exits = exits
+    self.answers = answers
+    self.clocks = clocks
+    self.counters = counters
+    self.keyring = Mutex(keyring)
+    reports = Reports(hashKey: hashKey)
+    endpoint = EventsEndpoint(hashKey: hashKey)
+    ring = keyring
+  }
+
+  /// The keyring of this round; replaced between two rounds.
+  private var ring: Keyring
+
+  /// From any thread: counts from the next round on.
+  package func replace(_ next: Keyring) { keyring.withLock { $0 = next } }
+
+  package func turnEnded() {
+    ring = keyring.withLock { $0 }
+    guard !batch.isEmpty else { return }
+    var taken: [IncomingEvent] = []
+    swap(&taken, &batch)
+    let count = taken.count
+    let tickets = Gate.distinct(taken)
+    if exits.submit(taken) {
+      counters.underWay.add(Int64(count))
+      counters.events.add(Int64(count))
+    } else {
+      answers.post(tickets.map { (AnswerToken(numbers: $0.request), Gate.busy("the queue is full")) })
+    }
+  }
+
+  private static func distinct(_ events: [IncomingEvent]) -> [Ticket] {
+    var out: [Ticket] = []
+    for event in events { if let ticket = event.ticket, out.last !== ticket { out.append(ticket) } }
+    return out
+  }
+
+  package func bodyLimit(for request: borrowing Request) -> Int {
+    request.isPath("/v1/events") ? Limits.nativeBodyBytes : Limits.requestBodyBytes
+  }
+
+  // MARK: paths
+
+  package func handle(_ request: borrowing Request, token: AnswerToken) -> Answer? {
+    if request.isPath("/v1/events") {
+      if request.method == .post { return takeEvents(request, call: nil, token) }
+      return query(request, token)
+    }
+    if request.isPath("/healthz") { return onlyGet(request) ?? Answer(status: 200, body: Array("{\"status\":\"ok\"}\n".utf8)) }
+    if request.isPath("/readyz") { return onlyGet(request) ?? readiness() }
+    if let call = Gate.segmentCall(request) {
+      return request.method == .post ? takeEvents(request, call: call, token) : wrongMethod("POST")
+    }
+    return query(request, token)
+  }
+
+  private static func segmentCall(_ request: borrowing Request) -> String? {
+    guard request.hasPathPrefix("/v1/") else { return nil }
+    switch request.pathText {
+    case "/v1/track": return "track"
+    case "/v1/identify": return "identify"
+    case "/v1/group": return "group"
+    case "/v1/alias": return "alias"
+    case "/v1/page": return "page"
+    case "/v1/screen": return "screen"
+    case "/v1/batch", "/v1/import": return "batch"
+    default: return nil
+    }
+  }
+
+  private func onlyGet(_ request: borrowing Request) -> Answer? {
+    request.method == .get || request.method == .head ? nil : wrongMethod("GET")
+  }
+
+  private func wrongMethod(_ right: String) -> Answer {
+    Answer(
+      status: 405, code: "wrong_method", message: "this path takes \(right) only", headers: [("Allow", right)])
+  }
+
+  private func readiness() -> Answer {
+    guard let obstacle = exits.obstacle() else { return Answer(status: 200, body: Array("{\"status\":\"ready\"}\n".utf8)) }
+    return Answer(status: 503, code: "not_ready", message: obstacle.message)
+  }
+
+  private static func busy(_ why: String) -> Answer {
+    Answer(
+      status: 429, code: "busy", message: "too much is under way (\(why)); send again after a second",
+      headers: [("Retry-After", "1")])
+  }
+
+  private func refusal(_ caller: Caller?, needs right: Right) -> Answer? {
+    guard let caller else {
+      return Answer(
+        status: 401, code: "no_key",
+        message: "a key is needed: send the header \"Authorization: Bearer KEY\" with a key from the configuration",
+        headers: [("WWW-Authenticate", "Bearer")])
+    }
+    if caller.rights.contains(right) { return nil }
+    return Answer(status: 403, code: "no_right", message: "this key lacks the right \"\(right.rawValue)\"")
+  }
+
+  // MARK: events in
+
+  private func takeEvents(_ request: borrowing Request, call: String?, _ token: AnswerToken) -> Answer? {
+    let caller = ring.caller(of: request)
+    if let refusal = refusal(caller, needs: .ingest) { return refusal }
+    if let refusal = contentRefusal(request) { return refusal }
+    if let obstacle = exits.obstacle() {
+      counters.turnedAway.add(1)
+      if obstacle.kind == .busy { return Gate.busy(obstacle.message) }
+      return Answer(status: 503, code: "not_ready", message: obstacle.message, headers: [("Retry-After", "5")])
+    }
+    if counters.underWay.value + Int64(batch.count) >= Int64(Limits.eventsUnderWay) {
+      counters.turnedAway.add(1)
+      return Gate.busy("\(Limits.eventsUnderWay) events are not on disk yet")
+    }
+    if let encoding = request.header("content-encoding"), !encoding.isEmpty, !request.header("content-encoding", is: "identity") {
+      return takeCompressed(request, call: call, caller: caller!, token)
+    }
+    return take(request.body, call: call, caller: caller!, token)
+  }
+
+  private func contentRefusal(_ request: borrowing Request) -> Answer? {
+    guard let type = request.headerText("content-type") else { return nil }
+    let plain = type.prefix { $0 != ";" }.lowercased()
+    let known =
+      plain.hasSuffix("json") || plain == "application/x-ndjson" || plain == "text/plain" || plain == "application/octet-stream"
+      || plain == "application/cloudevents-batch+json" || plain == "application/x-www-form-urlencoded"
+    // curl's -d says form-urlencoded; the body decides, and a real form is not JSON.
+    return known
+      ? nil
+      : Answer(
+        status: 415, code: "wrong_type", message: "the content type \(plain.prefix(60)) is not taken; send application/json")
+  }
+
+  private func takeCompressed(
+    _ request: borrowing Request, call: String?, caller: Caller, _ token: AnswerToken
+  ) -> Answer? {
+    guard request.header("content-encoding", is: "gzip") else {
+      return Answer(status: 415, code: "wrong_encoding", message: "bodies are taken plain or with Content-Encoding: gzip")
+    }
+    do throws(GunzipError) {
+      let inflated = try Gunzip.inflate(
+        request.body, maximumBytes: Limits.inflatedBodyBytes, maximumRatio: Limits.inflationRatio)
+      return inflated.withUnsafeBytes { take($0, call: call, caller: caller, token) }
+    } catch {
+      return Answer(status: 400, code: "bad_gzip", message: "\(error)")
+    }
+  }
+
+  private func take(
+    _ body: UnsafeRawBufferPointer, call: String?, caller: Caller, _ token: AnswerToken
+  ) -> Answer? {
+    let received = max(clocks.wall(), now)
+    now = received
+    switch endpoint.read(body, call: call == "batch" ? nil : call, caller: caller, token: token, received: received) {
+    case .events(let events, _):
+      batch.append(contentsOf: events)
+      return nil
+    case .refused(let answer):
+      counters.refused.add(1)
+      return answer
+    }
+  }
+
+  // MARK: questions
+
+  private func query(_ request: borrowing Request, _ token: AnswerToken) -> Answer? {
+    guard let segments = request.pathSegments else {
+      return Answer(status: 400, code: "bad_path", message: "the path is not valid UTF-8")
+    }
+    let isKnown = segments.first == "metrics" || segments.first == "v1"
+    guard isKnown else { return notFound(request.pathText) }
+    let caller = ring.caller(of: request)
+    if request.method == .post { return command(segments, caller, request.pathText, token) }
+    if let refusal = refusal(caller, needs: .read) { return refusal }
+    if let refusal = onlyGet(request) { return refusal }
+    switch segments.dropFirst().first ?? "" {
+    case "" where segments.first == "metrics":
+      return Answer(status: 200, contentType: "text/plain; version=0.0.4", body: exits.metrics())
+    case "status": return Answer(status: 200, body: exits.status())
+    case "rules": return Answer(status: 200, body: exits.rules())
+    default: break
+    }
+    guard let question = Question(segments: Array(segments.dropFirst()), request) else { return notFound(request.pathText) }
+    let reports = reports
+    let answers = answers
+    exits.ask { reader in answers.post(token, reports.answer(question, reader)) }
+    return nil
+  }
+
+  private func command(_ segments: [String], _ caller: Caller?, _ path: String, _ token: AnswerToken) -> Answer? {
+    guard segments == ["v1", "rules", "reload"] else {
+      return ["subjects", "deliveries", "rules", "status"].contains(segments.dropFirst().first ?? "")
+        ? wrongMethod("GET") : notFound(path)
+    }
+    if let refusal = refusal(caller, needs: .admin) { return refusal }
+    exits.command(.reload, token)
+    return nil
+  }
+
+  private func notFound(_ path: String) -> Answer {
+    Answer(
+      status: 404, code: "not_found",
+      message: "there is nothing at \(path.prefix(100)); events go to POST /v1/events")
+  }
+}
+
+/// What the gate counts, read by other threads.
+package final class GateCounters: Sendable {
+  package let events = Counter()
+  /// Events let in and not yet on disk.
+  package let underWay: Counter
+  package let refused = Counter()
+  package let turnedAway = Counter()
+
+  /// Whoever sees events reach the disk lowers `underWay`.
+  package init(underWay: Counter) { self.underWay = underWay }
+}

@@ -1,0 +1,252 @@
+// What the daemon can tell about events, subjects and deliveries, as JSON. The same reports serve the
+// HTTP paths and the commands, with a running daemon or without.
+//
+// Thread: whoever owns the reader. Promise: everything committed before the question is in the answer;
+// one report reads a bounded number of rows.
+
+package import Basics
+internal import Model
+package import Store
+
+/// A question that the store can answer.
+package enum Question: Sendable {
+  case subject(String)
+  case events(before: Int64, limit: Int, subject: String?)
+  case event(Int64)
+  case deliveries(before: Int64, limit: Int, status: String?)
+  case delivery(Int64)
+
+  package static let defaultLimit = 50
+  package static let maximumLimit = 1_000
+}
+
+package struct Reports: Sendable {
+  private let hash: KeyedHash
+
+  package init(hashKey: (UInt64, UInt64)) { hash = KeyedHash(key0: hashKey.0, key1: hashKey.1) }
+
+  func answer(_ question: Question, _ reader: StoreReader) -> Answer {
+    do throws(StoreError) {
+      guard let value = try value(question, reader) else {
+        return Answer(status: 404, code: "not_found", message: Reports.missing(question))
+      }
+      return Answer(status: 200, body: value.text + [0x0A])
+    } catch {
+      return Answer(status: 500, code: "store_failed", message: error.message)
+    }
+  }
+
+  package static func missing(_ question: Question) -> String {
+    switch question {
+    case .subject(let name): "no subject is called \(name); names are NAMESPACE:ID, such as user:42"
+    case .event(let number): "there is no event \(number); it never was, or its time to be kept is over"
+    case .delivery(let number): "there is no delivery \(number); it never was, or its time to be kept is over"
+    case .events(_, _, let subject): "no subject is called \(subject ?? "")"
+    case .deliveries: "there are no deliveries"
+    }
+  }
+
+  /// Nil when what is asked for does not exist.
+  package func value(_ question: Question, _ reader: StoreReader) throws(StoreError) -> JSONValue? {
+    switch question {
+    case .subject(let name): try subject(name, reader)
+    case .events(let before, let limit, let subject): try events(before, limit, subject, reader)
+    case .event(let number): try event(number, reader)
+    case .deliveries(let before, let limit, let status): try deliveries(before, limit, status, reader)
+    case .delivery(let number): try delivery(number, reader)
+    }
+  }
+
+  // MARK: subjects
+
+  private func find(_ name: String, _ reader: StoreReader) throws(StoreError) -> Int64? {
+    guard let reference = SubjectReference(name) else { return nil }
+    let key = hash.hash(Array(reference.description.utf8))
+    let row = RowKey(.identity, Int64(bitPattern: key.high), Int64(bitPattern: key.low))
+    return try reader.value(row).flatMap(NumberRow.unpack)
+  }
+
+  private func subject(_ name: String, _ reader: StoreReader) throws(StoreError) -> JSONValue? {
+    guard let subject = try find(name, reader) else { return nil }
+    let row = try reader.value(RowKey(.subject, subject)).flatMap(SubjectRow.init)
+    let chain = try reader.value(RowKey(.chain, subject)).flatMap(NumberRow.unpack) ?? 0
+    var states: [JSONValue.Member] = []
+    for state in try reader.rows(from: RowKey(.state, subject), to: RowKey(.state, subject + 1), limit: 1_000) {
+      let rule = try reader.value(RowKey(.rule, state.key.second)).map { String(decoding: $0, as: UTF8.self) }
+      states.append(.init(rule ?? "rule \(state.key.second)", Reports.parse(state.value ?? [])))
+    }
+    return .object([
+      .init("subject", .integer(subject)),
+      .init("names", .array((row?.names ?? []).map { .string($0.description) })),
+      .init("account", row?.account.isEmpty == false ? .string(row!.account) : .null),
+      .init("traits", Reports.parse(row?.traits ?? [])),
+      .init("state", .object(states)),
+      .init("shard", .integer(Int64(row?.shard ?? 0))),
+      .init("created", row.map { .string(ISO8601.format($0.created)) } ?? .null),
+      .init("newest_event", .integer(chain)),
+    ])
+  }
+
+  private static func parse(_ json: [UInt8]) -> JSONValue {
+    json.isEmpty ? .object([]) : (try? Document.parse(json))?.root.value ?? .null
+  }
+
+  // MARK: events
+
+  private func events(
+    _ before: Int64, _ limit: Int, _ subject: String?, _ reader: StoreReader
+  ) throws(StoreError) -> JSONValue? {
+    var rows: [EventRow] = []
+    if let subject {
+      guard let number = try find(subject, reader) else { return nil }
+      var next = try reader.value(RowKey(.chain, number)).flatMap(NumberRow.unpack) ?? 0
+      while next > 0, rows.count < limit, let row = try reader.engine.event(next) {
+        if next < before { rows.append(row) }
+        next = row.previous
+      }
+    } else {
+      rows = try reader.engine.events(before: before, limit: limit)
+    }
+    return .object([
+      .init("events", .array(rows.map { Reports.describe($0, short: true) })),
+      .init("next_before", rows.count == limit ? .integer(rows.last?.number ?? 0) : .null),
+    ])
+  }
+
+  private static func describe(_ row: EventRow, short: Bool) -> JSONValue {
+    var members: [JSONValue.Member] = [
+      .init("event", .integer(row.number)),
+      .init("name", .string(row.name)),
+      .init("source", .string(row.source)),
+      .init("received", .string(ISO8601.format(row.received))),
+      .init("subject", .integer(row.subject)),
+    ]
+    if row.cause != 0 {
+      members.append(.init("cause", .integer(row.cause)))
+      members.append(.init("depth", .integer(Int64(row.depth))))
+    }
+    let body = parse(row.body)
+    if let id = body["id"] ?? body["messageId"] { members.append(.init("id", id)) }
+    if !short { members.append(.init("body", body)) }
+    return .object(members)
+  }
+
+  private func event(_ number: Int64, _ reader: StoreReader) throws(StoreError) -> JSONValue? {
+    guard let row = try reader.engine.event(number), case .object(var members) = Reports.describe(row, short: false) else {
+      return nil
+    }
+    var verdicts: [JSONValue] = []
+    var notMatched = 0
+    for batch in try reader.engine.verdicts(around: number) {
+      for found in batch.unpack() where found.event == number {
+        notMatched += found.notMatched
+        verdicts.append(contentsOf: found.verdicts.map(Reports.describe))
+      }
+    }
+    members.append(.init("verdicts", .array(verdicts)))
+    members.append(.init("not_matched", .integer(Int64(notMatched))))
+    return .object(members)
+  }
+
+  private static func describe(_ verdict: Verdict) -> JSONValue {
+    var members: [JSONValue.Member] = [
+      .init("rule", .string(verdict.rule)), .init("verdict", .string(verdict.code.word)),
+      .init("effects", .integer(Int64(verdict.effects))),
+    ]
+    if verdict.line > 0 { members.append(.init("line", .integer(Int64(verdict.line)))) }
+    if !verdict.reason.isEmpty { members.append(.init("reason", .string(verdict.reason))) }
+    if !verdict.reads.isEmpty {
+      members.append(.init("read", .object(verdict.reads.map { .init($0.name, .string($0.value)) })))
+    }
+    return .object(members)
+  }
+
+  // MARK: deliveries
+
+  private func deliveries(
+    _ before: Int64, _ limit: Int, _ status: String?, _ reader: StoreReader
+  ) throws(StoreError) -> JSONValue? {
+    var out: [JSONValue] = []
+    var next = before
+    var looked = 0
+    while out.count < limit, looked < 20_000 {
+      let rows = try reader.engine.deliveries(before: next, limit: 500)
+      for row in rows where out.count < limit {
+        looked += 1
+        next = row.delivery.number
+        let described = try describe(row, reader, full: false)
+        if status == nil || described["status"] == .string(status!) { out.append(described) }
+      }
+      if rows.count < 500 { break }
+    }
+    return .object([
+      .init("deliveries", .array(out)), .init("next_before", out.count == limit ? .integer(next) : .null),
+    ])
+  }
+
+  private func delivery(_ number: Int64, _ reader: StoreReader) throws(StoreError) -> JSONValue? {
+    guard let row = try reader.engine.delivery(number) else { return nil }
+    return try describe(row, reader, full: true)
+  }
+
+  private func describe(_ row: DeliveryRow, _ reader: StoreReader, full: Bool) throws(StoreError) -> JSONValue {
+    let delivery = row.delivery
+    let open = try reader.value(RowKey(.openDelivery, delivery.number)).flatMap(OpenDelivery.init)
+    let attempts = try reader.engine.attempts(of: delivery.number)
+    let status =
+      open != nil
+      ? (attempts.isEmpty ? "waiting" : "retrying")
+      : attempts.last?.settlement == .delivered ? "delivered" : "failed"
+    var members: [JSONValue.Member] = [
+      .init("delivery", .integer(delivery.number)), .init("id", .string(delivery.id)),
+      .init("destination", .string(delivery.destination)), .init("type", .string(delivery.type)),
+      .init("status", .string(status)), .init("created", .string(ISO8601.format(delivery.created))),
+      .init("event", .integer(row.event)), .init("subject", .integer(row.subject)), .init("rule", .string(row.rule)),
+      .init("attempts", .integer(Int64(max(attempts.count, open?.attempts ?? 0)))),
+    ]
+    if let open { members.append(.init("due", .string(ISO8601.format(open.due)))) }
+    if let last = attempts.last, last.settlement != .delivered { members.append(.init("last_message", .string(last.message))) }
+    if full {
+      members.append(.init("body", Reports.parse(delivery.body)))
+      members.append(.init("tries", .array(attempts.map(Reports.describe))))
+    }
+    return .object(members)
+  }
+
+  private static func describe(_ attempt: Attempt) -> JSONValue {
+    var next = JSONValue.null
+    if case .retry(let at) = attempt.settlement { next = .string(ISO8601.format(at)) }
+    return .object([
+      .init("attempt", .integer(Int64(attempt.attempt))), .init("started", .string(ISO8601.format(attempt.started))),
+      .init("outcome", .string(attempt.outcome.word)), .init("status", .integer(Int64(attempt.status))),
+      .init("message", .string(attempt.message)), .init("address", .string(attempt.address)), .init("next", next),
+      .init("dns_us", .integer(attempt.dnsMicroseconds)), .init("connect_us", .integer(attempt.connectMicroseconds)),
+      .init("tls_us", .integer(attempt.tlsMicroseconds)), .init("first_byte_us", .integer(attempt.firstByteMicroseconds)),
+      .init("total_us", .integer(attempt.totalMicroseconds)),
+      .init("response", .string(String(decoding: attempt.response.prefix(2_000), as: UTF8.self))),
+    ])
+  }
+}
+
+extension Question {
+  /// From a path below /v1 and its parameters; nil when there is nothing at that path.
+  init?(segments: [String], _ request: borrowing Request) {
+    let limit = request.queryValue("limit").flatMap { Int($0) } ?? Question.defaultLimit
+    let before = request.queryValue("before").flatMap { Int64($0) } ?? Int64.max
+    let bounded = min(max(limit, 1), Question.maximumLimit)
+    switch (segments.first, segments.count) {
+    case ("subjects", 2): self = .subject(segments[1])
+    case ("subjects", 3) where segments[2] == "events":
+      self = .events(before: before, limit: bounded, subject: segments[1])
+    case ("events", 1): self = .events(before: before, limit: bounded, subject: request.queryValue("subject"))
+    case ("events", 2):
+      guard let number = Int64(segments[1]) else { return nil }
+      self = .event(number)
+    case ("deliveries", 1): self = .deliveries(before: before, limit: bounded, status: request.queryValue("status"))
+    case ("deliveries", 2):
+      guard let number = Int64(segments[1]) else { return nil }
+      self = .delivery(number)
+    default: return nil
+    }
+  }
+}

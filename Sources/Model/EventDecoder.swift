@@ -1,0 +1,224 @@
+// From parsed JSON to an event: our native form, Segment's calls, CloudEvents. The shape is told by
+// the item itself, so that one path takes all of them.
+//
+// Thread: pure. Promise: what cannot be understood is refused with a sentence that names the field,
+// the value and what would be right; nothing is guessed. The same text decodes to the same event when
+// it is read again from the store.
+
+package import Basics
+
+package struct EventRefusal: Error, Sendable, Equatable {
+  /// A short word for programs.
+  package var code: String
+  package var message: String
+
+  package init(_ code: String, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+}
+
+package struct EventDecoder: Sendable {
+  package var source: String
+
+  package init(source: String) { self.source = source }
+
+  /// `fallbackType` is the Segment call of the path, such as "track" for /v1/track; `sent` is the
+  /// batch's sentAt. `fallbackId` stands in where the sender gave no id.
+  package func decode(
+    _ item: JSONCursor, received: Instant, fallbackType: String? = nil, sent: Instant? = nil
+  ) throws(EventRefusal) -> Event {
+    guard item.kind == .object else {
+      throw EventRefusal("not_an_object", "an event must be a JSON object such as {\"name\": \"signup\", \"user\": \"42\"}")
+    }
+    if item["specversion"] != nil { return try decodeCloudEvent(item, received: received) }
+    if item["name"] == nil || item["userId"] != nil || item["messageId"] != nil || item["anonymousId"] != nil {
+      let type = item["type"]?.string ?? fallbackType
+      if let type, EventDecoder.segmentTypes.contains(type) {
+        return try decodeSegment(item, type: type, received: received, sent: sent)
+      }
+    }
+    return try decodeNative(item, received: received)
+  }
+
+  package static let segmentTypes: Set<String> = ["track", "identify", "group", "alias", "page", "screen"]
+
+  // MARK: native
+
+  private static let nativeFields: Set<String> = [
+    "id", "name", "time", "user", "anonymous", "account", "thing", "data", "traits", "context", "mode", "depth",
+  ]
+
+  private func decodeNative(_ item: JSONCursor, received: Instant) throws(EventRefusal) -> Event {
+    for member in item.members where !EventDecoder.nativeFields.contains(member.key) {
+      let hint = Suggestion.ending(for: member.key, among: EventDecoder.nativeFields)
+      throw EventRefusal(
+        "unknown_field", "unknown field '\(member.key.prefix(60))'\(hint); put your own fields into \"data\"")
+    }
+    guard let nameCursor = item["name"] else {
+      throw EventRefusal("missing_name", "the field \"name\" is missing: it says what happened, such as \"signup\"")
+    }
+    let name = try eventName(nameCursor, field: "name")
+    let user = try reference(item["user"], namespace: "user", field: "user")
+    let anonymous = try reference(item["anonymous"], namespace: "anon", field: "anonymous")
+    let account = try reference(item["account"], namespace: "account", field: "account")
+    let thing = try thingReference(item["thing"])
+    guard user ?? anonymous ?? account ?? thing != nil else {
+      throw EventRefusal(
+        "missing_subject", "the event says nobody it is about: give one of \"user\", \"anonymous\", \"account\" or \"thing\"")
+    }
+    if let mode = item["mode"], mode.string != "live" {
+      throw EventRefusal("bad_mode", "the field \"mode\" must be \"live\"; other modes are not available in this version")
+    }
+    return Event(
+      name: name, id: try identifier(item["id"], field: "id"), source: source,
+      time: try time(item["time"], field: "time", received: received, sent: nil), received: received, user: user ?? anonymous,
+      anonymous: user == nil ? nil : anonymous, account: account, thing: thing, depth: Int(item["depth"]?.integer ?? 0),
+      document: item.document, item: item.index, data: try object(item["data"], field: "data"),
+      traits: try object(item["traits"], field: "traits"), context: try object(item["context"], field: "context"))
+  }
+
+  private func thingReference(_ cursor: JSONCursor?) throws(EventRefusal) -> SubjectReference? {
+    guard let cursor, !cursor.isNull else { return nil }
+    if let text = cursor.string, let reference = SubjectReference(text), EventDecoder.plausible(reference) { return reference }
+    if let kind = cursor["kind"]?.string, let id = cursor["id"]?.string {
+      let reference = SubjectReference(namespace: kind, id: id)
+      if EventDecoder.plausible(reference) { return reference }
+    }
+    throw EventRefusal(
+      "bad_thing", "the field \"thing\" must be text such as \"webinar:w7\" or {\"kind\": \"webinar\", \"id\": \"w7\"}")
+  }
+
+  private static func plausible(_ reference: SubjectReference) -> Bool {
+    let namespaceFits = reference.namespace.utf8.count <= Limits.namespaceBytes && !reference.namespace.isEmpty
+    let reserved = ["user", "anon", "account"].contains(reference.namespace)
+    return namespaceFits && !reserved && !reference.id.isEmpty && reference.id.utf8.count <= Limits.subjectIdBytes
+      && reference.namespace.utf8.allSatisfy { ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x5F || $0 == 0x2D }
+  }
+
+  // MARK: Segment
+
+  private func decodeSegment(
+    _ item: JSONCursor, type: String, received: Instant, sent: Instant?
+  ) throws(EventRefusal) -> Event {
+    let context = try object(item["context"], field: "context")
+    var user = try reference(item["userId"], namespace: "user", field: "userId")
+    var anonymous = try reference(item["anonymousId"], namespace: "anon", field: "anonymousId")
+    if type == "alias", let previous = try reference(item["previousId"], namespace: "anon", field: "previousId") {
+      anonymous = previous
+    }
+    if user == nil {
+      user = anonymous
+      anonymous = nil
+    }
+    var account = try reference(item["groupId"], namespace: "account", field: "groupId")
+    if account == nil, let context {
+      account = try reference(
+        JSONCursor(document: item.document, index: context)["groupId"], namespace: "account", field: "context.groupId")
+    }
+    guard user != nil || account != nil else {
+      throw EventRefusal("missing_subject", "the call says nobody it is about: give \"userId\" or \"anonymousId\"")
+    }
+    var name = type
+    if type == "track" {
+      guard let cursor = item["event"] else {
+        throw EventRefusal("missing_name", "the field \"event\" is missing: a track call says there what happened")
+      }
+      name = try eventName(cursor, field: "event")
+    }
+    let moment = item["originalTimestamp"] ?? item["timestamp"]
+    return Event(
+      name: name, id: try identifier(item["messageId"], field: "messageId"), source: source,
+      time: try time(
+        moment, field: item["originalTimestamp"] == nil ? "timestamp" : "originalTimestamp", received: received,
+        sent: item["originalTimestamp"] == nil ? nil : sent),
+      received: received, user: user, anonymous: anonymous, account: account, thing: nil, depth: 0, document: item.document,
+      item: item.index, data: try object(item["properties"], field: "properties"),
+      traits: try object(item["traits"], field: "traits"), context: context)
+  }
+
+  // MARK: CloudEvents
+
+  private func decodeCloudEvent(_ item: JSONCursor, received: Instant) throws(EventRefusal) -> Event {
+    guard item["specversion"]?.string == "1.0" else {
+      throw EventRefusal("bad_specversion", "the field \"specversion\" must be \"1.0\"")
+    }
+    guard let type = item["type"] else {
+      throw EventRefusal("missing_name", "the field \"type\" is missing: it says what happened")
+    }
+    guard let from = item["source"]?.string, !from.isEmpty else {
+      throw EventRefusal("missing_source", "the field \"source\" is missing: CloudEvents are told apart by source and id")
+    }
+    guard let subject = try reference(item["subject"], namespace: "user", field: "subject") else {
+      throw EventRefusal("missing_subject", "the field \"subject\" is missing: it says whom the event is about")
+    }
+    let id = try identifier(item["id"], field: "id")
+    // Their ids are unique within their own source only, so that source becomes part of the id.
+    return Event(
+      name: try eventName(type, field: "type"), id: id.isEmpty ? "" : from + "#" + id, source: source,
+      time: try time(item["time"], field: "time", received: received, sent: nil), received: received, user: subject,
+      anonymous: nil, account: nil, thing: nil, depth: 0, document: item.document, item: item.index,
+      data: item["data"].flatMap { $0.kind == .object ? $0.index : nil }, traits: nil, context: nil)
+  }
+
+  // MARK: fields
+
+  private func eventName(_ cursor: JSONCursor, field: String) throws(EventRefusal) -> String {
+    guard let name = cursor.string, !name.isEmpty, name.utf8.count <= Limits.eventNameBytes else {
+      throw EventRefusal(
+        "bad_name", "the field \"\(field)\" must be text of 1 to \(Limits.eventNameBytes) bytes such as \"signup\"")
+    }
+    guard !name.hasPrefix("nudged.") || name == "nudged.consent" || source == "nudged" else {
+      throw EventRefusal("reserved_name", "the event name '\(name)' is reserved: names that start with \"nudged.\" are our own")
+    }
+    return name
+  }
+
+  /// Text, or a whole number, which some clients send as their ids.
+  private func reference(
+    _ cursor: JSONCursor?, namespace: String, field: String
+  ) throws(EventRefusal) -> SubjectReference? {
+    guard let cursor, !cursor.isNull else { return nil }
+    let text = cursor.string ?? cursor.integer.map { String($0) }
+    guard let text, !text.isEmpty, text.utf8.count <= Limits.subjectIdBytes else {
+      if cursor.string == "" { return nil }
+      throw EventRefusal(
+        "bad_subject", "the field \"\(field)\" must be text of 1 to \(Limits.subjectIdBytes) bytes or a whole number")
+    }
+    return SubjectReference(namespace: namespace, id: text)
+  }
+
+  private func identifier(_ cursor: JSONCursor?, field: String) throws(EventRefusal) -> String {
+    guard let cursor, !cursor.isNull else { return "" }
+    let text = cursor.string ?? cursor.integer.map { String($0) }
+    guard let text, !text.isEmpty, text.utf8.count <= Limits.eventIdBytes else {
+      throw EventRefusal(
+        "bad_id", "the field \"\(field)\" must be text of 1 to \(Limits.eventIdBytes) bytes: it tells repeats of an event")
+    }
+    return text
+  }
+
+  private func object(_ cursor: JSONCursor?, field: String) throws(EventRefusal) -> UInt32? {
+    guard let cursor, !cursor.isNull else { return nil }
+    guard cursor.kind == .object else {
+      throw EventRefusal("bad_field", "the field \"\(field)\" must be an object such as {\"plan\": \"pro\"}")
+    }
+    return cursor.index
+  }
+
+  /// The sender's time, corrected by its own clock error where it says when it sent, and clamped to
+  /// five minutes ahead of ours.
+  private func time(
+    _ cursor: JSONCursor?, field: String, received: Instant, sent: Instant?
+  ) throws(EventRefusal) -> Instant {
+    guard let cursor, !cursor.isNull else { return received }
+    guard var time = cursor.instant else {
+      throw EventRefusal(
+        "bad_time",
+        "the field \"\(field)\" must be a time with its zone such as \"2026-01-15T10:20:30Z\", or milliseconds since 1970")
+    }
+    if let sent { time = received + (time - sent) }
+    let latest = received + Limits.clockSkewMilliseconds
+    return time > latest ? latest : time
+  }
+}

@@ -1,0 +1,179 @@
+// The effect-making words of rules: checks what was asked and keeps it until the run has ended.
+//
+// Thread: the runtime's. Promise: a word either adds exactly one effect or raises a sentence that says
+// what was wrong with which argument; nothing happens in the world.
+
+internal import Basics
+internal import CRuleHost
+internal import Model
+
+final class EffectWords: RuleWords {
+  private(set) var effects: [Effect] = []
+  private var logBytes = 0
+  private let destinations: Set<String>?
+  private let parser = DocumentParser(maximumBytes: Limits.ruleArgumentBytes)
+  /// Borrowed for the length of a run.
+  private var input: UnsafePointer<RuleInput>?
+
+  init(destinations: Set<String>?) { self.destinations = destinations }
+
+  func begin(_ input: UnsafePointer<RuleInput>) {
+    self.input = input
+    logBytes = 0
+    if !effects.isEmpty { effects = [] }
+  }
+
+  /// Hands the effects over and forgets the input.
+  func end() -> [Effect] {
+    input = nil
+    if effects.isEmpty { return [] }
+    defer { effects = [] }
+    return effects
+  }
+
+  func answer(_ call: RuleCall) {
+    switch call.word {
+    case RULE_WORD_FIELD: field(call)
+    case RULE_WORD_SEND: send(call)
+    case RULE_WORD_SET: set(call)
+    case RULE_WORD_EMIT: emit(call)
+    case RULE_WORD_LOG: log(call)
+    default: call.fail("this word is not available in this version")
+    }
+  }
+
+  private func field(_ call: RuleCall) {
+    guard let input, let number = call.integer(0) else { return }
+    let event = input.pointee.event
+    let text: String? =
+      switch rule_field(rawValue: UInt32(number)) {
+      case RULE_FIELD_EVENT_NAME: event.name
+      case RULE_FIELD_EVENT_ID: event.id
+      case RULE_FIELD_EVENT_SOURCE: event.source
+      case RULE_FIELD_EVENT_USER: event.user?.id
+      case RULE_FIELD_EVENT_ACCOUNT: event.account?.id
+      case RULE_FIELD_EVENT_THING: event.thing?.description
+      case RULE_FIELD_CUSTOMER_ID: input.pointee.customerID
+      case RULE_FIELD_CUSTOMER_ACCOUNT: input.pointee.account
+      default: nil
+      }
+    if let text { call.answer(text) }
+  }
+
+  private func add(_ effect: Effect, _ call: RuleCall) {
+    guard effects.count < Limits.ruleEffects else {
+      return call.exceed("one run may have \(Limits.ruleEffects) effects; this one asks for more")
+    }
+    effects.append(effect)
+  }
+
+  /// A text of 1 to 200 bytes, or a failure.
+  private func name(_ position: Int, _ word: String, _ what: String, _ call: RuleCall) -> String? {
+    guard let text = call.text(position) else {
+      call.fail("\(word): \(what) must be a text; it is \(call.describe(position))")
+      return nil
+    }
+    guard !text.isEmpty, text.utf8.count <= Limits.eventNameBytes else {
+      call.fail("\(word): \(what) must have 1 to \(Limits.eventNameBytes) bytes; it has \(text.utf8.count)")
+      return nil
+    }
+    return text
+  }
+
+  private func object(_ position: Int, _ word: String, _ call: RuleCall) -> [UInt8]? {
+    if call.isNil(position) { return Array("{}".utf8) }
+    guard let json = call.json(position), json.first == UInt8(ascii: "{") else {
+      let what = call.json(position) == nil ? call.describe(position) : "a list"
+      call.fail("\(word): the data must be a table with names, such as { plan = \"pro\" }; it is \(what)")
+      return nil
+    }
+    return json
+  }
+
+  /// The table of options; nil after a failure, an empty one when there is none.
+  private func options(_ position: Int, _ word: String, known: [String], _ call: RuleCall) -> [String: JSONCursor]? {
+    if call.isNil(position) { return [:] }
+    guard let json = call.json(position), let document = try? parser.parse(json), document.root.kind == .object else {
+      call.fail("\(word): the options must be a table, such as { \(known[0]) = … }; here stands \(call.describe(position))")
+      return nil
+    }
+    var options: [String: JSONCursor] = [:]
+    for (key, value) in document.root.members {
+      guard known.contains(key) else {
+        call.fail("\(word): unknown option '\(key)'\(Suggestion.ending(for: key, among: known))")
+        return nil
+      }
+      options[key] = value
+    }
+    return options
+  }
+
+  private func isTooMany(_ count: Int, _ word: String, _ call: RuleCall) -> Bool {
+    if call.count <= count { return false }
+    call.fail("\(word) takes at most \(count) arguments; here are \(call.count)")
+    return true
+  }
+
+  private func send(_ call: RuleCall) {
+    if isTooMany(4, "send", call) { return }
+    guard let destination = name(0, "send", "the destination", call) else { return }
+    if let destinations, !destinations.contains(destination) {
+      return call.fail(EffectWords.unknownDestination(destination, known: destinations, suggests: true))
+    }
+    guard let type = name(1, "send", "the type", call), let data = object(2, "send", call),
+      let options = options(3, "send", known: ["within"], call)
+    else { return }
+    var within: Int64?
+    if let value = options["within"] {
+      within = value.string.flatMap { DurationText.milliseconds($0) }
+      if within == nil {
+        return call.fail("send: 'within' must be a duration such as \"2 hours\"; it is \(String(decoding: value.text, as: UTF8.self))")
+      }
+    }
+    add(.send(destination: destination, type: type, data: data, withinMilliseconds: within), call)
+  }
+
+  static func unknownDestination(_ name: String, known: Set<String>, suggests: Bool) -> String {
+    let ending = suggests ? Suggestion.ending(for: name, among: known) : ""
+    let list = known.isEmpty ? "none is configured" : "configured are \(known.sorted().prefix(8).joined(separator: ", "))"
+    return "there is no destination '\(name)'\(ending); \(list)"
+  }
+
+  private func set(_ call: RuleCall) {
+    if isTooMany(1, "set", call) { return }
+    guard !call.isNil(0) else { return call.fail("set needs a table of traits, such as set { plan = \"pro\" }") }
+    guard let traits = object(0, "set", call) else { return }
+    guard traits.count <= Limits.traitsBytes else {
+      return call.fail("set: these traits take \(traits.count) bytes; a subject may have \(Limits.traitsBytes)")
+    }
+    add(.set(traits: traits), call)
+  }
+
+  private func emit(_ call: RuleCall) {
+    if isTooMany(3, "emit", call) { return }
+    guard let name = name(0, "emit", "the event's name", call) else { return }
+    if name.hasPrefix("nudged.") { return call.fail("emit: names that begin with 'nudged.' are reserved; this one is '\(name)'") }
+    guard let data = object(1, "emit", call), let options = options(2, "emit", known: ["subject"], call) else { return }
+    var subject: SubjectReference?
+    if let value = options["subject"] {
+      subject = value.string.flatMap { SubjectReference($0) }
+      guard let subject, subject.id.utf8.count <= Limits.subjectIdBytes, subject.namespace.utf8.count <= Limits.namespaceBytes
+      else {
+        return call.fail("emit: 'subject' must be such as \"account:acme\"; it is \(String(decoding: value.text, as: UTF8.self))")
+      }
+    }
+    add(.emit(name: name, data: data, subject: subject), call)
+  }
+
+  private func log(_ call: RuleCall) {
+    if isTooMany(1, "log", call) { return }
+    guard let text = call.text(0) else {
+      return call.fail("log takes one text; this is \(call.describe(0)). Use string.format or .. to make one")
+    }
+    logBytes += text.utf8.count
+    guard logBytes <= Limits.ruleLogBytes else {
+      return call.exceed("one run may log \(Limits.ruleLogBytes) bytes; this one logs more")
+    }
+    add(.log(text: text), call)
+  }
+}

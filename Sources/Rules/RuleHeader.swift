@@ -1,0 +1,229 @@
+// What a rule says about itself before its code: when it runs, for whom, how often.
+//
+// Thread: values. Promise: every key is either understood and honoured or refused with its line; none is
+// silently ignored.
+
+internal import Basics
+internal import Model
+
+package struct RuleHeader: Sendable, Equatable {
+  package enum Again: Sendable, Equatable {
+    case always
+    case never
+    /// Not again within this time.
+    case after(milliseconds: Int64)
+  }
+
+  package enum Mode: String, Sendable, CaseIterable { case live, shadow, paused }
+
+  package enum Key: Sendable, Equatable {
+    /// One run per subject.
+    case subject
+    /// A path into the event, such as "data.invoice".
+    case path(String)
+    /// Event name → path.
+    case byEvent([String: String])
+  }
+
+  package var title: String
+  package var on: [String]
+  /// "user", "account" or a kind of thing.
+  package var per: String
+  package var key: Key
+  package var again: Again
+  package var mode: Mode
+  /// Higher runs first.
+  package var priority: Int
+  package var `class`: String?
+  package var owner: String?
+  package var hasWhen: Bool
+}
+
+/// Checks a header that came out of Lua as JSON.
+struct HeaderReader {
+  private let file: String
+  private let scan: SourceScan
+  private let root: JSONCursor
+  private(set) var complaints: [RuleComplaint] = []
+
+  static let available = ["title", "on", "per", "key", "when", "run", "again", "mode", "priority", "class", "owner"]
+  /// Known, and refused as long as nothing would honour them.
+  static let later = [
+    "stop_on", "goal", "second", "limit", "topic", "cap", "quiet_hours", "hold_out", "catch_up", "zone", "collect",
+    "debounce", "was",
+  ]
+
+  init(file: String, scan: SourceScan, header: Document) {
+    self.file = file
+    self.scan = scan
+    root = header.root
+  }
+
+  mutating func read() -> RuleHeader? {
+    checkNames()
+    let header = RuleHeader(
+      title: text("title") ?? "", on: events(), per: per(), key: key(), again: again(), mode: mode(), priority: priority(),
+      class: text("class"), owner: text("owner"), hasWhen: isFunction("when", required: false))
+    _ = isFunction("run", required: true)
+    if root["title"] == nil { complain("title", "a rule needs a title, such as title = \"Warn before the limit\"") }
+    checkKeyEvents(header)
+    return complaints.isEmpty ? header : nil
+  }
+
+  private mutating func complain(_ key: String, _ message: String, suggestion: String? = nil) {
+    complaints.append(
+      RuleComplaint(file: file, line: scan.keyLines[key] ?? ruleLine, message: message, suggestion: suggestion))
+  }
+
+  private var ruleLine: Int { scan.tokens.last { $0.kind == .name && $0.text == "rule" }?.line ?? 1 }
+
+  private mutating func checkNames() {
+    for (name, _) in root.members where !HeaderReader.available.contains(name) {
+      if HeaderReader.later.contains(name) {
+        complain(name, "'\(name)' is not available in this version; remove it")
+      } else {
+        let suggestion = Suggestion.nearest(to: name, among: HeaderReader.available + HeaderReader.later)
+        complain(name, "unknown key '\(name)'", suggestion: suggestion)
+      }
+    }
+  }
+
+  private static func describe(_ value: JSONCursor) -> String {
+    switch value.kind {
+    case .null: "null"
+    case .object where value["$function"] != nil: "a function"
+    case .object, .array: "a table"
+    default: String(decoding: value.text, as: UTF8.self)
+    }
+  }
+
+  private mutating func text(_ key: String) -> String? {
+    guard let value = root[name: key] else { return nil }
+    guard let text = value.string, !text.isEmpty, text.utf8.count <= 200 else {
+      complain(key, "'\(key)' must be a text of 1 to 200 bytes; it is \(HeaderReader.describe(value))")
+      return nil
+    }
+    return text
+  }
+
+  private static let triggers = ["every", "absence", "before", "enters", "leaves"]
+
+  private mutating func trigger(_ value: JSONCursor) -> Bool {
+    guard value.kind == .object, let tag = value.members.first?.key, tag.hasPrefix("$") else { return false }
+    let word = tag.dropFirst()
+    if HeaderReader.triggers.contains(String(word)) {
+      complain("on", "\(word)(…) as a trigger is not available in this version; use event names")
+    } else {
+      complain("on", "'on' must be an event name or a list of them; it is \(HeaderReader.describe(value))")
+    }
+    return true
+  }
+
+  private mutating func events() -> [String] {
+    guard let value = root["on"] else {
+      complain("on", "a rule needs 'on', the name of the event that starts it, such as on = \"invoice.paid\"")
+      return []
+    }
+    if trigger(value) { return [] }
+    let candidates = value.kind == .array ? value.elements : [value]
+    var names: [String] = []
+    for candidate in candidates where !trigger(candidate) {
+      guard let name = candidate.string, !name.isEmpty, name.utf8.count <= Limits.eventNameBytes else {
+        complain("on", "'on' must be an event name or a list of them; here stands \(HeaderReader.describe(candidate))")
+        continue
+      }
+      if names.contains(name) { complain("on", "'on' names the event '\(name)' twice") }
+      names.append(name)
+    }
+    if candidates.isEmpty { complain("on", "'on' is an empty list; name at least one event") }
+    return names
+  }
+
+  private mutating func per() -> String {
+    guard let per = text("per") else { return "user" }
+    let isName = per.utf8.allSatisfy { $0 == 0x5F || ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) }
+    if !isName || per.utf8.count > Limits.namespaceBytes {
+      complain("per", "'per' must be \"user\", \"account\" or a kind of thing in small letters; it is \"\(per)\"")
+    }
+    return per
+  }
+
+  private static let keyRoots = ["data", "traits", "context", "user", "account", "thing", "id", "name"]
+
+  private mutating func path(_ value: JSONCursor) -> String? {
+    guard let path = value.string, !path.isEmpty, path.utf8.count <= 200 else {
+      complain("key", "'key' must be a path such as \"data.invoice\"; it is \(HeaderReader.describe(value))")
+      return nil
+    }
+    let steps = path.split(separator: ".", omittingEmptySubsequences: false)
+    guard HeaderReader.keyRoots.contains(String(steps[0])), !steps.contains("") else {
+      complain(
+        "key", "the path '\(path)' of 'key' must begin with one of \(HeaderReader.keyRoots.joined(separator: ", "))",
+        suggestion: Suggestion.nearest(to: String(steps[0]), among: HeaderReader.keyRoots))
+      return nil
+    }
+    return path
+  }
+
+  private mutating func key() -> RuleHeader.Key {
+    guard let value = root["key"] else { return .subject }
+    guard value.kind == .object, value["$function"] == nil else { return path(value).map { .path($0) } ?? .subject }
+    var paths: [String: String] = [:]
+    for (event, value) in value.members { paths[event] = path(value) }
+    return .byEvent(paths)
+  }
+
+  /// A table event → path must cover exactly the events of `on`, or some could never have a key.
+  private mutating func checkKeyEvents(_ header: RuleHeader) {
+    guard case .byEvent(let paths) = header.key, !header.on.isEmpty else { return }
+    for event in header.on where paths[event] == nil {
+      complain("key", "'key' has no path for the event '\(event)' of 'on'")
+    }
+    for event in paths.keys.sorted() where !header.on.contains(event) {
+      complain(
+        "key", "'key' has a path for '\(event)', which 'on' does not name",
+        suggestion: Suggestion.nearest(to: event, among: header.on))
+    }
+  }
+
+  private mutating func again() -> RuleHeader.Again {
+    guard let value = root["again"] else { return .always }
+    switch value.string {
+    case "always": return .always
+    case "never": return .never
+    case let text?:
+      if let pause = DurationText.milliseconds(text) { return .after(milliseconds: pause) }
+    case nil: break
+    }
+    complain("again", "'again' must be \"always\", \"never\" or a duration such as \"30 days\"; it is \(HeaderReader.describe(value))")
+    return .always
+  }
+
+  private mutating func mode() -> RuleHeader.Mode {
+    guard let value = root["mode"] else { return .live }
+    if let mode = value.string.flatMap({ RuleHeader.Mode(rawValue: $0) }) { return mode }
+    complain(
+      "mode", "'mode' must be \"live\", \"shadow\" or \"paused\"; it is \(HeaderReader.describe(value))",
+      suggestion: value.string.flatMap { Suggestion.nearest(to: $0, among: RuleHeader.Mode.allCases.map(\.rawValue)) })
+    return .live
+  }
+
+  private mutating func priority() -> Int {
+    guard let value = root["priority"] else { return 0 }
+    guard let priority = value.integer, priority >= -1000, priority <= 1000 else {
+      complain("priority", "'priority' must be a whole number from -1000 to 1000; it is \(HeaderReader.describe(value))")
+      return 0
+    }
+    return Int(priority)
+  }
+
+  private mutating func isFunction(_ key: String, required: Bool) -> Bool {
+    guard let value = root[name: key] else {
+      if required { complain(key, "a rule needs '\(key)', such as \(key) = function(event, customer) … end") }
+      return false
+    }
+    if value.kind == .object, value["$function"] != nil { return true }
+    complain(key, "'\(key)' must be a function; it is \(HeaderReader.describe(value))")
+    return false
+  }
+}

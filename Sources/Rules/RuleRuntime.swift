@@ -1,0 +1,164 @@
+// Runs the rules of a set on one lane: a Lua state of its own with every rule loaded.
+//
+// Thread: the lane's; not Sendable, created where it is used. Promise: a run touches nothing but its
+// outcome; whatever a rule does, the next one finds the runtime as new.
+
+internal import Basics
+internal import CRuleHost
+package import Model
+
+package final class RuleRuntime {
+  package let set: RuleSet
+  private let host: RuleHost
+  private let words: EffectWords
+  /// Position in the set → slot in the host.
+  private var slots: [UInt32] = []
+
+  /// Loads the set anew. It was checked when it was made, so this fails for want of memory only.
+  /// `failFrom` is for tests: from that allocation on, counted from 1, memory is refused.
+  /// `cpuMilliseconds` is the second net; a slow machine or a sanitizer may need a wider one.
+  package init(_ set: RuleSet, failFrom: Int = 0, cpuMilliseconds: Int64 = Limits.ruleCPUMilliseconds) throws(RuleComplaint) {
+    guard let host = RuleHost(failFrom: failFrom, cpuMilliseconds: cpuMilliseconds) else {
+      throw RuleComplaint(file: set.folder, line: 1, message: "there is no memory left for the rules")
+    }
+    self.set = set
+    self.host = host
+    words = EffectWords(destinations: set.knownDestinations)
+    host.setWords(words)
+    for library in set.libraries {
+      try host.loadLibrary(name: library.name, file: set.display(library), text: library.text)
+    }
+    for position in 0..<set.count {
+      let source = set.source(position)
+      slots.append(try host.loadRule(file: set.display(source), text: source.text).slot)
+    }
+  }
+
+  /// Puts someone else in the place of the effects; for tests, and for whoever replays.
+  package func answer(with words: any RuleWords) { host.setWords(words) }
+
+  /// For tests of what happens when memory runs out: counts anew from now; 0 ends it.
+  package func fail(from allocation: Int) { host.fail(from: allocation) }
+  package var allocations: Int { host.allocations }
+  /// What the Lua state holds.
+  package var bytes: Int { host.bytes }
+
+  /// One run of the rule at `position`; never throws, an error is an outcome.
+  package func run(_ position: Int, _ input: RuleInput) -> RuleOutcome {
+    withUnsafePointer(to: input) { pointer in
+      words.begin(pointer)
+      let status = RuleRuntime.withInput(pointer) { host.run(slot: slots[position], &$0) }
+      return outcome(status, effects: words.end(), position: position)
+    }
+  }
+
+  @inline(__always)
+  private static func withInput(_ input: UnsafePointer<RuleInput>, _ body: (inout rule_input) -> rule_status) -> rule_status {
+    input.pointee.state.withUnsafeBytes { state in
+      var given = rule_input()
+      given.event = input.pointee.event.document.block
+      given.data = input.pointee.event.data ?? UInt32.max
+      given.traits = input.pointee.event.traits ?? UInt32.max
+      given.context = input.pointee.event.context ?? UInt32.max
+      given.time = input.pointee.event.time.milliseconds
+      given.now = input.pointee.now.milliseconds
+      given.customer_traits = input.pointee.traits?.block
+      given.state = state.baseAddress?.assumingMemoryBound(to: CChar.self)
+      given.state_count = state.count
+      given.seed_high = input.pointee.seed.high
+      given.seed_low = input.pointee.seed.low
+      return body(&given)
+    }
+  }
+
+  private func outcome(_ status: rule_status, effects: [Effect], position: Int) -> RuleOutcome {
+    let report = host.report
+    var outcome = RuleOutcome(
+      code: .ran, line: 0, reason: "", effects: [], state: nil, reads: reads(report), units: Int(report.pointee.units),
+      limit: nil)
+    switch status {
+    case RULE_OK:
+      outcome.effects = effects
+      if report.pointee.state_changed { outcome.state = host.reportText }
+      return outcome
+    case RULE_NOT_MATCHED:
+      outcome.code = .notMatched
+      return outcome
+    case RULE_SKIPPED: outcome.code = .skipped
+    case RULE_UNITS, RULE_MEMORY, RULE_TIME:
+      outcome.code = .overBudget
+      outcome.limit = status == RULE_UNITS ? .units : status == RULE_MEMORY ? .memory : .time
+    default: outcome.code = .failed
+    }
+    outcome.line = Int(report.pointee.line)
+    outcome.reason = reason(position)
+    return outcome
+  }
+
+  /// The message; a place in a library is named, the rule's own file goes without saying.
+  private func reason(_ position: Int) -> String {
+    let file = host.file
+    if file.isEmpty || file == set.display(set.source(position)) { return host.message }
+    return "\(file):\(host.report.pointee.line): \(host.message)"
+  }
+
+  private func reads(_ report: UnsafePointer<rule_report>) -> [ReadValue] {
+    let count = report.pointee.read_count
+    if count == 0 { return [] }
+    var reads: [ReadValue] = []
+    reads.reserveCapacity(Int(count))
+    for index in 0..<count {
+      let read = rule_report_read(report, index)!
+      reads.append(
+        ReadValue(
+          name: RuleRuntime.text(rule_read_name(read), read.pointee.name_count),
+          value: RuleRuntime.text(rule_read_value(read), read.pointee.value_count)))
+    }
+    return reads
+  }
+
+  @inline(__always)
+  private static func text(_ start: UnsafePointer<CChar>?, _ count: UInt32) -> String {
+    String(decoding: UnsafeRawBufferPointer(start: start, count: Int(count)), as: UTF8.self)
+  }
+
+  // Keys.
+
+  /// The key of a run: nil when the rule has one and the event lacks it; "" when the rule runs per subject.
+  package func key(_ position: Int, event: Event) -> String? { RuleKey.value(of: set[position].header.key, event: event) }
+}
+
+/// The value that tells the runs of one rule apart.
+package enum RuleKey {
+  package static func value(of key: RuleHeader.Key, event: Event) -> String? {
+    switch key {
+    case .subject: ""
+    case .path(let path): value(at: path, event: event)
+    case .byEvent(let paths): paths[event.name].flatMap { value(at: $0, event: event) }
+    }
+  }
+
+  private static func value(at path: String, event: Event) -> String? {
+    let steps = path.split(separator: ".", maxSplits: 1)
+    let rest = steps.count > 1 ? String(steps[1]) : nil
+    let found: String? =
+      switch steps[0] {
+      case "data": nested(event.data, rest, event)
+      case "traits": nested(event.traits, rest, event)
+      case "context": nested(event.context, rest, event)
+      case "user": event.user?.id
+      case "account": event.account?.id
+      case "thing": event.thing?.description
+      case "id": event.id
+      case "name": event.name
+      default: nil
+      }
+    guard let found, !found.isEmpty, found.utf8.count <= Limits.keyBytes else { return nil }
+    return found
+  }
+
+  private static func nested(_ node: UInt32?, _ path: String?, _ event: Event) -> String? {
+    guard let node, let path, let value = JSONCursor(document: event.document, index: node).at(path: path) else { return nil }
+    return value.string ?? value.integer.map { String($0) }
+  }
+}

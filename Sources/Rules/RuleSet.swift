@@ -1,0 +1,69 @@
+// A set of rules as one immutable snapshot: checked, ordered, and indexed by the events they wait for.
+//
+// Thread: immutable, shared by all lanes. Promise: an event that no rule names costs one look-up, however
+// many rules there are; a rule in the set has passed every check that can be made before it runs.
+
+package import Basics
+internal import Model
+
+package struct Rule: Sendable, Equatable {
+  /// Relative to the rules folder, without ".lua": "upsell/limit".
+  package var path: String
+  package var header: RuleHeader
+  /// Over its own text and that of every library it uses.
+  package var contentHash: Hash128
+}
+
+package final class RuleSet: Sendable {
+  /// Higher priority first, then by path.
+  package let rules: [Rule]
+  package let knownDestinations: Set<String>?
+  /// The folder's name as complaints and verdicts show it.
+  package let folder: String
+  /// In the order in which they must be loaded.
+  package let libraries: [RuleSource]
+  private let sources: [RuleSource]
+  private let byEvent: [String: [Int]]
+
+  package static let empty = RuleSet(rules: [], libraries: [], knownDestinations: nil, folder: "rules")
+
+  init(rules: [(rule: Rule, source: RuleSource)], libraries: [RuleSource], knownDestinations: Set<String>?, folder: String) {
+    let ordered = rules.sorted { left, right in
+      left.rule.header.priority != right.rule.header.priority
+        ? left.rule.header.priority > right.rule.header.priority : left.rule.path < right.rule.path
+    }
+    self.rules = ordered.map(\.rule)
+    sources = ordered.map(\.source)
+    self.libraries = libraries
+    self.knownDestinations = knownDestinations
+    self.folder = folder
+    var index: [String: [Int]] = [:]
+    for (position, entry) in ordered.enumerated() {
+      for name in entry.rule.header.on { index[name, default: []].append(position) }
+    }
+    byEvent = index
+  }
+
+  /// The rules that wait for this event, in the order in which they run.
+  package func matching(_ eventName: String) -> [Int] { byEvent[eventName] ?? [] }
+
+  package subscript(_ position: Int) -> Rule { rules[position] }
+  package var count: Int { rules.count }
+  package var eventNames: some Collection<String> { byEvent.keys }
+
+  package func source(_ position: Int) -> RuleSource { sources[position] }
+  package func position(of path: String) -> Int? { rules.firstIndex { $0.path == path } }
+  func display(_ source: RuleSource) -> String { folder.isEmpty ? source.path : folder + "/" + source.path }
+
+  /// The rules that are in order, and every complaint about the others, of all files in one pass.
+  package struct Loading: Sendable {
+    package var set: RuleSet
+    package var complaints: [RuleComplaint]
+  }
+
+  /// Checks and loads. Tests beside rules and the catalogue are left to those who know them.
+  /// `knownDestinations` nil: any name will do.
+  package static func load(sources: [RuleSource], knownDestinations: Set<String>?, folder: String = "rules") -> Loading {
+    RuleLoader(sources: sources, knownDestinations: knownDestinations, folder: folder).load()
+  }
+}

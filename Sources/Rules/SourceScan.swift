@@ -1,0 +1,197 @@
+// What can be known of a Lua file before it is compiled: limits on its bytes, slips with a plain
+// explanation, the lines of its keys, and the destinations and libraries it names.
+//
+// Thread: values. Promise: names the true line; a file it refuses would not have worked or is not allowed.
+
+internal import Model
+
+struct SourceScan {
+  let file: String
+  let tokens: [LuaToken]
+  private(set) var complaints: [RuleComplaint] = []
+  /// Line of a key in a table, by its path from the file's outermost table: "destinations.crm.url".
+  private(set) var keyLines: [String: Int] = [:]
+  /// Constant first arguments of send(…).
+  private(set) var destinations: [LuaToken] = []
+  /// Constant arguments of use(…).
+  private(set) var libraries: [LuaToken] = []
+
+  init(file: String, text: String) {
+    self.file = file
+    let gate = SourceScan.byteGate(file: file, text: text)
+    tokens = gate == nil ? LuaTokenizer.tokens(of: text) : []
+    if let gate { complaints = [gate] }
+    findSlips()
+    findKeys()
+    findCalls()
+  }
+
+  /// Bounds that keep the compiler and its error messages cheap; counted in the bytes, since counting
+  /// tokens could be led astray.
+  private static func byteGate(file: String, text: String) -> RuleComplaint? {
+    let count = text.utf8.count
+    if count > Limits.ruleSourceBytes {
+      return RuleComplaint(file: file, line: 1, message: "the file has \(count) bytes; at most \(Limits.ruleSourceBytes) are read. Split it with use(\"lib/…\")")
+    }
+    var line = 1
+    var operators = 0
+    for byte in text.utf8 {
+      switch byte {
+      case 0x0A: line += 1
+      case 0: return RuleComplaint(file: file, line: line, message: "the file holds a zero byte; save it as plain text")
+      case 0x1B where line == 1 && operators == 0:
+        return RuleComplaint(file: file, line: 1, message: "this looks like compiled Lua; only source text is read")
+      case UInt8(ascii: "."), UInt8(ascii: "["), UInt8(ascii: ":"): operators += 1
+      default: break
+      }
+      if operators > Limits.ruleIndexOperators {
+        return RuleComplaint(
+          file: file, line: line,
+          message: "the file has more than \(Limits.ruleIndexOperators) of the characters . [ and : in all; split it with use(\"lib/…\")")
+      }
+    }
+    return nil
+  }
+
+  private static let slips: [String: String] = [
+    "!=": "'!=' is not Lua; write '~='",
+    "!": "'!' is not Lua; write 'not'",
+    "&&": "'&&' is not Lua; write 'and'",
+    "||": "'||' is not Lua; write 'or'",
+    "+=": "'+=' is not Lua; write 'x = x + …'",
+    "-=": "'-=' is not Lua; write 'x = x - …'",
+    "*=": "'*=' is not Lua; write 'x = x * …'",
+    "/=": "'/=' is not Lua; write 'x = x / …'",
+    "++": "'++' is not Lua; write 'x = x + 1'",
+    "&": "bit operators (&) are not available in rules",
+    "|": "bit operators (|) are not available in rules",
+    "~": "bit operators (~) are not available in rules; for 'not equal' write '~='",
+    "<<": "bit operators (<<) are not available in rules",
+    ">>": "bit operators (>>) are not available in rules",
+  ]
+
+  private mutating func findSlips() {
+    for token in tokens {
+      switch token.kind {
+      case .symbol:
+        if let message = SourceScan.slips[token.text] { complain(token.line, message) }
+      case .other:
+        let isQuote = token.text.unicodeScalars.contains { (0x2018...0x201F).contains($0.value) }
+        complain(token.line, isQuote ? "curly quotes (\(token.text)) are not Lua; write \"" : "'\(token.text)' is not Lua outside of a text")
+      case .name where token.text == "_ENV":
+        complain(token.line, "_ENV is not available in rules")
+      default: break
+      }
+    }
+  }
+
+  private mutating func complain(_ line: Int, _ message: String) {
+    complaints.append(RuleComplaint(file: file, line: line, message: message))
+  }
+
+  // Keys.
+
+  /// A key follows { , or ; and stands before =, as a name or as ["text"].
+  private mutating func findKeys() {
+    var path: [String] = []
+    var positions: [Int] = []
+    var pending: String?
+    for (index, token) in tokens.enumerated() where token.kind == .symbol {
+      switch token.text {
+      case "=":
+        pending = key(before: index)
+        if let pending {
+          let full = (path + [pending]).joined(separator: ".")
+          if keyLines[full] == nil { keyLines[full] = token.line }
+        }
+      case "{":
+        if let last = positions.indices.last, pending == nil { positions[last] += 1 }
+        if !positions.isEmpty { path.append(pending ?? String(positions[positions.count - 1])) }
+        positions.append(0)
+        pending = nil
+      case "}":
+        if !positions.isEmpty { positions.removeLast() }
+        if !path.isEmpty { path.removeLast() }
+        pending = nil
+      case ",", ";": pending = nil
+      default: break
+      }
+    }
+  }
+
+  private func key(before index: Int) -> String? {
+    guard index >= 2 else { return nil }
+    let opens: (Int) -> Bool = { [tokens] in $0 >= 0 && ["{", ",", ";"].contains(tokens[$0].text) && tokens[$0].kind == .symbol }
+    if tokens[index - 1].kind == .name, opens(index - 2) { return tokens[index - 1].text }
+    guard index >= 4, tokens[index - 1].text == "]", tokens[index - 2].kind == .string, tokens[index - 3].text == "[",
+      opens(index - 4)
+    else { return nil }
+    return tokens[index - 2].text
+  }
+
+  // Calls.
+
+  private mutating func findCalls() {
+    for (index, token) in tokens.enumerated() where token.kind == .name && (token.text == "send" || token.text == "use") {
+      if index > 0, tokens[index - 1].kind == .symbol, [".", ":"].contains(tokens[index - 1].text) { continue }
+      var next = index + 1
+      if next < tokens.count, tokens[next].kind == .symbol, tokens[next].text == "(" { next += 1 }
+      guard next < tokens.count else { continue }
+      let after = next + 1 < tokens.count ? tokens[next + 1].text : ""
+      let isConstant = tokens[next].kind == .string && (next == index + 1 || after == "," || after == ")")
+      if token.text == "send" {
+        if isConstant { destinations.append(tokens[next]) }
+      } else if isConstant {
+        libraries.append(tokens[next])
+      } else {
+        complain(token.line, "use needs a constant name, such as use(\"lib/score\"), so that it is known what a rule is made of")
+      }
+    }
+  }
+
+  // The compiler's complaints in plain words.
+
+  /// Finds the true place and cause of the commonest mistakes behind a message of the compiler.
+  func explain(line: Int, message: String) -> RuleComplaint {
+    let near = SourceScan.quoted(after: "near ", in: message)
+    let index = near.flatMap { near in tokens.firstIndex { $0.line == line && $0.text == near } }
+    if let index, index > 0, message.hasPrefix("'}' expected"), [.name, .string, .number].contains(tokens[index].kind) {
+      let previous = tokens[index - 1]
+      let place = previous.line < line ? "at the end of this line" : "before '\(tokens[index].text)'"
+      return RuleComplaint(file: file, line: previous.line, message: "a comma is missing \(place)")
+    }
+    if near == "=", message.hasPrefix("'then' expected") || message.hasPrefix("'do' expected") {
+      return RuleComplaint(file: file, line: line, message: "'=' assigns; to compare write '=='")
+    }
+    let isOpen = message.hasPrefix("unexpected symbol") && near == "}" && index.map { $0 > 0 && tokens[$0 - 1].text != "=" } ?? false
+    if isOpen || message.hasPrefix("'end' expected") {
+      if let place = elseIf() {
+        return RuleComplaint(file: file, line: place, message: "'else if' opens a second if that needs its own 'end'; write 'elseif'")
+      }
+      if isOpen {
+        return RuleComplaint(file: file, line: line, message: "an 'end' is missing before this '}': a function, if or loop above is still open")
+      }
+    }
+    if message.hasPrefix("unfinished string") {
+      return RuleComplaint(file: file, line: line, message: "a text is not closed on this line: its second quote is missing")
+    }
+    return RuleComplaint(file: file, line: line, message: message)
+  }
+
+  private func elseIf() -> Int? {
+    tokens.indices.dropLast().first { tokens[$0].text == "else" && tokens[$0].kind == .name && tokens[$0 + 1].text == "if" && tokens[$0 + 1].line == tokens[$0].line }
+      .map { tokens[$0].line }
+  }
+
+  private static func quoted(after word: String, in message: String) -> String? {
+    guard let start = message.ranges(of: word).last?.upperBound else { return nil }
+    let rest = message[start...]
+    guard rest.first == "'", rest.last == "'", rest.count > 2 else { return nil }
+    let text = rest.dropFirst().dropLast()
+    // Strings are shown with their quotes.
+    if let quote = text.first, quote == "\"" || quote == "'", text.last == quote, text.count > 1 {
+      return String(text.dropFirst().dropLast())
+    }
+    return String(text)
+  }
+}

@@ -1,0 +1,221 @@
+// The store in one SQLite file: WAL, synchronous=FULL, one read-write connection which alone
+// checkpoints (Debian's 3.40.1 can damage a file when a second connection writes or checkpoints, so
+// there is never one). The hot path only appends; look-up tables are written by sweeps.
+//
+// Thread: the store thread; readers are connections of their own for the thread that asked. Promise:
+// `commit` returns after the fsync, or throws and has left nothing behind.
+
+package import Basics
+internal import CPlatform
+internal import CSQLite
+internal import Glibc
+internal import Model
+package import Store
+
+package final class SQLiteStore: StoreEngine {
+  private let path: String
+  private let connection: Connection
+  private var lock: StoreLock?
+  package let recovered: Recovered
+  private var verdictRow: Int64
+  private let inserts: Inserts
+
+  package static var libraryVersion: String { String(cString: sqlite3_libversion()) }
+
+  /// Opens or makes the file, takes the lock and brings the schema up to date.
+  package init(path: String) throws(StoreError) {
+    self.path = path
+    lock = try StoreLock(path)
+    connection = try Connection(path: path, readOnly: false, cacheKilobytes: 16_000)
+    try connection.run("PRAGMA journal_mode = WAL")
+    try connection.run("PRAGMA synchronous = FULL")
+    try connection.run("PRAGMA secure_delete = OFF")
+    try connection.run("PRAGMA wal_autocheckpoint = 1000")
+    try connection.run("PRAGMA journal_size_limit = 67108864")
+    try Migrations.run(on: connection)
+    recovered = try SQLiteStore.recover(connection)
+    verdictRow = try SQLiteStore.maximum("row", of: "verdict", connection)
+    inserts = try Inserts(connection)
+    restoreReserve()
+  }
+
+  private static func maximum(_ column: String, of table: String, _ connection: Connection) throws(StoreError) -> Int64 {
+    let statement = try connection.prepare("SELECT max(\(column)) FROM \(table)")
+    defer { statement.reset() }
+    return try statement.next() ? statement.integer(0) : 0
+  }
+
+  private static func recover(_ connection: Connection) throws(StoreError) -> Recovered {
+    var found = Recovered()
+    found.mark = try meta("mark", connection) ?? 0
+    found.record = max(
+      found.mark, try maximum("record", of: "redo", connection), try maximum("record", of: "dedupe", connection))
+    found.event = try maximum("event", of: "event", connection)
+    found.delivery = try maximum("delivery", of: "delivery", connection)
+    found.subject = try maximum("subject", of: "subject", connection)
+    found.rule = try maximum("rule", of: "rule", connection)
+    found.dedupeRun = try maximum("run", of: "dedupe_run", connection)
+    if let high = try meta("hash_key_0", connection), let low = try meta("hash_key_1", connection) {
+      found.hashKey = (UInt64(bitPattern: high), UInt64(bitPattern: low))
+    } else {
+      var random = SystemRandom()
+      found.hashKey = (random.next(), random.next())
+      try connection.run("BEGIN IMMEDIATE")
+      try connection.run("INSERT INTO meta VALUES ('hash_key_0', \(Int64(bitPattern: found.hashKey.0)))")
+      try connection.run("INSERT INTO meta VALUES ('hash_key_1', \(Int64(bitPattern: found.hashKey.1)))")
+      try connection.run("COMMIT")
+    }
+    return found
+  }
+
+  private static func meta(_ name: String, _ connection: Connection) throws(StoreError) -> Int64? {
+    let statement = try connection.prepare("SELECT value FROM meta WHERE name = '\(name)'")
+    defer { statement.reset() }
+    return try statement.next() ? statement.integer(0) : nil
+  }
+
+  package func redo(
+    after mark: Int64, _ body: (_ record: Int64, _ packed: [UInt8]) throws(StoreError) -> Void
+  ) throws(StoreError) {
+    let statement = try connection.prepare("SELECT record, packed FROM redo WHERE record > ? ORDER BY record")
+    statement.bind(1, mark)
+    while try statement.next() { try body(statement.integer(0), statement.bytes(1)) }
+  }
+
+  package func dedupe(_ body: (_ record: Int64, _ time: Instant, _ packed: [UInt8]) -> Void) throws(StoreError) {
+    let statement = try connection.prepare("SELECT record, time, packed FROM dedupe ORDER BY record")
+    while try statement.next() {
+      body(statement.integer(0), Instant(milliseconds: statement.integer(1)), statement.bytes(2))
+    }
+  }
+
+  // MARK: commit
+
+  package func commit(_ group: Group) throws(StoreError) {
+    do throws(StoreError) {
+      try inserts.begin.finish()
+      try write(group)
+      try inserts.commit.finish()
+    } catch {
+      // After a full disk SQLite may have rolled back by itself already; then this says so and is done.
+      if sqlite3_get_autocommit(connection.handle) == 0 { try? inserts.rollback.finish() }
+      throw error
+    }
+  }
+
+  private func write(_ group: Group) throws(StoreError) {
+    for rows in group.events { for row in rows { try inserts.insert(row) } }
+    for row in group.verdicts {
+      verdictRow += 1
+      try inserts.insert(row, number: verdictRow, time: group.time)
+    }
+    for rows in group.deliveries { for row in rows { try inserts.insert(row) } }
+    for attempt in group.attempts { try inserts.insert(attempt) }
+    if !group.redo.isEmpty { try inserts.insert(record: group.record, redo: group.redo) }
+    if !group.dedupe.isEmpty { try inserts.insert(record: group.record, time: group.time, dedupe: group.dedupe) }
+    for page in group.pages { try inserts.insert(page) }
+    if let through = group.dedupeClosedThrough {
+      try connection.run("DELETE FROM dedupe WHERE record <= \(through)")
+    }
+    for row in group.sweep { try inserts.sweep(row) }
+    if let mark = group.mark {
+      inserts.mark.bind(1, mark)
+      try inserts.mark.finish()
+    }
+  }
+
+  package func purge(
+    _ log: LogTable, through number: Int64, olderThan time: Instant, limit: Int
+  ) throws(StoreError) -> Int {
+    let sql: String
+    switch log {
+    case .event: sql = SQLiteStore.purge("event", key: "event", time: "received")
+    case .verdict: sql = SQLiteStore.purge("verdict", key: "row", time: "time")
+    case .delivery: sql = SQLiteStore.purge("delivery", key: "delivery", time: "created")
+    case .attempt:
+      sql = """
+        DELETE FROM attempt WHERE (delivery, attempt) IN
+          (SELECT delivery, attempt FROM (SELECT * FROM attempt ORDER BY delivery LIMIT ?3) WHERE delivery <= ?1 AND started < ?2)
+        """
+    case .redo:
+      sql = "DELETE FROM redo WHERE record IN (SELECT record FROM redo WHERE record <= ?1 AND ?2 > 0 ORDER BY record LIMIT ?3)"
+    case .dedupe: sql = SQLiteStore.purge("dedupe", key: "record", time: "time")
+    case .dedupeRun:
+      sql = """
+        DELETE FROM dedupe_run WHERE (run, page) IN
+          (SELECT run, page FROM dedupe_run WHERE run <= ?1 AND newest < ?2 ORDER BY run, page LIMIT ?3)
+        """
+    }
+    let statement = try connection.statement(sql)
+    statement.bind(1, number)
+    statement.bind(2, time.milliseconds)
+    statement.bind(3, limit)
+    try statement.finish()
+    return Int(sqlite3_changes(connection.handle))
+  }
+
+  /// The newest row always stays: the numbers go on from it.
+  private static func purge(_ table: String, key: String, time: String) -> String {
+    """
+    DELETE FROM \(table) WHERE \(key) IN (SELECT \(key) FROM (SELECT \(key), \(time) FROM \(table) ORDER BY \(key) LIMIT ?3)
+      WHERE \(key) <= ?1 AND \(time) < ?2 AND \(key) < (SELECT max(\(key)) FROM \(table)))
+    """
+  }
+
+  package func storeReader() throws(StoreError) -> any EngineReader { SQLiteReader(connection) }
+
+  package func makeReader() throws(StoreError) -> any EngineReader {
+    SQLiteReader(try Connection(path: path, readOnly: true, cacheKilobytes: 8_000))
+  }
+
+  // MARK: space
+
+  private var reservePath: String { path + ".reserve" }
+
+  package func freeReserve() -> Bool { unlink(reservePath) == 0 }
+
+  package func restoreReserve() {
+    let descriptor = open(reservePath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { return }
+    let held = platform_allocate(descriptor, Limits.reserveBytes) == 0
+    Glibc.close(descriptor)
+    // Half a reserve would only help to fill the disk.
+    if !held { unlink(reservePath) }
+  }
+
+  package var sizeBytes: Int64 {
+    var total: Int64 = 0
+    for suffix in ["", "-wal"] {
+      var information = stat()
+      if stat(path + suffix, &information) == 0 { total += Int64(information.st_blocks) * 512 }
+    }
+    return total
+  }
+
+  package func close() {
+    inserts.close()
+    connection.close()
+    lock = nil
+  }
+
+  deinit { close() }
+}
+
+/// Held while the store is open; another process finds it taken.
+private final class StoreLock {
+  private let descriptor: Int32
+
+  init(_ path: String) throws(StoreError) {
+    descriptor = open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else {
+      throw StoreError(
+        .failed, "cannot make the lock file \(path).lock: \(String(cString: strerror(errno))); check the folder and its rights")
+    }
+    guard platform_lock(descriptor) == 0 else {
+      throw StoreError(
+        .locked, "another nudged has the store \(path) open; stop it, or speak to it with --admin, or use another --store")
+    }
+  }
+
+  deinit { if descriptor >= 0 { Glibc.close(descriptor) } }
+}

@@ -1,0 +1,194 @@
+// The model store: a store engine that keeps everything in memory. It is what the simulator runs on
+// and what other engines are compared with; scratch runs that must leave nothing behind use it, too.
+//
+// Thread: any, one lock. Promise: the same contract as every engine; `MemoryStore.Disk` outlives the
+// engine, so that a restart can be played.
+
+package import Basics
+internal import Model
+internal import Synchronization
+
+package final class MemoryStore: StoreEngine {
+  /// What would be on the disk.
+  package final class Disk: Sendable {
+    fileprivate struct Content {
+      var rows: [RowKey: Row] = [:]
+      var sortedKeys: [RowKey]?
+      var events: [EventRow] = []
+      var verdicts: [VerdictRow] = []
+      var deliveries: [DeliveryRow] = []
+      var attempts: [Attempt] = []
+      var redo: [(record: Int64, packed: [UInt8])] = []
+      var dedupe: [(record: Int64, time: Instant, packed: [UInt8])] = []
+      var pages: [DedupePage] = []
+      var record: Int64 = 0
+      var mark: Int64 = 0
+      var newestEvent: Int64 = 0
+      var newestDelivery: Int64 = 0
+      var closedRun: Int64 = 0
+      /// How many more commits succeed; nil: all. For tests of a full disk.
+      var commitsLeft: Int?
+      var hasReserve = true
+    }
+    fileprivate let content = Mutex(Content())
+    package let hashKey: (UInt64, UInt64)
+
+    package init(hashKey: (UInt64, UInt64) = (1, 2)) { self.hashKey = hashKey }
+
+    /// Commits fail with `full` after `count` more, until the reserve is freed or this is called again.
+    package func fill(afterCommits count: Int?) { content.withLock { $0.commitsLeft = count } }
+    package var newestRecord: Int64 { content.withLock { $0.record } }
+  }
+
+  private let disk: Disk
+  package let recovered: Recovered
+
+  package init(_ disk: Disk) {
+    self.disk = disk
+    recovered = disk.content.withLock { content in
+      var found = Recovered()
+      found.record = content.record
+      found.mark = content.mark
+      found.event = content.newestEvent
+      found.delivery = content.newestDelivery
+      found.subject = content.rows.keys.filter { $0.table == .subject }.map(\.first).max() ?? 0
+      found.rule = content.rows.keys.filter { $0.table == .rule }.map(\.first).max() ?? 0
+      found.dedupeRun = content.closedRun
+      found.hashKey = disk.hashKey
+      return found
+    }
+  }
+
+  package func redo(
+    after mark: Int64, _ body: (_ record: Int64, _ packed: [UInt8]) throws(StoreError) -> Void
+  ) throws(StoreError) {
+    for row in disk.content.withLock({ $0.redo }) where row.record > mark { try body(row.record, row.packed) }
+  }
+
+  package func dedupe(_ body: (_ record: Int64, _ time: Instant, _ packed: [UInt8]) -> Void) throws(StoreError) {
+    for row in disk.content.withLock({ $0.dedupe }) { body(row.record, row.time, row.packed) }
+  }
+
+  package func commit(_ group: Group) throws(StoreError) {
+    let refused = disk.content.withLock { content -> Bool in
+      if let left = content.commitsLeft {
+        if left <= 0 { return true }
+        content.commitsLeft = left - 1
+      }
+      MemoryStore.append(group, to: &content)
+      return false
+    }
+    if refused { throw StoreError(.full, "the disk is full") }
+  }
+
+  private static func append(_ group: Group, to content: inout Disk.Content) {
+    content.record = max(content.record, group.record)
+    for rows in group.events { content.events.append(contentsOf: rows) }
+    content.newestEvent = max(content.newestEvent, group.events.joined().map(\.number).max() ?? 0)
+    content.verdicts.append(contentsOf: group.verdicts)
+    for rows in group.deliveries { content.deliveries.append(contentsOf: rows) }
+    content.newestDelivery = max(content.newestDelivery, group.deliveries.joined().map(\.delivery.number).max() ?? 0)
+    content.attempts.append(contentsOf: group.attempts)
+    if !group.redo.isEmpty { content.redo.append((group.record, group.redo)) }
+    if !group.dedupe.isEmpty { content.dedupe.append((group.record, group.time, group.dedupe)) }
+    for page in group.pages {
+      content.pages.removeAll { $0.run == page.run && $0.page == page.page }
+      content.pages.append(page)
+      content.closedRun = max(content.closedRun, page.run)
+    }
+    if let through = group.dedupeClosedThrough { content.dedupe.removeAll { $0.record <= through } }
+    for row in group.sweep {
+      if let known = content.rows[row.key], known.record > row.record { continue }
+      content.rows[row.key] = row.value == nil ? nil : row
+    }
+    if !group.sweep.isEmpty { content.sortedKeys = nil }
+    if let mark = group.mark { content.mark = mark }
+  }
+
+  package func purge(
+    _ log: LogTable, through number: Int64, olderThan time: Instant, limit: Int
+  ) throws(StoreError) -> Int {
+    disk.content.withLock { content in
+      func drop<T>(_ rows: inout [T], while old: (T) -> Bool) -> Int {
+        let count = min(limit, rows.prefix(while: old).count)
+        rows.removeFirst(count)
+        return count
+      }
+      switch log {
+      case .event: return drop(&content.events) { $0.number <= number && $0.received < time }
+      case .verdict: return drop(&content.verdicts) { $0.last <= number }
+      case .delivery: return drop(&content.deliveries) { $0.delivery.number <= number && $0.delivery.created < time }
+      case .attempt: return drop(&content.attempts) { $0.started < time }
+      case .redo: return drop(&content.redo) { $0.record <= number }
+      case .dedupe: return drop(&content.dedupe) { $0.record <= number && $0.time < time }
+      case .dedupeRun:
+        let before = content.pages.count
+        content.pages.removeAll { $0.run <= number && $0.newest < time }
+        return before - content.pages.count
+      }
+    }
+  }
+
+  package func storeReader() throws(StoreError) -> any EngineReader { Reader(disk) }
+  package func makeReader() throws(StoreError) -> any EngineReader { Reader(disk) }
+
+  package func freeReserve() -> Bool {
+    disk.content.withLock { content in
+      guard content.hasReserve else { return false }
+      content.hasReserve = false
+      content.commitsLeft = nil
+      return true
+    }
+  }
+
+  package func restoreReserve() { disk.content.withLock { $0.hasReserve = true } }
+
+  package var sizeBytes: Int64 { disk.content.withLock { Int64($0.events.reduce(0) { $0 + $1.body.count }) } }
+
+  package func close() {}
+
+  private final class Reader: EngineReader {
+    private let disk: Disk
+    init(_ disk: Disk) { self.disk = disk }
+
+    func value(_ key: RowKey) throws(StoreError) -> Row? { disk.content.withLock { $0.rows[key] } }
+
+    func rows(from: RowKey, to: RowKey, limit: Int) throws(StoreError) -> [Row] {
+      disk.content.withLock { content in
+        if content.sortedKeys == nil { content.sortedKeys = content.rows.keys.sorted() }
+        return content.sortedKeys!.lazy.filter { $0 >= from && $0 < to }.prefix(limit).compactMap { content.rows[$0] }
+      }
+    }
+
+    func event(_ number: Int64) throws(StoreError) -> EventRow? {
+      disk.content.withLock { $0.events.last { $0.number == number } }
+    }
+
+    func events(before: Int64, limit: Int) throws(StoreError) -> [EventRow] {
+      disk.content.withLock { Array($0.events.filter { $0.number < before }.sorted { $0.number > $1.number }.prefix(limit)) }
+    }
+
+    func verdicts(around event: Int64) throws(StoreError) -> [VerdictRow] {
+      disk.content.withLock { $0.verdicts.filter { $0.first <= event && event <= $0.last } }
+    }
+
+    func delivery(_ number: Int64) throws(StoreError) -> DeliveryRow? {
+      disk.content.withLock { $0.deliveries.last { $0.delivery.number == number } }
+    }
+
+    func deliveries(before: Int64, limit: Int) throws(StoreError) -> [DeliveryRow] {
+      disk.content.withLock { content in
+        let found = content.deliveries.filter { $0.delivery.number < before }
+        return Array(found.sorted { $0.delivery.number > $1.delivery.number }.prefix(limit))
+      }
+    }
+
+    func attempts(of delivery: Int64) throws(StoreError) -> [Attempt] {
+      disk.content.withLock { $0.attempts.filter { $0.delivery == delivery } }
+    }
+
+    func dedupePage(run: Int64, page: Int64) throws(StoreError) -> DedupePage? {
+      disk.content.withLock { $0.pages.first { $0.run == run && $0.page == page } }
+    }
+  }
+}

@@ -1,0 +1,280 @@
+// What lanes hand to the store, and what one commit carries.
+//
+// Thread: values, handed over whole. Promise: a group is decided before the store sees it; committing
+// it needs no rule, no clock and no look-up.
+
+package import Basics
+package import Model
+internal import Synchronization
+
+/// An event as it is appended.
+package struct EventRow: Sendable, Equatable {
+  package var number: Int64
+  package var subject: Int64
+  /// The subject's event before this one; 0 for its first.
+  package var previous: Int64
+  package var received: Instant
+  package var source: String
+  package var name: String
+  /// The event that caused it, for emitted ones; else 0.
+  package var cause: Int64
+  package var depth: Int
+  package var body: [UInt8]
+
+  package init(
+    number: Int64, subject: Int64, previous: Int64, received: Instant, source: String, name: String, cause: Int64, depth: Int,
+    body: [UInt8]
+  ) {
+    self.number = number
+    self.subject = subject
+    self.previous = previous
+    self.received = received
+    self.source = source
+    self.name = name
+    self.cause = cause
+    self.depth = depth
+    self.body = body
+  }
+}
+
+/// The facts of a delivery, appended once; `body` is what is sent.
+package struct DeliveryRow: Sendable, Equatable {
+  package var delivery: Delivery
+  package var event: Int64
+  package var subject: Int64
+  package var rule: String
+
+  package init(delivery: Delivery, event: Int64, subject: Int64, rule: String) {
+    self.delivery = delivery
+    self.event = event
+    self.subject = subject
+    self.rule = rule
+  }
+}
+
+/// What one subject's lane has to tell another's: stored with the sender's decision, taken once.
+package struct LaneMessage: Sendable {
+  package enum Content: Sendable {
+    /// The rules of an account or a thing are asked about an event that its user's lane decided.
+    case observe(IncomingEvent)
+    /// An event that a rule emitted to another subject.
+    case emitted(IncomingEvent, to: SubjectReference)
+  }
+  /// The event whose decision sent it, and its place among that decision's messages.
+  package var event: Int64
+  package var position: Int64
+  package var subject: Int64
+  package var content: Content
+
+  package init(event: Int64, position: Int64, subject: Int64, content: Content) {
+    self.event = event
+    self.position = position
+    self.subject = subject
+    self.content = content
+  }
+}
+
+/// A repeated event's ticket. It passes through every lane, so that it is answered only when whatever
+/// was under way before it, the first one among it, is durable.
+package final class RepeatBarrier: Sendable {
+  private let ticket: Ticket
+  private let lanes: Atomic<Int>
+
+  package init(ticket: Ticket, lanes: Int) {
+    self.ticket = ticket
+    self.lanes = Atomic(lanes)
+  }
+
+  /// The ticket, once the last lane's part is durable and nothing else of its request is open.
+  package func settleOne() -> Ticket? {
+    guard lanes.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 else { return nil }
+    return ticket.settleOne() ? ticket : nil
+  }
+}
+
+package struct RuleLog: Sendable {
+  package var rule: String
+  package var subject: Int64
+  package var event: Int64
+  package var text: String
+
+  package init(rule: String, subject: Int64, event: Int64, text: String) {
+    self.rule = rule
+    self.subject = subject
+    self.event = event
+    self.text = text
+  }
+}
+
+/// All that one step of a lane decided.
+package struct Decisions: Sendable {
+  package var lane: Int
+  /// How many inputs the lane has taken so far; tells what is on disk of what it was given.
+  package var sequence: Int64
+  package var events: [EventRow] = []
+  /// Verdicts of these events, packed; empty when no rule had a say.
+  package var verdicts: [UInt8] = []
+  /// The lowest and the highest event that `verdicts` speaks of.
+  package var verdictRange: (first: Int64, last: Int64) = (0, 0)
+  package var changes: [Change] = []
+  package var deliveries: [DeliveryRow] = []
+  package var dedupe: [Hash128] = []
+  package var messages: [LaneMessage] = []
+  /// Answered once this is durable: one entry for each event.
+  package var tickets: [Ticket] = []
+  /// Repeats of events that other lanes may still have under way.
+  package var repeats: [RepeatBarrier] = []
+  /// What rules had to say, with their paths; logged when it is durable.
+  package var logs: [RuleLog] = []
+
+  package init(lane: Int, sequence: Int64) {
+    self.lane = lane
+    self.sequence = sequence
+  }
+
+  package var isEmpty: Bool {
+    events.isEmpty && changes.isEmpty && tickets.isEmpty && deliveries.isEmpty && verdicts.isEmpty && repeats.isEmpty
+  }
+}
+
+/// A stretch of keys of the dedupe set, sorted and closed.
+package struct DedupeRun: Sendable {
+  package var run: Int64
+  package var newest: Instant
+  package var hashes: [Hash128]
+  /// Packed dedupe rows up to this record hold nothing that is not in a closed run.
+  package var coveredThrough: Int64
+
+  package init(run: Int64, newest: Instant, hashes: [Hash128], coveredThrough: Int64) {
+    self.run = run
+    self.newest = newest
+    self.hashes = hashes
+    self.coveredThrough = coveredThrough
+  }
+}
+
+/// A part of a closed run as it is stored: sorted hashes of 16 bytes each.
+package struct DedupePage: Sendable, Equatable {
+  package var run: Int64
+  package var page: Int64
+  package var newest: Instant
+  package var hashes: [UInt8]
+
+  package static let hashesPerPage = 256
+
+  package init(run: Int64, page: Int64, newest: Instant, hashes: [UInt8]) {
+    self.run = run
+    self.page = page
+    self.newest = newest
+    self.hashes = hashes
+  }
+
+  /// Page `page` of a run.
+  package init(of run: DedupeRun, page: Int) {
+    let start = page * DedupePage.hashesPerPage
+    var writer = PackedWriter(capacity: DedupePage.hashesPerPage * 16)
+    for hash in run.hashes[start..<min(start + DedupePage.hashesPerPage, run.hashes.count)] {
+      writer.fixed64(hash.high)
+      writer.fixed64(hash.low)
+    }
+    self.init(run: run.run, page: Int64(page), newest: run.newest, hashes: writer.bytes)
+  }
+
+  package static func count(of run: DedupeRun) -> Int { (run.hashes.count + hashesPerPage - 1) / hashesPerPage }
+
+  package static func unpack(_ bytes: [UInt8]) -> [Hash128] {
+    PackedReader.read(bytes) { reader in
+      var out: [Hash128] = []
+      out.reserveCapacity(bytes.count / 16)
+      while !reader.atEnd {
+        let high = reader.fixed64()
+        out.append(Hash128(high: high, low: reader.fixed64()))
+      }
+      return out
+    }
+  }
+
+  package var unpacked: [Hash128] { DedupePage.unpack(hashes) }
+}
+
+/// One commit.
+package struct Group: Sendable {
+  package var record: Int64
+  package var time: Instant
+  package var events: [[EventRow]] = []
+  package var verdicts: [VerdictRow] = []
+  package var deliveries: [[DeliveryRow]] = []
+  package var attempts: [Attempt] = []
+  /// The changes of this group, packed; recovery applies them.
+  package var redo: [UInt8] = []
+  /// Hashes of this group's events, 16 bytes each.
+  package var dedupe: [UInt8] = []
+  package var pages: [DedupePage] = []
+  /// Dedupe rows up to this record are covered by closed runs.
+  package var dedupeClosedThrough: Int64?
+  /// Rows written to their tables; tombstones delete.
+  package var sweep: [Row] = []
+  /// Set in the commit that completes a sweep: recovery starts after this record.
+  package var mark: Int64?
+
+  package init(record: Int64, time: Instant) {
+    self.record = record
+    self.time = time
+  }
+
+  /// Whether anything is there that a crash must not lose.
+  package var appends: Bool {
+    !(events.isEmpty && verdicts.isEmpty && attempts.isEmpty && redo.isEmpty && dedupe.isEmpty && deliveries.isEmpty && pages.isEmpty)
+  }
+}
+
+/// The verdicts of one batch of events, packed.
+package struct VerdictRow: Sendable, Equatable {
+  package var first: Int64
+  package var last: Int64
+  package var packed: [UInt8]
+
+  package init(first: Int64, last: Int64, packed: [UInt8]) {
+    self.first = first
+    self.last = last
+    self.packed = packed
+  }
+}
+
+/// The redo record: a format number, then every change.
+package enum Redo {
+  private static let format: UInt8 = 1
+
+  package static func pack(_ changes: [[Change]]) -> [UInt8] {
+    var writer = PackedWriter(capacity: 64 + changes.reduce(0) { $0 + $1.count } * 48)
+    writer.byte(format)
+    for list in changes { for change in list { append(change, to: &writer) } }
+    return writer.bytes.count > 1 ? writer.bytes : []
+  }
+
+  private static func append(_ change: Change, to writer: inout PackedWriter) {
+    writer.byte(change.value == nil ? change.key.table.rawValue | 0x80 : change.key.table.rawValue)
+    writer.signed(change.key.first)
+    writer.signed(change.key.second)
+    if let value = change.value { writer.counted(value) }
+  }
+
+  package static func unpack(_ bytes: [UInt8]) throws(StoreError) -> [Change] {
+    let changes: [Change]? = PackedReader.read(bytes) { reader in
+      guard reader.byte() == format else { return nil }
+      var out: [Change] = []
+      while !reader.atEnd {
+        let tag = reader.byte()
+        guard let table = Table(rawValue: tag & 0x7F) else { return nil }
+        let first = reader.signed()
+        let second = reader.signed()
+        out.append(Change(RowKey(table, first, second), tag & 0x80 == 0 ? reader.counted() : nil))
+      }
+      return reader.failed ? nil : out
+    }
+    guard let changes else {
+      throw StoreError(.damaged, "a redo record cannot be read; restore the store from a backup")
+    }
+    return changes
+  }
+}

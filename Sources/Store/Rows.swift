@@ -1,0 +1,166 @@
+// What the packed bytes of the look-up tables mean.
+//
+// Thread: values. Promise: every row begins with its format number, so that a later version can tell.
+
+package import Basics
+package import Model
+
+/// Who a subject is.
+package struct SubjectRow: Sendable, Equatable {
+  package var shard: Int
+  /// Its external ids, the one rules see first.
+  package var names: [SubjectReference]
+  /// A JSON object as text; empty for none.
+  package var traits: [UInt8]
+  /// The account a user belongs to: its external id, last committed; empty for none.
+  package var account: String
+  package var created: Instant
+
+  package init(shard: Int, names: [SubjectReference], traits: [UInt8] = [], account: String = "", created: Instant) {
+    self.shard = shard
+    self.names = names
+    self.traits = traits
+    self.account = account
+    self.created = created
+  }
+
+  package var packed: [UInt8] {
+    var writer = PackedWriter(capacity: 48 + traits.count)
+    writer.byte(1)
+    writer.integer(shard)
+    writer.signed(created.milliseconds)
+    writer.integer(names.count)
+    for name in names {
+      writer.counted(name.namespace)
+      writer.counted(name.id)
+    }
+    writer.counted(account)
+    writer.counted(traits)
+    return writer.bytes
+  }
+
+  package init?(_ bytes: [UInt8]) {
+    let row: SubjectRow? = PackedReader.read(bytes) { reader in
+      guard reader.byte() == 1 else { return nil }
+      let shard = reader.integer()
+      let created = Instant(milliseconds: reader.signed())
+      let count = reader.integer()
+      guard (0...10_000).contains(count) else { return nil }
+      var names: [SubjectReference] = []
+      for _ in 0..<count {
+        let namespace = reader.text()
+        names.append(SubjectReference(namespace: namespace, id: reader.text()))
+      }
+      let account = reader.text()
+      let traits = reader.counted()
+      if reader.failed { return nil }
+      return SubjectRow(shard: shard, names: names, traits: traits, account: account, created: created)
+    }
+    guard let row else { return nil }
+    self = row
+  }
+}
+
+/// A delivery that is not settled.
+package struct OpenDelivery: Sendable, Equatable {
+  package var attempts: Int
+  package var due: Instant
+  package var destination: String
+
+  package init(attempts: Int, due: Instant, destination: String) {
+    self.attempts = attempts
+    self.due = due
+    self.destination = destination
+  }
+
+  package var packed: [UInt8] {
+    var writer = PackedWriter(capacity: 16 + destination.utf8.count)
+    writer.byte(1)
+    writer.integer(attempts)
+    writer.signed(due.milliseconds)
+    writer.counted(destination)
+    return writer.bytes
+  }
+
+  package init?(_ bytes: [UInt8]) {
+    let row: OpenDelivery? = PackedReader.read(bytes) { reader in
+      guard reader.byte() == 1 else { return nil }
+      let attempts = reader.integer()
+      let due = Instant(milliseconds: reader.signed())
+      let destination = reader.text()
+      return reader.failed ? nil : OpenDelivery(attempts: attempts, due: due, destination: destination)
+    }
+    guard let row else { return nil }
+    self = row
+  }
+}
+
+/// Rows that are one number: identity, chain, again.
+package enum NumberRow {
+  package static func pack(_ number: Int64) -> [UInt8] {
+    var writer = PackedWriter(capacity: 10)
+    writer.signed(number)
+    return writer.bytes
+  }
+
+  package static func unpack(_ bytes: [UInt8]) -> Int64? {
+    PackedReader.read(bytes) { reader in
+      let number = reader.signed()
+      return reader.failed ? nil : number
+    }
+  }
+}
+
+/// A message that was not taken yet; the event itself is in the event table, or here when it has not
+/// been appended.
+package struct MessageRow: Sendable, Equatable {
+  package enum Kind: UInt8, Sendable {
+    case observe = 1
+    case emitted = 2
+  }
+  package var kind: Kind
+  package var subject: Int64
+  /// Of an emitted event: to whom, its name, id and body.
+  package var target: String
+  package var id: String
+  package var received: Instant
+  package var body: [UInt8]
+
+  package init(
+    kind: Kind, subject: Int64, target: String = "", id: String = "", received: Instant = .zero, body: [UInt8] = []
+  ) {
+    self.kind = kind
+    self.subject = subject
+    self.target = target
+    self.id = id
+    self.received = received
+    self.body = body
+  }
+
+  package var packed: [UInt8] {
+    var writer = PackedWriter(capacity: 32 + body.count)
+    writer.byte(1)
+    writer.byte(kind.rawValue)
+    writer.signed(subject)
+    writer.counted(target)
+    writer.counted(id)
+    writer.signed(received.milliseconds)
+    writer.counted(body)
+    return writer.bytes
+  }
+
+  package init?(_ bytes: [UInt8]) {
+    let row: MessageRow? = PackedReader.read(bytes) { reader in
+      guard reader.byte() == 1, let kind = Kind(rawValue: reader.byte()) else { return nil }
+      let subject = reader.signed()
+      let target = reader.text()
+      let id = reader.text()
+      let received = Instant(milliseconds: reader.signed())
+      let body = reader.counted()
+      if reader.failed { return nil }
+      return MessageRow(kind: kind, subject: subject, target: target, id: id, received: received, body: body)
+    }
+    guard let row else { return nil }
+    self = row
+  }
+}

@@ -1,0 +1,104 @@
+// The contract of a store engine: what SQLite and every other engine must do, and nothing about how.
+// The conformance suite in Tests/StoreContract holds every engine to it.
+//
+// Thread: an engine belongs to the store thread; a reader to the thread that asked for it. Promise of
+// an engine: a group is durable as a whole or not at all; a reader sees whole groups only.
+
+package import Basics
+package import Model
+
+package struct StoreError: Error, Sendable, CustomStringConvertible {
+  package enum Code: Sendable, Equatable {
+    /// Another process has the store.
+    case locked
+    /// No space left; the group was rolled back and may be tried once more.
+    case full
+    /// Damage, or a format this version does not know.
+    case damaged
+    /// Made by a newer version.
+    case newer
+    /// Anything else the disk or the library said. The process must end: nothing can be assumed.
+    case failed
+  }
+  package var code: Code
+  package var message: String
+
+  package init(_ code: Code, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  package var description: String { message }
+}
+
+/// What an engine finds when it opens.
+package struct Recovered: Sendable {
+  /// The newest record, and the one after which redo has to be applied.
+  package var record: Int64 = 0
+  package var mark: Int64 = 0
+  package var event: Int64 = 0
+  package var delivery: Int64 = 0
+  package var subject: Int64 = 0
+  package var rule: Int64 = 0
+  package var dedupeRun: Int64 = 0
+  /// The secret of this store's keyed hashes.
+  package var hashKey: (UInt64, UInt64) = (0, 0)
+
+  package init() {}
+}
+
+/// The append-only tables.
+package enum LogTable: String, Sendable, CaseIterable {
+  case event, verdict, delivery, attempt, redo, dedupe
+  case dedupeRun = "dedupe_run"
+}
+
+package protocol StoreEngine: AnyObject {
+  var recovered: Recovered { get }
+
+  /// Redo records above `mark`, oldest first.
+  func redo(after mark: Int64, _ body: (_ record: Int64, _ packed: [UInt8]) throws(StoreError) -> Void) throws(StoreError)
+
+  /// Packed dedupe rows not yet covered by a closed run, oldest first.
+  func dedupe(_ body: (_ record: Int64, _ time: Instant, _ packed: [UInt8]) -> Void) throws(StoreError)
+
+  /// All or nothing, on disk when it returns.
+  func commit(_ group: Group) throws(StoreError)
+
+  /// Deletes rows of a log that are older than `time` or, for redo, not above `number`; at most
+  /// `limit` of them. Returns how many went.
+  func purge(_ log: LogTable, through number: Int64, olderThan time: Instant, limit: Int) throws(StoreError) -> Int
+
+  /// A reader on the engine's own thread.
+  func storeReader() throws(StoreError) -> any EngineReader
+
+  /// A reader for another thread, to be used by that one alone.
+  func makeReader() throws(StoreError) -> any EngineReader
+
+  /// Frees the space set aside for the day the disk is full; true when there was some.
+  func freeReserve() -> Bool
+  /// Sets it aside again, when there is room.
+  func restoreReserve()
+
+  /// Bytes the store takes on disk.
+  var sizeBytes: Int64 { get }
+
+  func close()
+}
+
+/// Reads what is in the tables. Every call sees the newest commit there is when it begins.
+package protocol EngineReader: AnyObject {
+  func value(_ key: RowKey) throws(StoreError) -> Row?
+  /// Rows with `from` <= key < `to`, in order.
+  func rows(from: RowKey, to: RowKey, limit: Int) throws(StoreError) -> [Row]
+  func event(_ number: Int64) throws(StoreError) -> EventRow?
+  /// Newest first, numbers below `before`.
+  func events(before: Int64, limit: Int) throws(StoreError) -> [EventRow]
+  /// The batches of verdicts that may hold this event's.
+  func verdicts(around event: Int64) throws(StoreError) -> [VerdictRow]
+  func delivery(_ number: Int64) throws(StoreError) -> DeliveryRow?
+  func deliveries(before: Int64, limit: Int) throws(StoreError) -> [DeliveryRow]
+  func attempts(of delivery: Int64) throws(StoreError) -> [Attempt]
+  /// One page of a closed run of the dedupe set.
+  func dedupePage(run: Int64, page: Int64) throws(StoreError) -> DedupePage?
+}

@@ -1,0 +1,88 @@
+// The look-up tables: rows that are found again by a key of two integers and hold packed bytes. What
+// an engine has to know about them is here; what the bytes mean is in Rows.swift.
+//
+// Thread: values. Promise: the numbers of the tables are stored and never change their meaning.
+
+package enum Table: UInt8, Sendable, CaseIterable, Hashable {
+  /// Who a subject is: (subject, 0).
+  case subject = 1
+  /// What a rule remembers about a subject: (subject, rule).
+  case state = 2
+  /// External id to subject: the two halves of the keyed hash of "namespace:id".
+  case identity = 3
+  /// The number of a subject's newest event: (subject, 0).
+  case chain = 4
+  /// Deliveries that are not settled: (delivery, 0).
+  case openDelivery = 5
+  /// When they are due: (milliseconds, delivery).
+  case due = 6
+  /// Messages between lanes that are not taken yet: (event, position).
+  case message = 7
+  /// When a rule last ran for a key of a subject: (subject, hash of rule and key).
+  case again = 8
+  /// Numbers of rules by path: (number, 0).
+  case rule = 9
+
+  /// The names an operator sees in the file: of the table and of its two key columns.
+  package var names: (table: String, first: String, second: String) {
+    switch self {
+    case .subject: ("subject", "subject", "unused")
+    case .state: ("state", "subject", "rule")
+    case .identity: ("identity", "hash_high", "hash_low")
+    case .chain: ("chain", "subject", "unused")
+    case .openDelivery: ("open_delivery", "delivery", "unused")
+    case .due: ("due", "due", "delivery")
+    case .message: ("message", "event", "position")
+    case .again: ("again", "subject", "key_hash")
+    case .rule: ("rule", "rule", "unused")
+    }
+  }
+}
+
+package struct RowKey: Sendable, Hashable, Comparable {
+  package var table: Table
+  package var first: Int64
+  package var second: Int64
+
+  package init(_ table: Table, _ first: Int64, _ second: Int64 = 0) {
+    self.table = table
+    self.first = first
+    self.second = second
+  }
+
+  package static func < (left: RowKey, right: RowKey) -> Bool {
+    if left.table != right.table { return left.table.rawValue < right.table.rawValue }
+    return left.first != right.first ? left.first < right.first : left.second < right.second
+  }
+
+  // One word goes into the hasher: the mix below spreads dense keys, and it halves the cost.
+  package func hash(into hasher: inout Hasher) {
+    let mixed = UInt64(bitPattern: first) &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(bitPattern: second) &* 0xC2B2_AE3D_27D4_EB4F
+    hasher.combine(mixed &+ UInt64(table.rawValue))
+  }
+}
+
+/// A new absolute value of a row, or its end.
+package struct Change: Sendable, Equatable {
+  package var key: RowKey
+  package var value: [UInt8]?
+
+  package init(_ key: RowKey, _ value: [UInt8]?) {
+    self.key = key
+    self.value = value
+  }
+}
+
+/// A row as it is read or swept.
+package struct Row: Sendable, Equatable {
+  package var key: RowKey
+  package var record: Int64
+  /// Nil is a tombstone; a reader never returns one.
+  package var value: [UInt8]?
+
+  package init(key: RowKey, record: Int64, value: [UInt8]?) {
+    self.key = key
+    self.record = record
+    self.value = value
+  }
+}
