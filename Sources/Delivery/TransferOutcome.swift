@@ -29,6 +29,7 @@ enum TransferOutcome {
       return (200...299).contains(status) ? .delivered : .status
     }
     switch code {
+    case CURLE_ABORTED_BY_CALLBACK: return .blocked
     case CURLE_COULDNT_CONNECT: return transfer.isBlocked ? .blocked : .refused
     case CURLE_OPERATION_TIMEDOUT: return .timeout
     case CURLE_COULDNT_RESOLVE_HOST: return .dns
