@@ -75,7 +75,10 @@ package struct DeliveryLoop: Sendable {
   }
 
   private struct Entry: Sendable {
-    enum State: Sendable { case ready, waiting, underWay(probing: Bool) }
+    enum State: Sendable {
+      case ready, waiting
+      case underWay(probing: Bool)
+    }
     var delivery: Delivery
     var receiver: Int
     var state: State
@@ -407,7 +410,8 @@ package struct DeliveryLoop: Sendable {
   private mutating func watch(_ receiver: Int, since: Instant) {
     guard !receivers[receiver].isWatched else { return }
     receivers[receiver].isWatched = true
-    patience.insert(receiver, order: Int64(receiver), due: (since + receivers[receiver].patienceMilliseconds).milliseconds)
+    patience.insert(
+      receiver, order: Int64(receiver), due: (since + receivers[receiver].patienceMilliseconds).milliseconds)
   }
 
   /// A receiver that had something under way all the time and answered nothing is treated as silent,
@@ -432,7 +436,8 @@ package struct DeliveryLoop: Sendable {
     let after = receivers[receiver].footing
     if after == before { return }
     firstProbes += (after.isFirstProbe ? 1 : 0) - (before.isFirstProbe ? 1 : 0)
-    heldUnproven += (after.isUnproven ? receivers[receiver].held : 0) - (before.isUnproven ? receivers[receiver].held : 0)
+    heldUnproven +=
+      (after.isUnproven ? receivers[receiver].held : 0) - (before.isUnproven ? receivers[receiver].held : 0)
     if receivers[receiver].isSilent { trim(receiver, now: now) }
   }
 

@@ -87,7 +87,8 @@ final class Transfer {
     ccurl_set_long(easy, CURLOPT_QUICK_EXIT, 1)
     ccurl_set_write(easy, { Transfer.from($3).take($0, $1 * $2) }, context)
     ccurl_set_header_sink(easy, { Transfer.from($3).takeHeader($0, $1 * $2) }, context)
-    ccurl_set_prerequest(easy, { context, remote, _, port, _ in Transfer.from(context).judgeConnection(remote, port: port) }, context)
+    ccurl_set_prerequest(
+      easy, { context, remote, _, port, _ in Transfer.from(context).judgeConnection(remote, port: port) }, context)
     ccurl_set_open_socket(easy, { Transfer.from($0).openSocket($2) }, context)
   }
 
@@ -97,7 +98,8 @@ final class Transfer {
 
   // MARK: Before
 
-  func prepare(_ start: DeliveryLoop.Start, to destination: PreparedDestination, lines head: HeaderLines, now: Instant) {
+  func prepare(_ start: DeliveryLoop.Start, to destination: PreparedDestination, lines head: HeaderLines, now: Instant)
+  {
     delivery = start.delivery.number
     started = now
     response.removeAll(keepingCapacity: true)
@@ -156,7 +158,9 @@ final class Transfer {
   private func take(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
     bodyBytesSeen += count
     let room = Limits.responseBytes - response.count
-    if room > 0, let bytes { response.append(contentsOf: UnsafeRawBufferPointer(start: bytes, count: min(room, count))) }
+    if room > 0, let bytes {
+      response.append(contentsOf: UnsafeRawBufferPointer(start: bytes, count: min(room, count)))
+    }
     if bodyBytesSeen <= Transfer.mostResponseBytes { return count }
     answerIsTooLong = true
     return 0

@@ -10,13 +10,18 @@ import Testing
 
   /// The published results are the two halves one after the other, least significant byte first.
   private func published(_ value: Hash128) -> String {
-    Hex.encode(withUnsafeBytes(of: value.low.littleEndian) { Array($0) } + withUnsafeBytes(of: value.high.littleEndian) { Array($0) })
+    Hex.encode(
+      withUnsafeBytes(of: value.low.littleEndian) { Array($0) }
+        + withUnsafeBytes(of: value.high.littleEndian) { Array($0) })
   }
 
   @Test(arguments: [
-    (0, "a3817f04ba25a8e66df67214c7550293"), (1, "da87c1d86b99af44347659119b22fc45"), (2, "8177228da4a45dc7fca38bdef60affe4"),
-    (3, "9c70b60c5267a94e5f33b6b02985ed51"), (7, "a1f1ebbed8dbc153c0b84aa61ff08239"), (8, "3b62a9ba6258f5610f83e264f31497b4"),
-    (9, "264499060ad9baabc47f8b02bb6d71ed"), (15, "5493e99933b0a8117e08ec0f97cfc3d9"), (16, "6ee2a4ca67b054bbfd3315bf85230577"),
+    (0, "a3817f04ba25a8e66df67214c7550293"), (1, "da87c1d86b99af44347659119b22fc45"),
+    (2, "8177228da4a45dc7fca38bdef60affe4"),
+    (3, "9c70b60c5267a94e5f33b6b02985ed51"), (7, "a1f1ebbed8dbc153c0b84aa61ff08239"),
+    (8, "3b62a9ba6258f5610f83e264f31497b4"),
+    (9, "264499060ad9baabc47f8b02bb6d71ed"), (15, "5493e99933b0a8117e08ec0f97cfc3d9"),
+    (16, "6ee2a4ca67b054bbfd3315bf85230577"),
     (31, "2939b0183223fafc1723de4f52c43d35"), (63, "5150d1772f50834a503e069a973fbd7c"),
   ])
   func `SipHash gives the published results`(count: Int, result: String) {
@@ -38,7 +43,10 @@ import Testing
   @Test(arguments: ["a", "abc", "0g", " 00", "0x00", "é0"])
   func `What is not hexadecimal is refused`(text: String) { #expect(Hex.decode(text) == nil) }
 
-  @Test(arguments: [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="), ("foobar", "Zm9vYmFy")])
+  @Test(arguments: [
+    ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="),
+    ("foobar", "Zm9vYmFy"),
+  ])
   func `Base64 gives the results of its standard`(plain: String, encoded: String) {
     #expect(Base64.encode(Array(plain.utf8)) == encoded)
     #expect(Base64.decode(encoded) == Array(plain.utf8))
@@ -61,7 +69,8 @@ import Testing
 
   @Test func `Seeded chance is the same for ever`() {
     var random = SeededRandom(seed: 0)
-    #expect((0..<3).map { _ in random.next() } == [0xE220_A839_7B1D_CDAF, 0x6E78_9E6A_A1B9_65F4, 0x06C4_5D18_8009_454F])
+    #expect(
+      (0..<3).map { _ in random.next() } == [0xE220_A839_7B1D_CDAF, 0x6E78_9E6A_A1B9_65F4, 0x06C4_5D18_8009_454F])
   }
 
   @Test func `Bounded chance stays inside and reaches everything`() {

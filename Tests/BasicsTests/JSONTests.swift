@@ -36,7 +36,9 @@ private struct ValueMaker {
   }
 
   private mutating func string() -> String {
-    let pieces = ["a", "\"", "\\", "\n", "\0", "\u{7f}", "é", "漢", "🙂", "\u{2028}", "/", "\u{1f}", "e\u{301}", "\u{10ffff}"]
+    let pieces = [
+      "a", "\"", "\\", "\n", "\0", "\u{7f}", "é", "漢", "🙂", "\u{2028}", "/", "\u{1f}", "e\u{301}", "\u{10ffff}",
+    ]
     return (0..<random.next(below: 8)).map { _ in pieces[Int(random.next(below: UInt64(pieces.count)))] }.joined()
   }
 }
@@ -63,7 +65,8 @@ private struct ValueMaker {
 
   @Test(arguments: [
     ("9223372036854775807", JSONValue.integer(.max)), ("-9223372036854775808", .integer(.min)),
-    ("9223372036854775808", .unsigned(9_223_372_036_854_775_808)), ("18446744073709551615", .unsigned(.max)), ("-0", .integer(0)),
+    ("9223372036854775808", .unsigned(9_223_372_036_854_775_808)), ("18446744073709551615", .unsigned(.max)),
+    ("-0", .integer(0)),
     ("9007199254740993", .integer(9_007_199_254_740_993)), ("1e2", .double(100)), ("0.1", .double(0.1)),
   ])
   func `Whole numbers of 64 bits are exact`(text: String, value: JSONValue) throws {
@@ -76,7 +79,8 @@ private struct ValueMaker {
   }
 
   @Test(arguments: [
-    "{", "}", "[1,]", "{\"a\":1,}", "{a:1}", "'a'", "01", "1.", ".5", "+1", "nul", "[1 2]", "\"a", "\"\\x\"", "\"\u{1}\"",
+    "{", "}", "[1,]", "{\"a\":1,}", "{a:1}", "'a'", "01", "1.", ".5", "+1", "nul", "[1 2]", "\"a", "\"\\x\"",
+    "\"\u{1}\"",
     "{} {}", "// c\n1", "NaN", "Infinity", "[1]]", "\"\\ud800\"",
   ])
   func `What is no JSON is refused`(text: String) { #expect(throws: JSONError.self) { try Document.parse(text) } }
@@ -86,10 +90,12 @@ private struct ValueMaker {
     #expect(throws: JSONError.self) { try Document.parse("   ") }
   }
 
-  @Test(arguments: [
-    [0x22, 0xC0, 0x80, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22], [0x22, 0xF4, 0x90, 0x80, 0x80, 0x22], [0x22, 0xFF, 0x22],
-    [0x22, 0xE2, 0x82, 0x22], [0x22, 0x80, 0x22],
-  ] as [[UInt8]])
+  @Test(
+    arguments: [
+      [0x22, 0xC0, 0x80, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22], [0x22, 0xF4, 0x90, 0x80, 0x80, 0x22],
+      [0x22, 0xFF, 0x22],
+      [0x22, 0xE2, 0x82, 0x22], [0x22, 0x80, 0x22],
+    ] as [[UInt8]])
   func `Text that is not valid UTF-8 is refused`(bytes: [UInt8]) {
     #expect(throws: JSONError(code: .badText)) { try Document.parse(bytes) }
   }

@@ -6,9 +6,12 @@ import Basics
 import Testing
 
 @Suite struct ZoneFileTests {
-  private func head(_ version: Character, changes: UInt8 = 0, periods: UInt8 = 1, names: UInt8 = 4, leaps: UInt8 = 0) -> [UInt8] {
+  private func head(_ version: Character, changes: UInt8 = 0, periods: UInt8 = 1, names: UInt8 = 4, leaps: UInt8 = 0)
+    -> [UInt8]
+  {
     let counts: [UInt8] = [0, 0, leaps, changes, periods, names]
-    return Array("TZif".utf8) + [version.asciiValue!] + [UInt8](repeating: 0, count: 15) + counts.flatMap { [0, 0, 0, $0] }
+    return Array("TZif".utf8) + [version.asciiValue!] + [UInt8](repeating: 0, count: 15)
+      + counts.flatMap { [0, 0, 0, $0] }
   }
 
   /// A file of version 2 without changes, and that rule at its end.
@@ -42,8 +45,10 @@ import Testing
   }
 
   @Test(arguments: [
-    "C", "CET", "CET-", "CET-25", "CET-1CEST", "CET-1CEST,M3.5.0", "CET-1CEST,M13.5.0,M10.5.0", "CET-1CEST,M3.6.0,M10.5.0",
-    "CET-1CEST,M3.5.7,M10.5.0", "CET-1CEST,J0,J300", "CET-1CEST,J366,J300", "CET-1CEST,366,1", "CET-1CEST,M3.5.0/168,M10.5.0",
+    "C", "CET", "CET-", "CET-25", "CET-1CEST", "CET-1CEST,M3.5.0", "CET-1CEST,M13.5.0,M10.5.0",
+    "CET-1CEST,M3.6.0,M10.5.0",
+    "CET-1CEST,M3.5.7,M10.5.0", "CET-1CEST,J0,J300", "CET-1CEST,J366,J300", "CET-1CEST,366,1",
+    "CET-1CEST,M3.5.0/168,M10.5.0",
     "<CET-1", "CET-1CEST,M3.5.0,M10.5.0x", "CET-1:60", "C3T-1", "CET-1CEST,,",
   ])
   func `A rule that is none is refused`(rule: String) {
@@ -51,7 +56,8 @@ import Testing
   }
 
   @Test func `Old files with 32 bits are read`() throws {
-    let data: [UInt8] = [0, 0, 0, 100] + [1] + [0, 0, 0, 0, 0, 0] + [0, 0, 0x0E, 0x10, 1, 4] + Array("AAA\0BBB\0".utf8)
+    let data: [UInt8] =
+      [0, 0, 0, 100] + [1] + [0, 0, 0, 0, 0, 0] + [0, 0, 0x0E, 0x10, 1, 4] + Array("AAA\0BBB\0".utf8)
     let zone = try ZoneRules(name: "Test", file: head("\0", changes: 1, periods: 2, names: 8) + data)
     #expect(zone.period(at: Instant(milliseconds: 99_999)).abbreviation == "AAA")
     #expect(zone.period(at: Instant(milliseconds: 100_000)).offsetSeconds == 3_600)
@@ -75,7 +81,9 @@ import Testing
     var random = SeededRandom(seed: 4)
     for round in 0..<20_000 {
       var bytes = (0..<Int(random.next(below: 300))).map { _ in UInt8(truncatingIfNeeded: random.next()) }
-      if round % 2 == 0 { bytes = head(["\0", "2", "3"][round / 2 % 3], changes: UInt8(random.next(below: 4))) + bytes }
+      if round % 2 == 0 {
+        bytes = head(["\0", "2", "3"][round / 2 % 3], changes: UInt8(random.next(below: 4))) + bytes
+      }
       if let zone = try? ZoneRules(name: "Test", file: bytes) { use(zone, &random) }
     }
   }

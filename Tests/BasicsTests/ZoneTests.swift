@@ -53,7 +53,8 @@ private struct DumpLine {
   private let folder = ZoneFolder()
 
   static let zones = [
-    "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Africa/Casablanca", "America/St_Johns",
+    "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Africa/Casablanca",
+    "America/St_Johns",
     "Pacific/Apia", "Asia/Tehran", "Europe/Dublin", "Antarctica/Troll", "America/Sao_Paulo", "Europe/London",
     "Europe/Moscow", "Asia/Kolkata", "Asia/Pyongyang", "Pacific/Chatham", "America/Caracas", "Africa/Cairo",
     "America/Santiago", "Asia/Gaza", "Pacific/Kwajalein", "America/Nuuk", "Australia/Sydney", "Africa/El_Aaiun",
@@ -97,7 +98,9 @@ private struct DumpLine {
   }
 
   @Test(arguments: ["Europe/Berlin", "America/Sao_Paulo", "Australia/Lord_Howe", "Pacific/Apia", "Antarctica/Troll"])
-  func `Any moment goes to the wall clock and back, but for the second time of an hour that comes twice`(name: String) throws {
+  func `Any moment goes to the wall clock and back, but for the second time of an hour that comes twice`(name: String)
+    throws
+  {
     let zone = try folder.load(name)
     var random = SeededRandom(seed: 3)
     for _ in 0..<3_000 {
@@ -120,8 +123,10 @@ private struct DumpLine {
   }
 
   @Test(arguments: [
-    "../../etc/passwd", "Europe/../../../etc/passwd", "/etc/passwd", "", ".", "..", "Europe/", "/Europe/Berlin", "Europe//Berlin",
-    "Europe/Berlin\0", "Europe Berlin", "tzdata.zi", "zone1970.tab", "Europe", "Europe/Atlantis", "posix/../Europe/Berlin",
+    "../../etc/passwd", "Europe/../../../etc/passwd", "/etc/passwd", "", ".", "..", "Europe/", "/Europe/Berlin",
+    "Europe//Berlin",
+    "Europe/Berlin\0", "Europe Berlin", "tzdata.zi", "zone1970.tab", "Europe", "Europe/Atlantis",
+    "posix/../Europe/Berlin",
   ])
   func `No name leads out of the folder or to anything but a zone`(name: String) {
     #expect(throws: ZoneError.self) { try folder.load(name) }

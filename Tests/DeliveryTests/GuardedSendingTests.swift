@@ -52,7 +52,9 @@ import Testing
       let number = Int64(round * 2)
       #expect(sending.attempts(of: delivery(number, to: "may")).first?.outcome == .delivered)
       let attempt = try #require(sending.attempts(of: delivery(number + 1, to: "may not")).first)
-      #expect(attempt.outcome == .blocked && attempt.settlement == .failed && attempt.message.contains("not public"), "\(attempt)")
+      #expect(
+        attempt.outcome == .blocked && attempt.settlement == .failed && attempt.message.contains("not public"),
+        "\(attempt)")
     }
     #expect(receiver.received(count: 3).count == 3 && receiver.received(withinMilliseconds: 20).isEmpty)
   }
@@ -84,7 +86,8 @@ import Testing
 
   @Test(arguments: [
     ("X-Note", "one\r\nX-Two: two"), ("X-Note", "one\nX-Two: two"), ("X-Note\r\nX-Two", "two"), ("X Note", "one"),
-    ("X-Note", "nul\0byte"), ("Content-Length", "5"), ("Transfer-Encoding", "chunked"), ("Webhook-Id", "mine"), ("", "x"),
+    ("X-Note", "nul\0byte"), ("Content-Length", "5"), ("Transfer-Encoding", "chunked"), ("Webhook-Id", "mine"),
+    ("", "x"),
   ])
   func `A header that would change the request is never sent`(name: String, value: String) throws {
     let receiver = LoopbackReceiver.answering()

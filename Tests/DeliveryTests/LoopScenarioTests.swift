@@ -64,7 +64,8 @@ private struct World {
     let done = underWay.keys.sorted().filter { _ in random.chance(1, in: 3) }
     return done.map { number in
       underWay[number] = nil
-      let outcome: AttemptOutcome = [.delivered, .delivered, .status, .timeout, .reset, .refused][Int(random.next(below: 6))]
+      let outcome: AttemptOutcome = [.delivered, .delivered, .status, .timeout, .reset, .refused][
+        Int(random.next(below: 6))]
       let status = outcome == .status ? [500, 429, 410, 302][Int(random.next(below: 4))] : 0
       return .result(TransferResult(delivery: number, started: now, outcome: outcome, status: status))
     }

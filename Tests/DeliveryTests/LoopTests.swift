@@ -23,7 +23,9 @@ private struct Stage {
     delivery(number, to: name, due: now + inMilliseconds, expires: expires.map { now + $0 })
   }
 
-  mutating func finish(_ number: Int64, _ outcome: AttemptOutcome = .delivered, status: Int = 200) -> DeliveryLoop.Outputs {
+  mutating func finish(_ number: Int64, _ outcome: AttemptOutcome = .delivered, status: Int = 200)
+    -> DeliveryLoop.Outputs
+  {
     step(.result(TransferResult(delivery: number, started: now, outcome: outcome, status: status)))
   }
 }
@@ -42,7 +44,8 @@ private struct Stage {
 
   @Test func `What is due later than a minute goes back to the store`() {
     var stage = Stage([destination("http://a/")])
-    let out = stage.step(.deliver([stage.message(1, inMilliseconds: 60_001), stage.message(2, inMilliseconds: 60_000)]))
+    let out = stage.step(
+      .deliver([stage.message(1, inMilliseconds: 60_001), stage.message(2, inMilliseconds: 60_000)]))
     #expect(out.handedBack.map(\.delivery) == [1] && out.handedBack.first?.due == stage.now + 60_001)
     #expect(stage.loop.held == 1)
   }
@@ -93,7 +96,9 @@ private struct Stage {
   @Test func `Destinations get their turns one after the other`() {
     var stage = Stage([destination("http://a/", name: "a"), destination("http://b/", name: "b")])
     for name in ["a", "b"] {
-      for number in 0..<6 { _ = stage.step(.deliver([stage.message(Int64(number) + (name == "a" ? 900 : 800), to: name)])) }
+      for number in 0..<6 {
+        _ = stage.step(.deliver([stage.message(Int64(number) + (name == "a" ? 900 : 800), to: name)]))
+      }
     }
     // Trust for both, so that only the turns decide.
     for number in 0..<6 { for base in [900, 800] { _ = stage.finish(Int64(base + number)) } }

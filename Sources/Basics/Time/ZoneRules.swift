@@ -161,7 +161,8 @@ private enum ZoneFile {
       throw broken(name, "it does not begin with \"TZif\"")
     }
     func count(_ position: Int) -> Int { Int(integer(file, start + 20 + position * 4, bytes: 4) & 0xffff_ffff) }
-    let counts = Counts(utc: count(0), standard: count(1), leaps: count(2), changes: count(3), periods: count(4), names: count(5))
+    let counts = Counts(
+      utc: count(0), standard: count(1), leaps: count(2), changes: count(3), periods: count(4), names: count(5))
     guard counts.changes <= mostChanges, (1...256).contains(counts.periods), counts.names <= 4096 else {
       throw broken(name, "its counts are out of range")
     }
@@ -188,7 +189,9 @@ private enum ZoneFile {
     // Some files begin with a marker at the beginning of time.
     let earliest = -ZoneRules.furthest / 1000
     let changes = (0..<counts.changes).map { max(earliest, integer(file, start + $0 * timeBytes, bytes: timeBytes)) }
-    guard zip(changes, changes.dropFirst()).allSatisfy({ $0 < $1 }) else { throw broken(name, "its changes are not in order") }
+    guard zip(changes, changes.dropFirst()).allSatisfy({ $0 < $1 }) else {
+      throw broken(name, "its changes are not in order")
+    }
     guard changes.last ?? 0 <= -earliest else { throw broken(name, "a change lies beyond all time") }
     let periods = try periods(name, file, counts, at: start + counts.changes * (timeBytes + 1))
     var future: PosixZone?
