@@ -31,7 +31,7 @@ private struct World {
     loop = DeliveryLoop(bounds: bounds)
   }
 
-  mutating func expect(_ holds: Bool, _ what: String) { if !holds { problems.append(what) } }
+  mutating func expect(_ holds: Bool, _ what: @autoclosure () -> String) { if !holds { problems.append(what()) } }
 
   func configuration() -> [Destination] {
     names.map { destination("http://\($0)/", name: $0, retries: [1_000, 90_000, 5_000], concurrency: 5) }
@@ -85,9 +85,10 @@ private struct World {
       delivery.attempts = attempts[back.delivery] ?? 0
       stored[back.delivery] = delivery
     }
+    let (held, known, counted) = (loop.held, inLoop.count, loop.transfersUnderWay)
     expect(underWay.count <= bounds.transfers, "too many transfers")
-    expect(loop.held <= bounds.deliveries && loop.held == inLoop.count, "memory: \(loop.held), known \(inLoop.count)")
-    expect(loop.transfersUnderWay == underWay.count, "counts of transfers differ")
+    expect(held <= bounds.deliveries && held == known, "memory: \(held), known \(known)")
+    expect(counted == underWay.count, "counts of transfers differ")
   }
 
   private mutating func settle(_ attempt: Attempt) {
