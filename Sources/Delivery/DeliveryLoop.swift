@@ -328,9 +328,9 @@ package struct DeliveryLoop: Sendable {
   private mutating func start(_ index: Int, now: Instant) {
     guard let entry = entries[index] else { preconditionFailure("an entry that is gone cannot start") }
     let delivery = entry.delivery
-    if let expires = delivery.expires, expires <= now {
+    if isExpired(index, now: now) {
       release(index)
-      return settleUnsent(delivery, .expired, "it was not delivered within the time the rule gave it", now: now)
+      return settleUnsent(delivery, .expired, DeliveryLoop.expired, now: now)
     }
     if receivers[entry.receiver].destination?.mode == .log {
       release(index)
@@ -368,8 +368,28 @@ package struct DeliveryLoop: Sendable {
       turn.append(entry.receiver)
     }
     settle(index, entry.delivery, result, now: now)
+    if receivers[entry.receiver].isSilent { dropExpired(entry.receiver, now: now) }
     list(entry.receiver)
   }
+
+  /// What waits for a silent receiver may wait for hours until its turn; what has expired by then is
+  /// settled now and not when it would have started.
+  private mutating func dropExpired(_ receiver: Int, now: Instant) {
+    for _ in 0..<receivers[receiver].ready.count {
+      guard let index = receivers[receiver].ready.popFirst() else { return }
+      if isExpired(index, now: now) {
+        settleUnsent(release(index), .expired, DeliveryLoop.expired, now: now)
+      } else {
+        receivers[receiver].ready.append(index)
+      }
+    }
+  }
+
+  private func isExpired(_ index: Int, now: Instant) -> Bool {
+    entries[index]?.delivery.expires.map { $0 <= now } ?? false
+  }
+
+  private static let expired = "it was not delivered within the time the rule gave it"
 
   private mutating func settle(_ index: Int, _ delivery: Delivery, _ result: TransferResult, now: Instant) {
     let attempt = delivery.attempts + 1

@@ -138,6 +138,15 @@ private struct Stage {
     #expect(out.settled.first?.settlement == .failed)
   }
 
+  @Test func `What expires while its receiver is silent is settled with the next timeout`() {
+    var stage = Stage([destination("http://a/", retries: [10_000])])
+    _ = stage.step(.deliver([stage.message(1), stage.message(2, expires: 9_000), stage.message(3)]))
+    stage.now = stage.now + 10_000
+    let out = stage.finish(1, .timeout, status: 0)
+    #expect(out.settled.map(\.delivery) == [1, 2] && out.settled.last?.outcome == .expired)
+    #expect(out.starts.map(\.delivery.number) == [3])
+  }
+
   @Test func `When a destination goes, what waits for it fails and what is under way ends`() {
     var stage = Stage([destination("http://a/")])
     _ = stage.step(.deliver([stage.message(1), stage.message(2), stage.message(3, inMilliseconds: 5_000)]))
