@@ -80,6 +80,9 @@ final class Transfer {
     ccurl_set_long(easy, CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
     ccurl_set_long(easy, CURLOPT_SSL_VERIFYPEER, 1)
     ccurl_set_long(easy, CURLOPT_SSL_VERIFYHOST, 2)
+    // Debian's libcurl trusts a file and a folder with the same certificates. With a folder it reads
+    // them anew for each connection, 28 ms in which nothing else moves; the file alone is kept.
+    ccurl_set_pointer(easy, CURLOPT_CAPATH, nil)
     ccurl_set_long(easy, CURLOPT_TCP_NODELAY, 1)
     ccurl_set_long(easy, CURLOPT_BUFFERSIZE, Limits.responseBytes)
     // Without it libcurl waits, when a transfer times out, for the thread that looks its name up, and
