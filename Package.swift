@@ -65,6 +65,17 @@ let package = Package(
     .testTarget(name: "IntakeTests", dependencies: ["Basics", "Model", "Intake", "CPlatform"], swiftSettings: plain),
     .executableTarget(
       name: "intake-bench", dependencies: ["Basics", "Intake", "CPlatform"], path: "Tests/IntakeBench", swiftSettings: plain),
+    .target(
+      name: "StoreContract", dependencies: ["Basics", "Model", "Store"], path: "Tests/StoreContract", swiftSettings: plain),
+    .testTarget(
+      name: "StoreTests", dependencies: ["Basics", "Model", "Store", "StoreContract"], swiftSettings: plain),
+    .testTarget(
+      name: "SQLiteStoreTests", dependencies: ["Basics", "Model", "Store", "SQLiteStore", "StoreContract"],
+      swiftSettings: plain),
+    .target(
+      name: "Simulator", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Delivery"], path: "Tests/Simulator",
+      swiftSettings: plain),
+    .testTarget(name: "SimulatorTests", dependencies: ["Basics", "Rules", "Simulator"], swiftSettings: plain),
     .testTarget(name: "DeliveryTests", dependencies: ["Basics", "Model", "Store", "Delivery", "CPlatform"], swiftSettings: plain),
   ],
   swiftLanguageModes: [.v6],

@@ -121,7 +121,7 @@ package final class DedupeSet {
   private var newest = Instant.zero
   private(set) var filterQuestions = 0
 
-  package init(nextRun: Int64, capacityBits: UInt64 = 19) {
+  package init(nextRun: Int64, capacityBits: UInt64 = Limits.dedupeHalfBits) {
     self.nextRun = nextRun
     self.capacityBits = capacityBits
     current = HashTable(capacityBits: min(12, capacityBits))

@@ -43,6 +43,8 @@ package final class Desk {
   package func step(_ inputs: [DeskInput], now: Instant) throws(StoreError) -> (lanes: [[LaneInput]], runs: [DedupeRun]) {
     var out = [[LaneInput]](repeating: [], count: lanes)
     if lanes == 1 { out[0].reserveCapacity(inputs.count) }
+    // First, because what was given to lanes is counted at the end of a step.
+    for case .committed(let list) in inputs { note(list) }
     for input in inputs {
       switch input {
       case .incoming(let incoming): try route(incoming, now: now, to: &out)
@@ -51,7 +53,7 @@ package final class Desk {
       case .runClosed(let number):
         for run in closing where run.run == number { router.closed(run) }
         closing.removeAll { $0.run == number }
-      case .committed(let list): note(list)
+      case .committed: break
       }
     }
     if now >= nextForgetting {

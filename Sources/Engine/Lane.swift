@@ -40,6 +40,10 @@ package final class Lane {
   /// `now` never runs backwards, whatever the clock does.
   private var lastNow = Instant.zero
   package let counters: LaneCounters
+  /// The highest subject that came with this lane's events, and what of that is written down. A number
+  /// that was given out must never be given out again, even when only an identity refers to it.
+  private var newestSubject: Int64 = 0
+  private var countedSubject: Int64 = 0
 
   package init(
     index: Int, lanes: Int, reader: StoreReader, numbers: Numbers, hashKey: (UInt64, UInt64), mark: EvaluationMark,
@@ -69,12 +73,16 @@ package final class Lane {
     sequence += Int64(inputs.count)
     out = Decisions(lane: index, sequence: sequence)
     out.events.reserveCapacity(inputs.count)
-    out.changes.reserveCapacity(inputs.count * 3)
+    out.changes.reserve(inputs.count * 3)
     verdicts = VerdictWriter()
     verdictRange = nil
     for input in inputs { try take(input, now: now) }
     out.verdicts = verdicts.packed
     if let verdictRange { out.verdictRange = verdictRange }
+    if newestSubject > countedSubject {
+      countedSubject = newestSubject
+      out.changes.append(RowKey(.counter, Counted.subjects, Int64(index)), number: newestSubject)
+    }
     return out
   }
 
@@ -82,7 +90,7 @@ package final class Lane {
     switch input {
     case .event(let routed):
       try decide(routed, now: now)
-      if let ticket = routed.incoming.ticket { out.tickets.append(ticket) }
+      if let ticket = routed.incoming.ticket { out.settle(ticket) }
       try decideEmitted(now: now)
     case .repeated(let barrier):
       out.repeats.append(barrier)
@@ -123,17 +131,18 @@ package final class Lane {
     let isNew = routed.created.contains(routed.subject)
     let cell = try cell(routed.subject, isNew: isNew, reference: event.primary, now: now)
     if !pendingRows.isEmpty {
-      out.changes.append(contentsOf: pendingRows)
+      for row in pendingRows { out.changes.append(row) }
       pendingRows = []
     }
-    out.changes.append(contentsOf: routed.changes)
+    for change in routed.changes { out.changes.append(change) }
     out.dedupe.append(routed.incoming.dedupe)
     out.events.append(
       EventRow(
         number: routed.number, subject: routed.subject, previous: cell.chain, received: event.received, source: event.source,
         name: event.name, cause: routed.cause, depth: event.depth, body: routed.incoming.body))
     cell.chain = routed.number
-    out.changes.append(Change(RowKey(.chain, routed.subject), NumberRow.pack(routed.number)))
+    out.changes.append(RowKey(.chain, routed.subject), number: routed.number)
+    for subject in routed.created { newestSubject = max(newestSubject, subject) }
     counters.events.add(1)
 
     let kind = event.user != nil ? "user" : event.primary?.namespace ?? "user"
@@ -166,7 +175,7 @@ package final class Lane {
     }
     guard changed else { return }
     cell.isUnwritten = false
-    out.changes.append(Change(RowKey(.subject, cell.subject), cell.row.packed))
+    out.changes.append(RowKey(.subject, cell.subject), cell.row.packed)
   }
 
   private func merge(_ additions: JSONCursor, into cell: SubjectCell, _ routed: RoutedEvent) -> Bool {
@@ -200,9 +209,8 @@ package final class Lane {
       let describes = other.kind == "account" && event.name == "group" && event.traits != nil
       guard listens || describes || routed.created.contains(other.subject) else { continue }
       let key = RowKey(.message, routed.number, Int64(position))
-      out.changes.append(Change(key, MessageRow(kind: .observe, subject: other.subject).packed))
-      var copy = routed.incoming
-      copy.ticket = nil
+      out.changes.append(key, MessageRow(kind: .observe, subject: other.subject).packed)
+      let copy = IncomingEvent(event: event, dedupe: routed.incoming.dedupe, body: routed.incoming.body, ticket: nil)
       out.messages.append(
         LaneMessage(event: routed.number, position: Int64(position), subject: other.subject, content: .observe(copy)))
     }
@@ -211,7 +219,7 @@ package final class Lane {
   // MARK: messages
 
   private func take(_ message: LaneMessage, now: Instant) throws(StoreError) {
-    out.changes.append(Change(RowKey(.message, message.event, message.position), nil))
+    out.changes.append(RowKey(.message, message.event, message.position), nil)
     guard case .observe(let incoming) = message.content else { return }
     let event = incoming.event
     let reference = message.position == 0 && event.account != nil && event.primary != event.account ? event.account : event.thing
@@ -228,7 +236,7 @@ package final class Lane {
     }
     if changed {
       cell.isUnwritten = false
-      out.changes.append(Change(RowKey(.subject, cell.subject), cell.row.packed))
+      out.changes.append(RowKey(.subject, cell.subject), cell.row.packed)
     }
   }
 
@@ -300,11 +308,11 @@ package final class Lane {
     guard outcome.code == .ran else { return verdict }
     if let state = outcome.state {
       cell.setState(of: ruleNumber, state)
-      out.changes.append(Change(RowKey(.state, cell.subject, ruleNumber), state.isEmpty || state.count == 2 ? nil : state))
+      out.changes.append(RowKey(.state, cell.subject, ruleNumber), state.isEmpty || state.count == 2 ? nil : state)
     }
     if again != .always {
       cell.setLastRun(againHash, now)
-      out.changes.append(Change(RowKey(.again, cell.subject, againHash), NumberRow.pack(now.milliseconds)))
+      out.changes.append(RowKey(.again, cell.subject, againHash), number: now.milliseconds)
     }
     if rule.header.mode == .shadow {
       verdict.code = .shadow
@@ -395,7 +403,7 @@ package final class Lane {
     let position = Int64(bitPattern: id.low >> 1) | 2
     let row = MessageRow(
       kind: .emitted, subject: cell.subject, target: target.description, id: id.hex, received: lastNow, body: incoming.body)
-    out.changes.append(Change(RowKey(.message, number, position), row.packed))
+    out.changes.append(RowKey(.message, number, position), row.packed)
     out.messages.append(
       LaneMessage(event: number, position: position, subject: cell.subject, content: .emitted(incoming, to: target)))
   }

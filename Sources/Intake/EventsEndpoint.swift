@@ -63,9 +63,9 @@ struct EventsEndpoint {
     _ item: JSONCursor, _ text: [UInt8], call: String?, caller: Caller, token: AnswerToken, received: Instant
   ) -> Reading {
     do throws(EventRefusal) {
-      var event = try decode(item, text.count, call: call, caller: caller, received: received, sent: nil)
+      let event = try decode(item, text.count, call: call, caller: caller, received: received, sent: nil)
       let ticket = Ticket(request: token.numbers, accepted: 1, refusals: [])
-      let incoming = finish(&event, text: text, ticket: ticket)
+      let incoming = finish(event, text: text, ticket: ticket)
       return .events([incoming], ticket)
     } catch {
       return .refused(Answer(status: 400, code: error.code, message: error.message))
@@ -83,15 +83,14 @@ struct EventsEndpoint {
   }
 
   /// An event without an id gets one, written into its text, so that it keeps it.
-  private mutating func finish(_ event: inout Event, text: [UInt8], ticket: Ticket) -> IncomingEvent {
+  private mutating func finish(_ event: Event, text: [UInt8], ticket: Ticket) -> IncomingEvent {
+    guard event.id.isEmpty else { return IncomingEvent(event: event, dedupe: dedupe(event), body: text, ticket: ticket) }
     var text = text
-    if event.id.isEmpty {
-      withoutID += 1
-      event.id = "made-" + Hex.encode(random.next()) + Hex.encode(random.next())
-      let field = event.itemCursor["name"] != nil && event.itemCursor["type"] == nil ? "id" : "messageId"
-      if let brace = text.firstIndex(of: UInt8(ascii: "{")) {
-        text.insert(contentsOf: "\"\(field)\":\"\(event.id)\",".utf8, at: brace + 1)
-      }
+    withoutID += 1
+    let event = event.with(id: "made-" + Hex.encode(random.next()) + Hex.encode(random.next()))
+    let field = event.itemCursor["name"] != nil && event.itemCursor["type"] == nil ? "id" : "messageId"
+    if let brace = text.firstIndex(of: UInt8(ascii: "{")) {
+      text.insert(contentsOf: "\"\(field)\":\"\(event.id)\",".utf8, at: brace + 1)
     }
     return IncomingEvent(event: event, dedupe: dedupe(event), body: text, ticket: ticket)
   }
@@ -138,7 +137,7 @@ struct EventsEndpoint {
     var incoming: [IncomingEvent] = []
     incoming.reserveCapacity(events.count)
     for position in events.indices {
-      incoming.append(finish(&events[position].event, text: events[position].text, ticket: ticket))
+      incoming.append(finish(events[position].event, text: events[position].text, ticket: ticket))
     }
     return .events(incoming, ticket)
   }

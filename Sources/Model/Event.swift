@@ -27,34 +27,34 @@ package struct SubjectReference: Sendable, Hashable, CustomStringConvertible {
   package var description: String { namespace + ":" + id }
 }
 
-package struct Event: Sendable {
-  package var name: String
+package final class Event: Sendable {
+  package let name: String
   /// The sender's id as text; empty when it gave none and one was made up.
-  package var id: String
-  package var source: String
+  package let id: String
+  package let source: String
   /// When it happened, by the sender's account, corrected and clamped. Data, never order.
-  package var time: Instant
+  package let time: Instant
   /// When it arrived here.
-  package var received: Instant
+  package let received: Instant
   /// The user; where the sender knows only a visitor, that one ("anon:…").
-  package var user: SubjectReference?
+  package let user: SubjectReference?
   /// The visitor that `user` turns out to be, when the sender names both.
-  package var anonymous: SubjectReference?
-  package var account: SubjectReference?
-  package var thing: SubjectReference?
+  package let anonymous: SubjectReference?
+  package let account: SubjectReference?
+  package let thing: SubjectReference?
   /// How many emitted events lie between this one and the outside.
-  package var depth: Int
+  package let depth: Int
 
   /// The text it came in, and the nodes of its parts inside it.
-  package var document: Document
-  package var item: UInt32
-  package var data: UInt32?
-  package var traits: UInt32?
-  package var context: UInt32?
+  package let document: Document
+  package let item: UInt32
+  package let data: UInt32?
+  package let traits: UInt32?
+  package let context: UInt32?
 
   package init(
     name: String, id: String, source: String, time: Instant, received: Instant, user: SubjectReference?,
-    anonymous: SubjectReference?, account: SubjectReference?, thing: SubjectReference?, depth: Int, document: Document, item: UInt32, data: UInt32?,
+    anonymous: SubjectReference? = nil, account: SubjectReference?, thing: SubjectReference?, depth: Int, document: Document, item: UInt32, data: UInt32?,
     traits: UInt32?, context: UInt32?
   ) {
     self.name = name
@@ -72,6 +72,13 @@ package struct Event: Sendable {
     self.data = data
     self.traits = traits
     self.context = context
+  }
+
+  /// The same event with an id that was made up for it.
+  package func with(id: String) -> Event {
+    Event(
+      name: name, id: id, source: source, time: time, received: received, user: user, anonymous: anonymous, account: account,
+      thing: thing, depth: depth, document: document, item: item, data: data, traits: traits, context: context)
   }
 
   /// The subject whose lane decides it: the user, else the thing, else the account.

@@ -29,18 +29,18 @@ package final class Ticket: Sendable {
   package func noteDuplicate() { duplicates.add(1, ordering: .relaxed) }
   package var duplicateCount: Int { duplicates.load(ordering: .relaxed) }
 
-  /// One more event is durable. True when it was the last one.
-  package func settleOne() -> Bool { remaining.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 }
+  /// So many more events are durable. True when they were the last.
+  package func settle(_ count: Int) -> Bool { remaining.subtract(count, ordering: .acquiringAndReleasing).newValue == 0 }
 }
 
 /// An event on its way to its lane.
-package struct IncomingEvent: Sendable {
-  package var event: Event
+package final class IncomingEvent: Sendable {
+  package let event: Event
   /// Hash of (source, id): what makes it the same event when it comes again.
-  package var dedupe: Hash128
+  package let dedupe: Hash128
   /// What is stored: the text of this one event.
-  package var body: [UInt8]
-  package var ticket: Ticket?
+  package let body: [UInt8]
+  package let ticket: Ticket?
 
   package init(event: Event, dedupe: Hash128, body: [UInt8], ticket: Ticket?) {
     self.event = event

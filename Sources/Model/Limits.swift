@@ -93,7 +93,9 @@ package enum Limits {
   package static let groupBytes = 4 * 1024 * 1024
   package static let tailRecords = 200_000
   package static let tailBytes = 64 * 1024 * 1024
-  package static let dedupeKeysInMemory = 1_000_000
+  /// Each of the two young halves of the dedupe set has two to this power of places. A half must hold
+  /// far more than can be under way: what leaves it for a closed run has to be on disk by then.
+  package static let dedupeHalfBits: UInt64 = 19
   package static let dedupeHorizonMilliseconds: Int64 = 7 * 24 * 60 * 60 * 1000
   package static let reserveBytes: Int64 = 64 * 1024 * 1024
 }

@@ -45,7 +45,7 @@ enum Migrations {
     [
       "ALTER TABLE event ADD COLUMN cause INTEGER NOT NULL DEFAULT 0",
       "ALTER TABLE event ADD COLUMN depth INTEGER NOT NULL DEFAULT 0",
-      lookUp(.message), lookUp(.again),
+      lookUp(.message), lookUp(.again), lookUp(.counter),
     ],
     // 3: verdicts are found by event; closed runs of the dedupe set.
     [

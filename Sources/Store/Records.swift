@@ -88,7 +88,7 @@ package final class RepeatBarrier: Sendable {
   /// The ticket, once the last lane's part is durable and nothing else of its request is open.
   package func settleOne() -> Ticket? {
     guard lanes.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 else { return nil }
-    return ticket.settleOne() ? ticket : nil
+    return ticket.settle(1) ? ticket : nil
   }
 }
 
@@ -116,12 +116,12 @@ package struct Decisions: Sendable {
   package var verdicts: [UInt8] = []
   /// The lowest and the highest event that `verdicts` speaks of.
   package var verdictRange: (first: Int64, last: Int64) = (0, 0)
-  package var changes: [Change] = []
+  package var changes = ChangeList()
   package var deliveries: [DeliveryRow] = []
   package var dedupe: [Hash128] = []
   package var messages: [LaneMessage] = []
-  /// Answered once this is durable: one entry for each event.
-  package var tickets: [Ticket] = []
+  /// Answered once this is durable, each with how many of its events are in here.
+  package private(set) var tickets: [(ticket: Ticket, count: Int)] = []
   /// Repeats of events that other lanes may still have under way.
   package var repeats: [RepeatBarrier] = []
   /// What rules had to say, with their paths; logged when it is durable.
@@ -130,6 +130,14 @@ package struct Decisions: Sendable {
   package init(lane: Int, sequence: Int64) {
     self.lane = lane
     self.sequence = sequence
+  }
+
+  package mutating func settle(_ ticket: Ticket) {
+    if let last = tickets.indices.last, tickets[last].ticket === ticket {
+      tickets[last].count += 1
+    } else {
+      tickets.append((ticket, 1))
+    }
   }
 
   package var isEmpty: Bool {
@@ -238,43 +246,5 @@ package struct VerdictRow: Sendable, Equatable {
     self.first = first
     self.last = last
     self.packed = packed
-  }
-}
-
-/// The redo record: a format number, then every change.
-package enum Redo {
-  private static let format: UInt8 = 1
-
-  package static func pack(_ changes: [[Change]]) -> [UInt8] {
-    var writer = PackedWriter(capacity: 64 + changes.reduce(0) { $0 + $1.count } * 48)
-    writer.byte(format)
-    for list in changes { for change in list { append(change, to: &writer) } }
-    return writer.bytes.count > 1 ? writer.bytes : []
-  }
-
-  private static func append(_ change: Change, to writer: inout PackedWriter) {
-    writer.byte(change.value == nil ? change.key.table.rawValue | 0x80 : change.key.table.rawValue)
-    writer.signed(change.key.first)
-    writer.signed(change.key.second)
-    if let value = change.value { writer.counted(value) }
-  }
-
-  package static func unpack(_ bytes: [UInt8]) throws(StoreError) -> [Change] {
-    let changes: [Change]? = PackedReader.read(bytes) { reader in
-      guard reader.byte() == format else { return nil }
-      var out: [Change] = []
-      while !reader.atEnd {
-        let tag = reader.byte()
-        guard let table = Table(rawValue: tag & 0x7F) else { return nil }
-        let first = reader.signed()
-        let second = reader.signed()
-        out.append(Change(RowKey(table, first, second), tag & 0x80 == 0 ? reader.counted() : nil))
-      }
-      return reader.failed ? nil : out
-    }
-    guard let changes else {
-      throw StoreError(.damaged, "a redo record cannot be read; restore the store from a backup")
-    }
-    return changes
   }
 }

@@ -90,7 +90,10 @@ package final class StoreLoop {
 
   /// A sweep in progress: the keys that were behind when it began, and how far it is.
   private struct Sweep {
-    var keys: [RowKey]
+    /// The tables that are still to come; keys are taken table by table, so that sorting them never
+    /// takes long at once.
+    var tables = Table.allCases
+    var keys: [RowKey] = []
     var position = 0
     var began: Int64
   }
@@ -107,13 +110,15 @@ package final class StoreLoop {
     var rule = engine.recovered.rule
     try engine.redo(after: mark) { (number, packed) throws(StoreError) in
       tail += packed.count
-      for change in try Redo.unpack(packed) {
-        behind.applyIfNewer(change, record: number)
-        if change.key.table == .chain { subject = max(subject, change.key.first) }
-        if change.key.table == .rule { rule = max(rule, change.key.first) }
+      try behind.apply(packed, record: number)
+      try Redo.walk(packed) { key, _ in
+        if key.table == .rule { rule = max(rule, key.first) }
       }
     }
     tailBytes = tail
+    for row in try reader.rows(from: RowKey(.counter, Counted.subjects), to: RowKey(.counter, Counted.subjects + 1), limit: 1_000) {
+      subject = max(subject, row.value.flatMap(NumberRow.unpack) ?? 0)
+    }
     highestSubject = subject
     highestRule = rule
     status.record = record
@@ -142,7 +147,7 @@ package final class StoreLoop {
   package func step(_ inputs: [StoreInput], now: Instant) throws(StoreError) -> StoreOutputs {
     var outputs = StoreOutputs()
     var group = Group(record: record + 1, time: now)
-    var changes: [[Change]] = []
+    var changes: [ChangeList] = []
     var eventCount = 0
     for input in inputs {
       switch input {
@@ -163,10 +168,10 @@ package final class StoreLoop {
     }
     group.redo = Redo.pack(changes)
     let closed = addPages(to: &group)
-    addSweep(to: &group, changes: changes.reduce(0) { $0 + $1.count }, now: now)
+    addSweep(to: &group, changes: changes.reduce(0) { $0 + $1.count })
     if group.appends || !group.sweep.isEmpty || group.mark != nil {
       try commit(group)
-      finish(group, changes: changes, outputs: &outputs)
+      try finish(group, outputs: &outputs)
       if let closed { outputs.closedRuns.append(closed) }
     }
     status.eventsCommitted += Int64(eventCount)
@@ -179,7 +184,7 @@ package final class StoreLoop {
   }
 
   private func add(
-    _ decisions: Decisions, to group: inout Group, changes: inout [[Change]], outputs: inout StoreOutputs
+    _ decisions: Decisions, to group: inout Group, changes: inout [ChangeList], outputs: inout StoreOutputs
   ) {
     if !decisions.events.isEmpty { group.events.append(decisions.events) }
     if !decisions.verdicts.isEmpty {
@@ -189,11 +194,11 @@ package final class StoreLoop {
     if !decisions.deliveries.isEmpty { group.deliveries.append(decisions.deliveries) }
     for hash in decisions.dedupe { appendHash(hash, to: &group.dedupe) }
     changes.append(decisions.changes)
-    for row in decisions.deliveries { changes.append(openChanges(row.delivery)) }
+    if !decisions.deliveries.isEmpty { changes.append(openChanges(decisions.deliveries)) }
     outputs.messages.append(contentsOf: decisions.messages)
     for barrier in decisions.repeats { if let ticket = barrier.settleOne() { outputs.answered.append(ticket) } }
     outputs.logs.append(contentsOf: decisions.logs)
-    for ticket in decisions.tickets where ticket.settleOne() { outputs.answered.append(ticket) }
+    for (ticket, count) in decisions.tickets where ticket.settle(count) { outputs.answered.append(ticket) }
     outputs.committed.append((decisions.lane, decisions.sequence))
   }
 
@@ -203,12 +208,15 @@ package final class StoreLoop {
     }
   }
 
-  private func openChanges(_ delivery: Delivery) -> [Change] {
-    let open = OpenDelivery(attempts: delivery.attempts, due: delivery.due, destination: delivery.destination)
-    return [
-      Change(RowKey(.openDelivery, delivery.number), open.packed),
-      Change(RowKey(.due, delivery.due.milliseconds, delivery.number), Array(delivery.destination.utf8)),
-    ]
+  private func openChanges(_ rows: [DeliveryRow]) -> ChangeList {
+    var changes = ChangeList()
+    for row in rows {
+      let delivery = row.delivery
+      let open = OpenDelivery(attempts: delivery.attempts, due: delivery.due, destination: delivery.destination)
+      changes.append(RowKey(.openDelivery, delivery.number), open.packed)
+      changes.append(RowKey(.due, delivery.due.milliseconds, delivery.number), Array(delivery.destination.utf8))
+    }
+    return changes
   }
 
   /// Commits; a full disk is given one second chance with the reserve freed.
@@ -223,8 +231,8 @@ package final class StoreLoop {
     record = group.record
   }
 
-  private func finish(_ group: Group, changes: [[Change]], outputs: inout StoreOutputs) {
-    for list in changes { behind.apply(list, record: group.record) }
+  private func finish(_ group: Group, outputs: inout StoreOutputs) throws(StoreError) {
+    try behind.apply(group.redo, record: group.record)
     if !group.sweep.isEmpty { behind.remove(swept: group.sweep) }
     tailBytes += group.redo.count
     if let mark = group.mark {
@@ -260,41 +268,47 @@ package final class StoreLoop {
 
   /// Adds the next rows to write to their tables. How many depends on how much arrives and on how near
   /// the tail is to its bound.
-  private func addSweep(to group: inout Group, changes: Int, now: Instant) {
+  private func addSweep(to group: inout Group, changes: Int) {
     guard sweepingAllowed else { return }
     if sweep == nil, behind.count > 0, record > mark {
       // A few changes are not worth a sweep of their own while more keep coming.
       guard behind.count >= 4_000 || changes == 0 || tailShare > 0.25 else { return }
-      sweep = Sweep(keys: behind.keys(), began: record)
+      sweep = Sweep(began: record)
     }
-    guard var current = sweep else { return }
+    guard sweep != nil else { return }
     let share = tailShare
     let count = share > 0.75 ? 20_000 : share > 0.5 ? 4_000 : changes == 0 ? 2_000 : max(64, changes / 2)
-    let end = min(current.keys.count, current.position + count)
-    group.sweep = behind.rows(of: current.keys[current.position..<end])
-    current.position = end
-    if end == current.keys.count {
-      group.mark = current.began
-      sweep = nil
-    } else {
-      sweep = current
+    takeSweepRows(count, into: &group)
+  }
+
+  private func takeSweepRows(_ count: Int, into group: inout Group) {
+    while sweep!.position == sweep!.keys.count {
+      guard !sweep!.tables.isEmpty else {
+        group.mark = sweep!.began
+        sweep = nil
+        return
+      }
+      // A row that became dirty after the sweep began may be taken along: it does no harm, because its
+      // record is on disk already, and the mark stays where the sweep began.
+      sweep!.keys = behind.keys(of: sweep!.tables.removeFirst())
+      sweep!.position = 0
     }
+    let end = min(sweep!.keys.count, sweep!.position + count)
+    group.sweep = behind.rows(of: sweep!.keys[sweep!.position..<end])
+    sweep!.position = end
   }
 
   /// Sweeps to the end: for a clean stop, so that the next start has nothing to recover.
   package func sweepAll(now: Instant) throws(StoreError) {
     while behind.count > 0 || record > mark {
+      if sweep == nil { sweep = Sweep(began: record) }
       var group = Group(record: record + 1, time: now)
-      group.sweep = behind.rows(of: behind.keys().prefix(50_000)[...])
-      let last = group.sweep.count == behind.count
-      if last { group.mark = group.record }
+      takeSweepRows(50_000, into: &group)
+      let isEnd = group.mark != nil && behind.count == 0
+      if isEnd { group.mark = group.record }
       try commit(group)
-      behind.remove(swept: group.sweep)
-      if last {
-        mark = group.record
-        sweep = nil
-        tailBytes = 0
-      }
+      var ignored = StoreOutputs()
+      try finish(group, outputs: &ignored)
     }
     while try engine.purge(.redo, through: mark, olderThan: now, limit: 10_000) > 0 {}
   }
@@ -303,21 +317,21 @@ package final class StoreLoop {
 
   /// Rows for what deliveries came to. One that is tried again stays with the delivery loop until it
   /// is handed back.
-  private func settle(_ attempts: [Attempt]) throws(StoreError) -> [Change] {
-    var changes: [Change] = []
+  private func settle(_ attempts: [Attempt]) throws(StoreError) -> ChangeList {
+    var changes = ChangeList()
     for attempt in attempts {
       guard let due = handedOut[attempt.delivery] else { continue }
-      changes.append(Change(RowKey(.due, due.milliseconds, attempt.delivery), nil))
+      changes.append(RowKey(.due, due.milliseconds, attempt.delivery), nil)
       switch attempt.settlement {
       case .delivered, .failed:
         handedOut[attempt.delivery] = nil
-        changes.append(Change(RowKey(.openDelivery, attempt.delivery), nil))
+        changes.append(RowKey(.openDelivery, attempt.delivery), nil)
       case .retry(let at):
         let name = try reader.value(RowKey(.openDelivery, attempt.delivery)).flatMap(OpenDelivery.init)?.destination ?? ""
         let open = OpenDelivery(attempts: attempt.attempt, due: at, destination: name)
         handedOut[attempt.delivery] = at
-        changes.append(Change(RowKey(.openDelivery, attempt.delivery), open.packed))
-        changes.append(Change(RowKey(.due, at.milliseconds, attempt.delivery), Array(name.utf8)))
+        changes.append(RowKey(.openDelivery, attempt.delivery), open.packed)
+        changes.append(RowKey(.due, at.milliseconds, attempt.delivery), Array(name.utf8))
       }
     }
     return changes

@@ -22,6 +22,8 @@ package enum Table: UInt8, Sendable, CaseIterable, Hashable {
   case again = 8
   /// Numbers of rules by path: (number, 0).
   case rule = 9
+  /// Highest numbers given out: (what, lane); see Counted.
+  case counter = 10
 
   /// The names an operator sees in the file: of the table and of its two key columns.
   package var names: (table: String, first: String, second: String) {
@@ -35,8 +37,15 @@ package enum Table: UInt8, Sendable, CaseIterable, Hashable {
     case .message: ("message", "event", "position")
     case .again: ("again", "subject", "key_hash")
     case .rule: ("rule", "rule", "unused")
+    case .counter: ("counter", "what", "lane")
     }
   }
+}
+
+/// What the counter table counts.
+package enum Counted {
+  /// Subjects. Each lane keeps its own row, so that none can lower what another wrote.
+  package static let subjects: Int64 = 1
 }
 
 package struct RowKey: Sendable, Hashable, Comparable {

@@ -10,78 +10,79 @@ internal import Model
 internal import Synchronization
 
 package final class WriteBehind: Sendable {
-  private struct Entry {
-    var record: Int64
-    var value: [UInt8]?
-  }
-  /// One dictionary a table, so that a range over a small table does not walk a large one.
-  private struct Tables {
-    var rows: [[RowKey: Entry]] = Array(repeating: [:], count: 32)
-    var count = 0
-
-    mutating func set(_ key: RowKey, _ entry: Entry?) {
-      let table = Int(key.table.rawValue)
-      let before = rows[table].count
-      rows[table][key] = entry
-      count += rows[table].count - before
-    }
-  }
-  private let tables = Mutex(Tables())
+  private let tables = Mutex([FlatTable](repeating: FlatTable(), count: 16))
 
   package init() {}
 
-  package var count: Int { tables.withLock { $0.count } }
+  package var count: Int { tables.withLock { $0.reduce(0) { $0 + $1.count } } }
 
   /// Nil: not here. A row without value: deleted, do not look further.
   package func look(_ key: RowKey) -> Row? {
     tables.withLock { tables in
-      tables.rows[Int(key.table.rawValue)][key].map { Row(key: key, record: $0.record, value: $0.value) }
+      tables[Int(key.table.rawValue)].look(key.first, key.second).map { Row(key: key, record: $0.record, value: $0.value) }
     }
   }
 
   /// Absolute values of a new record; they replace what is here.
-  package func apply(_ changes: [Change], record: Int64) {
-    tables.withLock { tables in
-      for change in changes { tables.set(change.key, Entry(record: record, value: change.value)) }
+  package func apply(_ redo: [UInt8], record: Int64) throws(StoreError) {
+    if redo.isEmpty { return }
+    let result = tables.withLock { tables -> Result<Void, StoreError> in
+      do throws(StoreError) {
+        try Redo.walk(redo) { key, range in
+          tables[Int(key.table.rawValue)].set(key.first, key.second, record: record, range.map { redo[$0] })
+        }
+        return .success(())
+      } catch { return .failure(error) }
     }
-  }
-
-  /// For recovery, where a record may be met twice.
-  package func applyIfNewer(_ change: Change, record: Int64) {
-    tables.withLock { tables in
-      if let known = tables.rows[Int(change.key.table.rawValue)][change.key], known.record > record { return }
-      tables.set(change.key, Entry(record: record, value: change.value))
-    }
+    try result.get()
   }
 
   /// Everything in a range of keys of one table, in order, tombstones included.
   package func range(from: RowKey, to: RowKey) -> [Row] {
-    let found = tables.withLock { tables in
-      tables.rows[Int(from.table.rawValue)].compactMap { key, entry in
-        key >= from && key < to ? Row(key: key, record: entry.record, value: entry.value) : nil
+    tables.withLock { tables in
+      var keys: [RowKey] = []
+      tables[Int(from.table.rawValue)].forEach { first, second in
+        let key = RowKey(from.table, first, second)
+        if key >= from, key < to { keys.append(key) }
+      }
+      keys.sort()
+      return keys.map { key in
+        let found = tables[Int(key.table.rawValue)].look(key.first, key.second)
+        return Row(key: key, record: found?.record ?? 0, value: found?.value)
       }
     }
-    return found.sorted { $0.key < $1.key }
   }
 
-  /// The keys of a sweep that begins now, in the order in which they are written.
-  package func keys() -> [RowKey] { tables.withLock { $0.rows.flatMap(\.keys) }.sorted() }
+  /// The keys of one table, in the order in which a sweep writes them.
+  func keys(of table: Table) -> [RowKey] {
+    var keys = tables.withLock { tables in
+      var keys: [RowKey] = []
+      keys.reserveCapacity(tables[Int(table.rawValue)].count)
+      tables[Int(table.rawValue)].forEach { keys.append(RowKey(table, $0, $1)) }
+      return keys
+    }
+    keys.sort { $0.first != $1.first ? $0.first < $1.first : $0.second < $1.second }
+    return keys
+  }
 
   /// The rows of these keys that are still here, as they are now.
-  package func rows(of keys: ArraySlice<RowKey>) -> [Row] {
+  func rows(of keys: ArraySlice<RowKey>) -> [Row] {
     tables.withLock { tables in
-      keys.compactMap { key in
-        tables.rows[Int(key.table.rawValue)][key].map { Row(key: key, record: $0.record, value: $0.value) }
+      var out: [Row] = []
+      out.reserveCapacity(keys.count)
+      for key in keys {
+        guard let found = tables[Int(key.table.rawValue)].look(key.first, key.second) else { continue }
+        out.append(Row(key: key, record: found.record, value: found.value))
       }
+      return out
     }
   }
 
   /// These rows are in their tables now; those that changed again meanwhile stay.
-  package func remove(swept: [Row]) {
+  func remove(swept: [Row]) {
     tables.withLock { tables in
       for row in swept {
-        let entry = tables.rows[Int(row.key.table.rawValue)][row.key]
-        if let entry, entry.record == row.record { tables.set(row.key, nil) }
+        tables[Int(row.key.table.rawValue)].remove(row.key.first, row.key.second, ifRecord: row.record)
       }
     }
   }

@@ -1,0 +1,115 @@
+// Changes of rows as they are written down: one stretch of packed bytes, which is at the same time what
+// a redo record consists of. Nothing is allocated for a single change.
+//
+// Thread: a value, filled by a lane, handed over whole. Promise: what was appended is read back in the
+// same order; damage is noticed and never taken for a change.
+
+package struct ChangeList: Sendable {
+  private(set) var packed: [UInt8] = []
+  package private(set) var count = 0
+
+  package init() {}
+  package var isEmpty: Bool { count == 0 }
+
+  package mutating func reserve(_ changes: Int) { packed.reserveCapacity(changes * 32) }
+
+  package mutating func append(_ change: Change) { append(change.key, change.value) }
+
+  /// Nil deletes the row.
+  package mutating func append(_ key: RowKey, _ value: [UInt8]?) {
+    begin(key, isDeleted: value == nil)
+    guard let value else { return }
+    unsigned(UInt64(value.count))
+    packed.append(contentsOf: value)
+  }
+
+  /// A row that is one number.
+  package mutating func append(_ key: RowKey, number: Int64) {
+    begin(key, isDeleted: false)
+    let start = packed.count
+    packed.append(0)
+    signed(number)
+    packed[start] = UInt8(packed.count - start - 1)
+  }
+
+  private mutating func begin(_ key: RowKey, isDeleted: Bool) {
+    count += 1
+    packed.append(isDeleted ? key.table.rawValue | 0x80 : key.table.rawValue)
+    signed(key.first)
+    signed(key.second)
+  }
+
+  @inline(__always)
+  private mutating func unsigned(_ value: UInt64) {
+    var rest = value
+    while rest >= 0x80 {
+      packed.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+      rest >>= 7
+    }
+    packed.append(UInt8(truncatingIfNeeded: rest))
+  }
+
+  @inline(__always)
+  private mutating func signed(_ value: Int64) { unsigned(UInt64(bitPattern: (value << 1) ^ (value >> 63))) }
+
+  /// For tests and reports.
+  package var changes: [Change] {
+    var out: [Change] = []
+    _ = ChangeList.walk(packed, from: 0) { key, range in out.append(Change(key, range.map { Array(packed[$0]) })) }
+    return out
+  }
+
+  /// Calls `body` for each change with the place of its value; nil for a deletion. False: damaged.
+  static func walk(_ bytes: [UInt8], from start: Int, _ body: (RowKey, Range<Int>?) -> Void) -> Bool {
+    var position = start
+    func number() -> UInt64? {
+      var value: UInt64 = 0
+      var shift: UInt64 = 0
+      while position < bytes.count, shift < 64 {
+        let byte = bytes[position]
+        position += 1
+        value |= UInt64(byte & 0x7F) << shift
+        if byte & 0x80 == 0 { return value }
+        shift += 7
+      }
+      return nil
+    }
+    func signed() -> Int64? {
+      number().map { Int64(bitPattern: ($0 >> 1) ^ (~($0 & 1) &+ 1)) }
+    }
+    while position < bytes.count {
+      let tag = bytes[position]
+      position += 1
+      guard let table = Table(rawValue: tag & 0x7F), let first = signed(), let second = signed() else { return false }
+      if tag & 0x80 != 0 {
+        body(RowKey(table, first, second), nil)
+        continue
+      }
+      guard let length = number(), length <= UInt64(bytes.count - position) else { return false }
+      body(RowKey(table, first, second), position..<position + Int(length))
+      position += Int(length)
+    }
+    return true
+  }
+}
+
+/// The redo record: a format number, then the changes of all lists.
+package enum Redo {
+  private static let format: UInt8 = 1
+
+  package static func pack(_ lists: [ChangeList]) -> [UInt8] {
+    let size = lists.reduce(0) { $0 + $1.packed.count }
+    if size == 0 { return [] }
+    var out: [UInt8] = []
+    out.reserveCapacity(size + 1)
+    out.append(format)
+    for list in lists { out.append(contentsOf: list.packed) }
+    return out
+  }
+
+  package static func walk(_ record: [UInt8], _ body: (RowKey, Range<Int>?) -> Void) throws(StoreError) {
+    guard record.first == format, ChangeList.walk(record, from: 1, body) else {
+      throw StoreError(.damaged, "a redo record cannot be read; restore the store from a backup")
+    }
+  }
+}

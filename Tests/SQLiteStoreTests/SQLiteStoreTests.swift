@@ -1,0 +1,76 @@
+// The SQLite engine: the contract, the lock, migrations, a full disk.
+
+import Basics
+import Glibc
+import Model
+import SQLiteStore
+import Store
+import StoreContract
+import Testing
+
+/// A folder that goes with the test.
+final class Scratch {
+  let path: String
+
+  init() {
+    var template = Array("/tmp/nudged-test-XXXXXX".utf8CString)
+    path = String(cString: mkdtemp(&template))
+  }
+
+  deinit { remove() }
+
+  private func remove() {
+    for name in ["store.db", "store.db-wal", "store.db-shm", "store.db.lock", "store.db.reserve"] { unlink(path + "/" + name) }
+    rmdir(path)
+  }
+}
+
+@Suite struct SQLiteStoreTests {
+  private let scratch = Scratch()
+  private var path: String { scratch.path + "/store.db" }
+  private var under: EngineUnderTest {
+    let path = path
+    return EngineUnderTest { try SQLiteStore(path: path) }
+  }
+
+  @Test func `a group comes back whole`() throws { try StoreContract.keepsWholeGroups(under) }
+  @Test func `a sweep replaces, removes and marks`() throws { try StoreContract.sweepsAndMarks(under) }
+  @Test func `ranges come in order`() throws { try StoreContract.readsRangesInOrder(under) }
+  @Test func `old rows go in chunks`() throws { try StoreContract.purgesInChunks(under) }
+  @Test func `closed runs come page by page`() throws { try StoreContract.closesRuns(under) }
+  @Test func `the hash key stays`() throws { try StoreContract.keepsItsHashKey(under) }
+  @Test(arguments: [true, false])
+  func `the loop recovers`(sweeping: Bool) throws { try StoreContract.loopRecovers(under, sweeping: sweeping) }
+
+  @Test func `a second process is refused and told what to do`() throws {
+    let first = try SQLiteStore(path: path)
+    let error = #expect(throws: StoreError.self) { try SQLiteStore(path: path) }
+    #expect(error?.code == .locked)
+    #expect(error?.message.contains("stop it") == true)
+    first.close()
+    try SQLiteStore(path: path).close()
+  }
+
+  @Test func `a folder that is missing is named`() throws {
+    let error = #expect(throws: StoreError.self) { try SQLiteStore(path: scratch.path + "/nowhere/store.db") }
+    #expect(error?.message.contains("/nowhere/store.db") == true)
+  }
+
+  @Test func `a file that is no store is damage, not something to write into`() throws {
+    let descriptor = open(path, O_WRONLY | O_CREAT, 0o600)
+    let text = String(repeating: "this is not a database. ", count: 100)
+    _ = write(descriptor, text, text.utf8.count)
+    close(descriptor)
+    let error = #expect(throws: StoreError.self) { try SQLiteStore(path: path) }
+    #expect(error?.code == .damaged)
+  }
+
+  @Test func `the reserve is there and can be freed once`() throws {
+    let engine = try SQLiteStore(path: path)
+    #expect(engine.freeReserve())
+    #expect(!engine.freeReserve())
+    engine.restoreReserve()
+    #expect(engine.freeReserve())
+    engine.close()
+  }
+}

@@ -1,0 +1,125 @@
+// The whole daemon on one thread: desk, lanes, store and delivery are the real loops; mailboxes, the
+// disk and the network are values. Whoever holds it decides which loop steps next.
+//
+// Thread: the test's. Promise: nothing reads a clock or draws by chance that the seed did not give.
+
+import Basics
+import Delivery
+import Engine
+import Model
+import Rules
+import Store
+
+/// What the outside sees of a step.
+struct SimulatedOutputs {
+  var answered: [Ticket] = []
+  var starts: [DeliveryLoop.Start] = []
+}
+
+final class SimulatedDaemon {
+  private let store: StoreLoop
+  private let desk: Desk
+  private let lanes: [Lane]
+  private var delivery = DeliveryLoop()
+  private var deskInputs: [DeskInput] = []
+  private var laneInputs: [[LaneInput]]
+  private var storeInputs: [StoreInput] = []
+  private var deliveryInputs: [DeliveryLoop.Input] = []
+  private let committed = Counter()
+  private var storeWakeAt = Instant.zero
+  private var deliveryWakeAt = Instant.zero
+
+  static let lanesOfSeed = [1, 2, 3]
+
+  init(disk: MemoryStore.Disk, rules: RuleSet, destinations: [Destination], lanes count: Int, dedupeBits: UInt64) throws {
+    store = try StoreLoop(engine: MemoryStore(disk))
+    committed.set(store.recovered.record)
+    let reader = try store.makeReader()
+    let dedupe = DedupeSet(nextRun: store.recovered.dedupeRun, capacityBits: dedupeBits)
+    let runs = try Recovery.dedupe(dedupe, from: store, reader: reader)
+    let numbers = Numbers(event: store.recovered.event, delivery: store.recovered.delivery)
+    let router = Router(
+      reader: reader, hashKey: store.recovered.hashKey, highestSubject: store.highestSubject, dedupe: dedupe,
+      runsToClose: runs, numbers: numbers, committed: committed, lanes: count)
+    desk = Desk(router: router, lanes: count)
+    var known: [String: Int64] = [:]
+    for row in try reader.rows(from: RowKey(.rule, 0), to: RowKey(.rule, .max), limit: 1_000) {
+      known[String(decoding: row.value ?? [], as: UTF8.self)] = row.key.first
+    }
+    let book = RuleBook(rules: rules, known: known, highest: store.highestRule, destinations: destinations)
+    let store = store
+    lanes = try (0..<count).map { index in
+      try Lane(
+        index: index, lanes: count, reader: try store.makeReader(), numbers: numbers, hashKey: store.recovered.hashKey,
+        mark: EvaluationMark(), book: book)
+    }
+    laneInputs = Array(repeating: [], count: count)
+    deliveryInputs = [.configure(destinations)]
+    let hash = KeyedHash(key0: store.recovered.hashKey.0, key1: store.recovered.hashKey.1)
+    for message in try Recovery.messages(reader, hash: hash) { deskInputs.append(.message(message)) }
+  }
+
+  var reader: StoreReader { get throws { try store.makeReader() } }
+  var hashKey: (UInt64, UInt64) { store.recovered.hashKey }
+
+  func submit(_ events: [IncomingEvent]) { deskInputs += events.map { .incoming($0) } }
+  func finish(_ result: TransferResult) { deliveryInputs.append(.result(result)) }
+
+  /// Nothing waits in any mailbox and no loop asked to be woken by now.
+  func isQuiet(now: Instant) -> Bool {
+    deskInputs.isEmpty && laneInputs.allSatisfy(\.isEmpty) && storeInputs.isEmpty && deliveryInputs.isEmpty
+      && delivery.transfersUnderWay == 0 && delivery.held == 0
+  }
+
+  /// What still waits, for messages.
+  var waiting: String {
+    "desk \(deskInputs.count), lanes \(laneInputs.map(\.count)), store \(storeInputs.count), delivery \(deliveryInputs.count),"
+      + " held \(delivery.held), under way \(delivery.transfersUnderWay)"
+  }
+
+  var wakeAt: Instant { min(storeWakeAt, deliveryWakeAt) }
+
+  func stepDesk(now: Instant) throws {
+    let inputs = take(&deskInputs)
+    let (routed, runs) = try desk.step(inputs, now: now)
+    for run in runs { storeInputs.append(.closeRun(run)) }
+    for (lane, list) in routed.enumerated() { laneInputs[lane] += list }
+  }
+
+  func stepLane(_ index: Int, now: Instant) throws {
+    let lane = index % lanes.count
+    let inputs = take(&laneInputs[lane])
+    if inputs.isEmpty { return }
+    let decisions = try lanes[lane].step(inputs, now: now)
+    if !decisions.isEmpty { storeInputs.append(.decisions(decisions)) }
+  }
+
+  /// With `crashesAfterCommit` the outputs are lost, as when the process ends right after its fsync.
+  func stepStore(now: Instant, crashesAfterCommit: Bool = false) throws -> SimulatedOutputs {
+    let outputs = try store.step(take(&storeInputs), now: now)
+    if crashesAfterCommit { return SimulatedOutputs() }
+    storeWakeAt = outputs.wakeAt
+    if outputs.record > 0 { committed.set(outputs.record) }
+    if !outputs.deliveries.isEmpty { deliveryInputs.append(.deliver(outputs.deliveries)) }
+    deskInputs += outputs.messages.map { .message($0) }
+    deskInputs += outputs.closedRuns.map { .runClosed($0) }
+    if lanes.count > 1, !outputs.committed.isEmpty { deskInputs.append(.committed(outputs.committed)) }
+    return SimulatedOutputs(answered: outputs.answered)
+  }
+
+  func stepDelivery(now: Instant) -> SimulatedOutputs {
+    let outputs = delivery.step(take(&deliveryInputs), now: now)
+    deliveryWakeAt = outputs.wakeUp ?? .distantFuture
+    if !outputs.settled.isEmpty { storeInputs.append(.settled(outputs.settled)) }
+    if !outputs.handedBack.isEmpty { storeInputs.append(.handedBack(outputs.handedBack.map(\.delivery))) }
+    if let wants = outputs.wants { storeInputs.append(.wants(wants.count, except: Set(wants.except))) }
+    return SimulatedOutputs(starts: outputs.starts)
+  }
+
+  func sweepAll(now: Instant) throws { try store.sweepAll(now: now) }
+
+  private func take<T>(_ list: inout [T]) -> [T] {
+    defer { list = [] }
+    return list
+  }
+}

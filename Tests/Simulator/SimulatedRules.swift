@@ -1,0 +1,47 @@
+// The rules of the simulator: small, and between them every kind of effect.
+//
+// Thread: constants. Promise: what they do to an account can be told from the events alone.
+
+package import Rules
+
+package enum SimulatedRules {
+  private static let count = """
+    return rule {
+      title = "Count ticks", on = "tick",
+      run = function(event, customer)
+        state.count = (state.count or 0) + 1
+        if state.count % 2 == 0 then emit("echo", { of = state.count }) end
+        local key = customer.id .. "/" .. state.count
+        if state.count % 3 == 0 then send("good", "third", { key = "good/" .. key }) end
+        if state.count % 5 == 0 then send("bad", "fifth", { key = "bad/" .. key }) end
+        if event.account then emit("tell", {}, { subject = "account:" .. event.account }) end
+      end,
+    }
+    """
+  private static let echo = """
+    return rule {
+      title = "Count echoes", on = "echo",
+      run = function(event) state.echoes = (state.echoes or 0) + 1 end,
+    }
+    """
+  private static let seen = """
+    return rule {
+      title = "Count for accounts", on = "tick", per = "account",
+      run = function(event) state.seen = (state.seen or 0) + 1 end,
+    }
+    """
+  private static let told = """
+    return rule {
+      title = "Count what accounts were told", on = "tell", per = "account",
+      run = function(event) state.told = (state.told or 0) + 1 end,
+    }
+    """
+
+  package static func load() throws -> RuleSet {
+    let sources = [("count", count), ("echo", echo), ("seen", seen), ("told", told)]
+    let loading = RuleSet.load(
+      sources: sources.map { RuleSource(path: $0.0 + ".lua", text: $0.1) }, knownDestinations: ["good", "bad"])
+    if let complaint = loading.complaints.first { throw complaint }
+    return loading.set
+  }
+}

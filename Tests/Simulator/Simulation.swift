@@ -1,0 +1,278 @@
+// One seed's life: clients that send and send again until they are answered, receivers that fail and
+// dawdle, a daemon that is killed at any moment and comes back; and in the end the accounts are
+// compared with what must have happened.
+//
+// Thread: the test's. Promise: the same seed gives the same life; a violated invariant is an error
+// that names the seed.
+
+import Basics
+import Delivery
+import Engine
+import Model
+package import Rules
+import Store
+
+package struct Violation: Error, CustomStringConvertible {
+  package var description: String
+}
+
+package final class Simulation {
+  private struct Sent {
+    var id: String
+    var user: String
+    var account: String?
+    var body: [UInt8]
+    var acknowledged = false
+  }
+  private struct Flying {
+    var start: DeliveryLoop.Start
+    var endsAt: Instant
+  }
+
+  private let seed: UInt64
+  private var random: SeededRandom
+  private var now = Instant(milliseconds: 1_700_000_000_000)
+  private let disk: MemoryStore.Disk
+  private let rules: RuleSet
+  private let destinations: [Destination]
+  private let lanes: Int
+  private let dedupeBits: UInt64
+  private let parser = DocumentParser(maximumBytes: 1 << 20)
+  private var daemon: SimulatedDaemon
+  private var events: [Sent] = []
+  private var tickets: [ObjectIdentifier: (ticket: Ticket, event: Int)] = [:]
+  private var flying: [Flying] = []
+  /// What receivers accepted: webhook id to what was in it.
+  private var received: [String: [UInt8]] = [:]
+  private var reorderedIDs = false
+  package private(set) var crashes = 0
+  package private(set) var deliveries = 0
+
+  package init(seed: UInt64, rules: RuleSet) throws {
+    self.seed = seed
+    self.rules = rules
+    random = SeededRandom(seed: seed)
+    disk = MemoryStore.Disk(hashKey: (seed | 1, seed &* 31 | 1))
+    lanes = SimulatedDaemon.lanesOfSeed[Int(seed % 3)]
+    // Small dedupe tables, so that closed runs are met in a life of some hundred events. As in the
+    // daemon, fewer events are ever under way than one half holds: what is in a closed run is on disk.
+    dedupeBits = seed % 2 == 0 ? 5 : 12
+    destinations = ["good", "bad"].map { name in
+      Destination(
+        name: name, url: "http://127.0.0.1:9/\(name)", signing: .none, concurrency: 4,
+        retryDelaysMilliseconds: [1_000, 2_000, 5_000, 90_000, 90_000, 90_000, 90_000, 90_000, 90_000, 90_000, 90_000, 90_000])
+    }
+    daemon = try SimulatedDaemon(
+      disk: disk, rules: rules, destinations: destinations, lanes: lanes, dedupeBits: dedupeBits)
+  }
+
+  package func run(events count: Int) throws {
+    var sent = 0
+    while sent < count {
+      try turn()
+      if tickets.count < 10, random.chance(1, in: 3) {
+        sendNew()
+        sent += 1
+      }
+      if tickets.count < 10, random.chance(1, in: 12) { resend() }
+      if random.chance(1, in: 150) { try crash() }
+    }
+    try quiesce()
+    try check()
+  }
+
+  // MARK: turns
+
+  private func turn() throws {
+    now = now + Int64(random.next(below: 4))
+    switch random.next(below: 6) {
+    case 0: try daemon.stepDesk(now: now)
+    case 1: try daemon.stepLane(Int(random.next(below: 8)), now: now)
+    case 2, 3: note(try daemon.stepStore(now: now))
+    case 4: note(daemon.stepDelivery(now: now))
+    default: land()
+    }
+  }
+
+  private func note(_ outputs: SimulatedOutputs) {
+    for ticket in outputs.answered {
+      guard let known = tickets.removeValue(forKey: ObjectIdentifier(ticket)) else { continue }
+      events[known.event].acknowledged = true
+    }
+    for start in outputs.starts {
+      let delay = Int64(random.next(below: random.chance(1, in: 20) ? 3_000 : 20))
+      flying.append(Flying(start: start, endsAt: now + delay))
+    }
+  }
+
+  /// Transfers whose time has come end: well, badly, or unheard, which is when the receiver has it and
+  /// the daemon does not know.
+  private func land() {
+    for position in flying.indices.reversed() where flying[position].endsAt <= now {
+      let flight = flying.remove(at: position)
+      let fails = flight.start.delivery.destination == "bad" ? random.chance(2, in: 3) : random.chance(1, in: 20)
+      let arrives = !fails || random.chance(1, in: 3)
+      if arrives { accept(flight.start.delivery) }
+      let outcome: AttemptOutcome = !fails ? .delivered : arrives ? .timeout : .status
+      daemon.finish(
+        TransferResult(
+          delivery: flight.start.delivery.number, started: now, outcome: outcome, status: outcome == .delivered ? 200 : 500))
+    }
+  }
+
+  private func accept(_ delivery: Delivery) {
+    deliveries += 1
+    if let known = received[delivery.id], known != delivery.body { reorderedIDs = true }
+    received[delivery.id] = delivery.body
+  }
+
+  // MARK: clients
+
+  private func sendNew() {
+    let user = "u\(random.next(below: 12))"
+    let account = random.chance(1, in: 3) ? "a\(random.next(below: 4))" : nil
+    let id = "e\(events.count)"
+    var members: [JSONValue.Member] = [
+      .init("id", .string(id)), .init("name", "tick"), .init("user", .string(user)),
+    ]
+    if let account { members.append(.init("account", .string(account))) }
+    events.append(Sent(id: id, user: user, account: account, body: JSONValue.object(members).text))
+    send(events.count - 1)
+  }
+
+  private func resend() {
+    guard !events.isEmpty else { return }
+    send(Int(random.next(below: UInt64(events.count))))
+  }
+
+  private func send(_ position: Int) {
+    let sent = events[position]
+    guard let document = try? parser.parse(sent.body),
+      let event = try? EventDecoder(source: "web").decode(document.root, received: now)
+    else { return }
+    let ticket = Ticket(request: (UInt64(position), 0), accepted: 1, refusals: [])
+    tickets[ObjectIdentifier(ticket)] = (ticket, position)
+    let hash = KeyedHash(key0: daemon.hashKey.0, key1: daemon.hashKey.1)
+    daemon.submit([
+      IncomingEvent(event: event, dedupe: OwnEvent.dedupe("web", event.id, hash), body: sent.body, ticket: ticket)
+    ])
+  }
+
+  // MARK: crashes
+
+  /// The process ends: what was in its mailboxes is gone, what was committed is not.
+  private func crash() throws {
+    crashes += 1
+    if random.chance(1, in: 2) { _ = try daemon.stepStore(now: now, crashesAfterCommit: true) }
+    tickets = [:]
+    flying = flying.filter { _ in random.chance(1, in: 2) }
+    // What was under way may still reach the receiver, but nobody hears of it.
+    for flight in flying { accept(flight.start.delivery) }
+    flying = []
+    daemon = try SimulatedDaemon(
+      disk: disk, rules: rules, destinations: destinations, lanes: lanes, dedupeBits: dedupeBits)
+  }
+
+  // MARK: the end
+
+  /// Clients send until everything is acknowledged; then all deliveries run dry.
+  private func quiesce() throws {
+    for round in 0..<8_000 {
+      if round % 10 == 0 {
+        for position in events.indices where !events[position].acknowledged && tickets.count < 10 { send(position) }
+      }
+      try daemon.stepDesk(now: now)
+      for lane in 0..<lanes { try daemon.stepLane(lane, now: now) }
+      note(try daemon.stepStore(now: now))
+      note(daemon.stepDelivery(now: now))
+      land()
+      now = now + 5_000
+      if round > 100, events.allSatisfy(\.acknowledged), daemon.isQuiet(now: now), try openDeliveries() == 0 { return }
+    }
+    let waiting = events.filter { !$0.acknowledged }.map(\.id)
+    throw fail("it never came to rest: unanswered \(waiting.prefix(5)), open deliveries \(try openDeliveries()), \(daemon.waiting)")
+  }
+
+  private func openDeliveries() throws -> Int {
+    try daemon.reader.rows(from: RowKey(.openDelivery, 0), to: RowKey(.openDelivery, .max), limit: 10).count
+  }
+
+  private func check() throws {
+    try checkState()
+    // Once from the running daemon, and once after a clean stop and a start.
+    try daemon.sweepAll(now: now)
+    daemon = try SimulatedDaemon(
+      disk: disk, rules: rules, destinations: destinations, lanes: lanes, dedupeBits: dedupeBits)
+    try checkState()
+    try checkWebhooks()
+  }
+
+  private func fail(_ what: String) -> Violation { Violation(description: "seed \(seed), \(lanes) lanes: \(what)") }
+
+  private func checkState() throws {
+    var users: [String: Int64] = [:]
+    var accounts: [String: Int64] = [:]
+    for event in events {
+      users[event.user, default: 0] += 1
+      if let account = event.account { accounts[account, default: 0] += 1 }
+    }
+    for (user, count) in users {
+      try expect("user:\(user)", "count", count, "ticks counted")
+      try expect("user:\(user)", "echoes", count / 2, "emitted events counted")
+    }
+    for (account, count) in accounts {
+      try expect("account:\(account)", "seen", count, "messages taken")
+      let sum = events.filter { $0.account == account }.count
+      try expect("account:\(account)", "told", Int64(sum), "events emitted across lanes counted")
+    }
+    let messages = try daemon.reader.rows(from: RowKey(.message, 0), to: RowKey(.message, .max, .max), limit: 10)
+    if !messages.isEmpty { throw fail("\(messages.count) messages were never taken") }
+  }
+
+  private func expect(_ subject: String, _ key: String, _ expected: Int64, _ what: String) throws {
+    let reader = try daemon.reader
+    let report = try Reported.state(of: subject, hashKey: daemon.hashKey, reader: reader)
+    let found = report.first { $0.key == key }?.value ?? 0
+    if found != expected { throw fail("\(subject): \(what): \(found), it must be \(expected)") }
+  }
+
+  /// Every third tick of a user sends to "good", every fifth to "bad".
+  private func checkWebhooks() throws {
+    var users: [String: Int] = [:]
+    for event in events { users[event.user, default: 0] += 1 }
+    var expected: Set<String> = []
+    for (user, count) in users {
+      for tick in 1...count {
+        if tick % 3 == 0 { expected.insert("good/\(user)/\(tick)") }
+        if tick % 5 == 0 { expected.insert("bad/\(user)/\(tick)") }
+      }
+    }
+    var found: [String: Int] = [:]
+    for body in received.values {
+      let data = try Document.parse(body).root["data"]
+      found[data?["key"]?.string ?? "?", default: 0] += 1
+    }
+    if reorderedIDs { throw fail("one webhook id was used for two bodies") }
+    if let lost = expected.first(where: { found[$0] == nil }) { throw fail("the webhook \(lost) never arrived") }
+    if let twice = found.first(where: { $0.value > 1 }) { throw fail("the webhook \(twice.key) has two ids") }
+    if found.count != expected.count { throw fail("there are \(found.count) webhooks, \(expected.count) are right") }
+  }
+}
+
+/// State as the store holds it, rules taken together.
+enum Reported {
+  static func state(
+    of name: String, hashKey: (UInt64, UInt64), reader: StoreReader
+  ) throws -> [(key: String, value: Int64)] {
+    let hash = KeyedHash(key0: hashKey.0, key1: hashKey.1).hash(name)
+    let row = RowKey(.identity, Int64(bitPattern: hash.high), Int64(bitPattern: hash.low))
+    guard let subject = try reader.value(row).flatMap(NumberRow.unpack) else { return [] }
+    var out: [(key: String, value: Int64)] = []
+    for state in try reader.rows(from: RowKey(.state, subject), to: RowKey(.state, subject + 1), limit: 100) {
+      for member in try Document.parse(state.value ?? []).root.members {
+        out.append((member.key, member.value.integer ?? 0))
+      }
+    }
+    return out
+  }
+}

@@ -1,0 +1,29 @@
+// Seeds of the simulator. NUDGED_SEEDS sets how many; NUDGED_SEED runs one again.
+
+import Basics
+import Glibc
+import Rules
+import Simulator
+import Testing
+
+@Suite struct SimulatorTests {
+  private static func number(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
+
+  @Test func `nothing is lost, nothing is doubled and ids are stable, whenever the process ends`() throws {
+    let rules = try SimulatedRules.load()
+    if let seed = SimulatorTests.number("NUDGED_SEED") {
+      try Simulation(seed: seed, rules: rules).run(events: 150)
+      return
+    }
+    var crashes = 0
+    var deliveries = 0
+    for seed in 1...(SimulatorTests.number("NUDGED_SEEDS") ?? 60) {
+      let simulation = try Simulation(seed: seed, rules: rules)
+      try simulation.run(events: 150)
+      crashes += simulation.crashes
+      deliveries += simulation.deliveries
+    }
+    #expect(crashes > 0)
+    #expect(deliveries > 0)
+  }
+}

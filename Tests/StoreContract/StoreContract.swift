@@ -1,0 +1,229 @@
+// What every store engine must do. Each engine's tests call these with a way to open it; the same
+// suite decides about all of them.
+//
+// Thread: a test's. Promise: nothing here knows which engine it is.
+
+package import Basics
+internal import Model
+package import Store
+import Testing
+
+/// An engine under test: `open` may be called again after `close`, and finds what was committed.
+package struct EngineUnderTest {
+  package var open: () throws -> any StoreEngine
+
+  package init(open: @escaping () throws -> any StoreEngine) { self.open = open }
+}
+
+package enum StoreContract {
+  package static let now = Instant(milliseconds: 1_700_000_000_000)
+
+  static func event(_ number: Int64, subject: Int64 = 1, previous: Int64 = 0, at time: Instant = now) -> EventRow {
+    EventRow(
+      number: number, subject: subject, previous: previous, received: time, source: "web", name: "signup", cause: 0, depth: 0,
+      body: Array("{\"n\":\(number)}".utf8))
+  }
+
+  static func delivery(_ number: Int64, at time: Instant = now) -> DeliveryRow {
+    DeliveryRow(
+      delivery: Delivery(
+        number: number, id: "msg_\(number)", destination: "crm", type: "hello", created: time, body: Array("{}".utf8), due: time,
+        expires: time + 5_000),
+      event: 1, subject: 1, rule: "welcome")
+  }
+
+  /// Everything a group can carry comes back after the engine was closed and opened again.
+  package static func keepsWholeGroups(_ under: EngineUnderTest) throws {
+    let engine = try under.open()
+    var group = Group(record: 1, time: now)
+    group.events = [[event(1), event(2, previous: 1)], [event(3, subject: 2)]]
+    var verdicts = VerdictWriter()
+    verdicts.append(
+      event: 2, counted: 3,
+      [Verdict(rule: "a", code: .ran, line: 7, reason: "why", reads: [ReadValue(name: "state.n", value: "1")], effects: 2)])
+    group.verdicts = [VerdictRow(first: 1, last: 3, packed: verdicts.packed)]
+    group.deliveries = [[delivery(1)]]
+    group.attempts = [
+      Attempt(
+        delivery: 1, attempt: 1, started: now, outcome: .status, status: 500, settlement: .retry(at: now + 5_000), message: "no",
+        address: "127.0.0.1", dnsMicroseconds: 1, connectMicroseconds: 2, tlsMicroseconds: 3, firstByteMicroseconds: 4,
+        totalMicroseconds: 5, response: [1, 2, 3])
+    ]
+    var changes = ChangeList()
+    changes.append(RowKey(.chain, 1), number: 2)
+    group.redo = Redo.pack([changes])
+    group.dedupe = [UInt8](repeating: 7, count: 32)
+    group.sweep = [Row(key: RowKey(.state, 5, 2), record: 1, value: [9, 8])]
+    try engine.commit(group)
+    engine.close()
+
+    let again = try under.open()
+    defer { again.close() }
+    let reader = try again.makeReader()
+    #expect(again.recovered.record == 1)
+    #expect(again.recovered.event == 3)
+    #expect(again.recovered.delivery == 1)
+    #expect(try reader.event(2) == event(2, previous: 1))
+    #expect(try reader.events(before: .max, limit: 2).map(\.number) == [3, 2])
+    #expect(try reader.verdicts(around: 2).first?.unpack().first?.verdicts.first?.reads.first?.value == "1")
+    #expect(try reader.delivery(1) == delivery(1))
+    #expect(try reader.attempts(of: 1) == group.attempts)
+    #expect(try reader.value(RowKey(.state, 5, 2)) == group.sweep[0])
+    var redone: [Int64] = []
+    try again.redo(after: 0) { (record, packed) throws(StoreError) in
+      redone.append(record)
+      #expect(packed == group.redo)
+    }
+    #expect(redone == [1])
+    var hashes: [[UInt8]] = []
+    try again.dedupe { _, time, packed in
+      #expect(time == now)
+      hashes.append(packed)
+    }
+    #expect(hashes == [group.dedupe])
+  }
+
+  /// A swept row replaces, a tombstone removes, and the mark decides what recovery reads.
+  package static func sweepsAndMarks(_ under: EngineUnderTest) throws {
+    let engine = try under.open()
+    for record in Int64(1)...3 {
+      var changes = ChangeList()
+      changes.append(RowKey(.state, 1, 1), Array("v\(record)".utf8))
+      var group = Group(record: record, time: now)
+      group.redo = Redo.pack([changes])
+      if record == 2 { group.sweep = [Row(key: RowKey(.state, 1, 1), record: 1, value: Array("v1".utf8))] }
+      if record == 3 { group.mark = 1 }
+      try engine.commit(group)
+    }
+    engine.close()
+    let again = try under.open()
+    #expect(again.recovered.mark == 1)
+    var redone: [Int64] = []
+    try again.redo(after: again.recovered.mark) { (record, _) throws(StoreError) in redone.append(record) }
+    #expect(redone == [2, 3])
+    var removal = Group(record: 4, time: now)
+    removal.sweep = [Row(key: RowKey(.state, 1, 1), record: 4, value: nil)]
+    try again.commit(removal)
+    #expect(try again.makeReader().value(RowKey(.state, 1, 1)) == nil)
+    again.close()
+  }
+
+  /// Ranges are in key order, bounded below and above, negative keys included.
+  package static func readsRangesInOrder(_ under: EngineUnderTest) throws {
+    let engine = try under.open()
+    defer { engine.close() }
+    var group = Group(record: 1, time: now)
+    for first in [Int64(5), -3, 9, 1] {
+      for second in [Int64(2), 1] { group.sweep.append(Row(key: RowKey(.due, first, second), record: 1, value: [1])) }
+    }
+    try engine.commit(group)
+    let reader = try engine.makeReader()
+    let all = try reader.rows(from: RowKey(.due, .min, .min), to: RowKey(.due, .max, .max), limit: 100)
+    #expect(all.map(\.key.first) == [-3, -3, 1, 1, 5, 5, 9, 9])
+    #expect(all.map(\.key.second) == [1, 2, 1, 2, 1, 2, 1, 2])
+    let some = try reader.rows(from: RowKey(.due, 1, 2), to: RowKey(.due, 9, 1), limit: 100)
+    #expect(some.map(\.key) == [RowKey(.due, 1, 2), RowKey(.due, 5, 1), RowKey(.due, 5, 2)])
+    #expect(try reader.rows(from: RowKey(.due, 1), to: RowKey(.due, 9), limit: 1).count == 1)
+  }
+
+  /// Old rows go in bounded chunks; numbers never start again.
+  package static func purgesInChunks(_ under: EngineUnderTest) throws {
+    let engine = try under.open()
+    for number in Int64(1)...10 {
+      var group = Group(record: number, time: now + number)
+      group.events = [[event(number, at: now + number)]]
+      var changes = ChangeList()
+      changes.append(RowKey(.chain, 1), number: number)
+      group.redo = Redo.pack([changes])
+      try engine.commit(group)
+    }
+    #expect(try engine.purge(.event, through: .max, olderThan: now + 8, limit: 3) == 3)
+    #expect(try engine.purge(.event, through: .max, olderThan: now + 8, limit: 100) == 4)
+    #expect(try engine.purge(.event, through: .max, olderThan: now + 8, limit: 100) == 0)
+    #expect(try engine.makeReader().events(before: .max, limit: 100).map(\.number) == [10, 9, 8])
+    #expect(try engine.purge(.redo, through: 9, olderThan: .distantFuture, limit: 100) == 9)
+    engine.close()
+    let again = try under.open()
+    #expect(again.recovered.event == 10)
+    #expect(again.recovered.record == 10)
+    again.close()
+  }
+
+  /// Closed runs of the dedupe set come page by page, and cover the packed rows they stand for.
+  package static func closesRuns(_ under: EngineUnderTest) throws {
+    let engine = try under.open()
+    let hashes = (0..<600).map { Hash128(high: UInt64($0) << 40, low: UInt64($0)) }
+    let run = DedupeRun(run: 1, newest: now, hashes: hashes, coveredThrough: 2)
+    for record in Int64(1)...3 {
+      var group = Group(record: record, time: now)
+      group.dedupe = [UInt8](repeating: UInt8(record), count: 16)
+      if record == 3 {
+        group.pages = (0..<DedupePage.count(of: run)).map { DedupePage(of: run, page: $0) }
+        group.dedupeClosedThrough = run.coveredThrough
+      }
+      try engine.commit(group)
+    }
+    let reader = try engine.makeReader()
+    #expect(try reader.dedupePage(run: 1, page: 0)?.unpacked == Array(hashes[..<256]))
+    #expect(try reader.dedupePage(run: 1, page: 2)?.unpacked == Array(hashes[512...]))
+    #expect(try reader.dedupePage(run: 1, page: 3) == nil)
+    engine.close()
+    let again = try under.open()
+    var left: [Int64] = []
+    try again.dedupe { record, _, _ in left.append(record) }
+    #expect(left == [3])
+    #expect(again.recovered.dedupeRun == 1)
+    #expect(try again.purge(.dedupeRun, through: .max, olderThan: now + 1, limit: 100) == 3)
+    again.close()
+  }
+
+  /// The secret of the store's hashes stays the same for ever.
+  package static func keepsItsHashKey(_ under: EngineUnderTest) throws {
+    let engine = try under.open()
+    let key = engine.recovered.hashKey
+    engine.close()
+    let again = try under.open()
+    #expect(again.recovered.hashKey == key)
+    #expect(key.0 != 0 || key.1 != 0)
+    again.close()
+  }
+
+  /// The loop above the engine: what was decided is there after a restart, swept or not.
+  package static func loopRecovers(_ under: EngineUnderTest, sweeping: Bool) throws {
+    var loop = try StoreLoop(engine: try under.open())
+    loop.sweepingAllowed = sweeping
+    var random = SeededRandom(seed: 7)
+    var expected: [Int64: Int64] = [:]
+    for step in 0..<300 {
+      var decisions = Decisions(lane: 0, sequence: Int64(step))
+      for _ in 0..<5 {
+        let subject = Int64(random.next(below: 40)) + 1
+        let value = Int64(random.next(below: 1_000_000))
+        expected[subject] = value
+        decisions.changes.append(RowKey(.chain, subject), number: value)
+        if random.chance(1, in: 8) {
+          decisions.changes.append(RowKey(.chain, subject), nil)
+          expected[subject] = nil
+        }
+      }
+      _ = try loop.step([.decisions(decisions)], now: now + Int64(step))
+      if random.chance(1, in: 10) { _ = try loop.step([], now: now + Int64(step)) }
+      if random.chance(1, in: 40) {
+        loop.close()
+        loop = try StoreLoop(engine: try under.open())
+        loop.sweepingAllowed = sweeping
+      }
+    }
+    if sweeping { try loop.sweepAll(now: now) }
+    if sweeping { #expect(loop.behind.count == 0) }
+    loop.close()
+    loop = try StoreLoop(engine: try under.open())
+    let reader = try loop.makeReader()
+    for subject in Int64(1)...40 {
+      #expect(try reader.value(RowKey(.chain, subject)).flatMap(NumberRow.unpack) == expected[subject])
+    }
+    let rows = try reader.rows(from: RowKey(.chain, 0), to: RowKey(.chain, .max), limit: 1_000)
+    #expect(rows.count == expected.count)
+    loop.close()
+  }
+}
