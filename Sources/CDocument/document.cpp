@@ -59,22 +59,29 @@ struct Size {
   size_t text = 0;
 };
 
+// Arrays and objects get a name before they are walked: in C++17 a temporary in the head of a range-for
+// is gone before its first turn.
+
 void measure(const dom::element &element, Size &size) {
   size.nodes++;
   switch (element.type()) {
     case dom::element_type::STRING:
       size.text += element.get_string_length().value_unsafe() + 1;
       break;
-    case dom::element_type::ARRAY:
-      for (dom::element child : element.get_array().value_unsafe()) measure(child, size);
+    case dom::element_type::ARRAY: {
+      dom::array elements = element.get_array().value_unsafe();
+      for (dom::element child : elements) measure(child, size);
       break;
-    case dom::element_type::OBJECT:
-      for (dom::key_value_pair pair : element.get_object().value_unsafe()) {
+    }
+    case dom::element_type::OBJECT: {
+      dom::object members = element.get_object().value_unsafe();
+      for (dom::key_value_pair pair : members) {
         size.nodes++;
         size.text += pair.key.size() + 1;
         measure(pair.value, size);
       }
       break;
+    }
     default:
       break;
   }
@@ -105,7 +112,8 @@ struct Writer {
         document_node &node = nodes[next++];
         node.kind = DOCUMENT_ARRAY;
         uint32_t count = 0;
-        for (dom::element child : element.get_array().value_unsafe()) {
+        dom::array elements = element.get_array().value_unsafe();
+        for (dom::element child : elements) {
           value(child);
           count++;
         }
@@ -117,7 +125,8 @@ struct Writer {
         document_node &node = nodes[next++];
         node.kind = DOCUMENT_OBJECT;
         uint32_t count = 0;
-        for (dom::key_value_pair pair : element.get_object().value_unsafe()) {
+        dom::object members = element.get_object().value_unsafe();
+        for (dom::key_value_pair pair : members) {
           string(pair.key.data(), pair.key.size());
           value(pair.value);
           count++;

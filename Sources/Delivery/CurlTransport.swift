@@ -6,11 +6,10 @@
 // but `wait`, and that no longer than it is told.
 
 package import Basics
-package import Model
-
 internal import CCurl
 internal import CPlatform
 internal import Glibc
+package import Model
 
 package final class CurlTransport {
   private let multi: UnsafeMutableRawPointer
@@ -78,7 +77,8 @@ package final class CurlTransport {
 
   /// Makes `wait` return when the wake-up is signalled.
   package func listen(to wakeUp: WakeUp) {
-    let code = platform_epoll_add(epoll, wakeUp.descriptor, UInt32(PLATFORM_READABLE.rawValue), CurlTransport.wakeUpToken)
+    let code = platform_epoll_add(
+      epoll, wakeUp.descriptor, UInt32(PLATFORM_READABLE.rawValue), CurlTransport.wakeUpToken)
     precondition(code == 0, "the delivery thread cannot listen to its mailbox")
   }
 
@@ -123,7 +123,9 @@ package final class CurlTransport {
       let socket = Int32(truncatingIfNeeded: event.token)
       // An idle connection that becomes readable was closed by the receiver; libcurl finds out when it
       // wants to use it, and until then epoll must not report it over and over.
-      if wanted[Int(socket)] == 0 { forget(socket) } else {
+      if wanted[Int(socket)] == 0 {
+        forget(socket)
+      } else {
         curl_multi_socket_action(multi, socket, CurlTransport.action(for: event.events), &running)
       }
     }
@@ -166,7 +168,8 @@ package final class CurlTransport {
   private func refuse(_ start: DeliveryLoop.Start, now: Instant, _ reason: String) {
     finished.append(
       TransferResult(
-        delivery: start.delivery.number, started: now, outcome: .other, isPermanent: true, message: "not sent: " + reason))
+        delivery: start.delivery.number, started: now, outcome: .other, isPermanent: true,
+        message: "not sent: " + reason))
   }
 
   private func makeTransfer() -> Transfer {
@@ -249,7 +252,8 @@ package final class CurlTransport {
   // MARK: Time
 
   private func timerChanged(_ milliseconds: Int) {
-    timer = milliseconds < 0 ? nil : milliseconds == 0 ? 0 : clocks.steadyNanoseconds() + Int64(milliseconds) * 1_000_000
+    timer =
+      milliseconds < 0 ? nil : milliseconds == 0 ? 0 : clocks.steadyNanoseconds() + Int64(milliseconds) * 1_000_000
   }
 
   private func runTimer() {

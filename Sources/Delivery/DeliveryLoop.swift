@@ -75,7 +75,10 @@ package struct DeliveryLoop: Sendable {
   }
 
   private struct Entry: Sendable {
-    enum State: Sendable { case ready, waiting, underWay(probing: Bool) }
+    enum State: Sendable {
+      case ready, waiting
+      case underWay(probing: Bool)
+    }
     var delivery: Delivery
     var receiver: Int
     var state: State
@@ -325,9 +328,9 @@ package struct DeliveryLoop: Sendable {
   private mutating func start(_ index: Int, now: Instant) {
     guard let entry = entries[index] else { preconditionFailure("an entry that is gone cannot start") }
     let delivery = entry.delivery
-    if let expires = delivery.expires, expires <= now {
+    if isExpired(index, now: now) {
       release(index)
-      return settleUnsent(delivery, .expired, "it was not delivered within the time the rule gave it", now: now)
+      return settleUnsent(delivery, .expired, DeliveryLoop.expired, now: now)
     }
     if receivers[entry.receiver].destination?.mode == .log {
       release(index)
@@ -365,8 +368,28 @@ package struct DeliveryLoop: Sendable {
       turn.append(entry.receiver)
     }
     settle(index, entry.delivery, result, now: now)
+    if receivers[entry.receiver].isSilent { dropExpired(entry.receiver, now: now) }
     list(entry.receiver)
   }
+
+  /// What waits for a silent receiver may wait for hours until its turn; what has expired by then is
+  /// settled now and not when it would have started.
+  private mutating func dropExpired(_ receiver: Int, now: Instant) {
+    for _ in 0..<receivers[receiver].ready.count {
+      guard let index = receivers[receiver].ready.popFirst() else { return }
+      if isExpired(index, now: now) {
+        settleUnsent(release(index), .expired, DeliveryLoop.expired, now: now)
+      } else {
+        receivers[receiver].ready.append(index)
+      }
+    }
+  }
+
+  private func isExpired(_ index: Int, now: Instant) -> Bool {
+    entries[index]?.delivery.expires.map { $0 <= now } ?? false
+  }
+
+  private static let expired = "it was not delivered within the time the rule gave it"
 
   private mutating func settle(_ index: Int, _ delivery: Delivery, _ result: TransferResult, now: Instant) {
     let attempt = delivery.attempts + 1
@@ -407,7 +430,8 @@ package struct DeliveryLoop: Sendable {
   private mutating func watch(_ receiver: Int, since: Instant) {
     guard !receivers[receiver].isWatched else { return }
     receivers[receiver].isWatched = true
-    patience.insert(receiver, order: Int64(receiver), due: (since + receivers[receiver].patienceMilliseconds).milliseconds)
+    patience.insert(
+      receiver, order: Int64(receiver), due: (since + receivers[receiver].patienceMilliseconds).milliseconds)
   }
 
   /// A receiver that had something under way all the time and answered nothing is treated as silent,
@@ -432,7 +456,8 @@ package struct DeliveryLoop: Sendable {
     let after = receivers[receiver].footing
     if after == before { return }
     firstProbes += (after.isFirstProbe ? 1 : 0) - (before.isFirstProbe ? 1 : 0)
-    heldUnproven += (after.isUnproven ? receivers[receiver].held : 0) - (before.isUnproven ? receivers[receiver].held : 0)
+    heldUnproven +=
+      (after.isUnproven ? receivers[receiver].held : 0) - (before.isUnproven ? receivers[receiver].held : 0)
     if receivers[receiver].isSilent { trim(receiver, now: now) }
   }
 

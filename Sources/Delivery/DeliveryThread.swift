@@ -6,10 +6,9 @@
 // again after the next start.
 
 package import Basics
-package import Model
-
 internal import CPlatform
 internal import Glibc
+package import Model
 internal import Synchronization
 
 package final class DeliveryThread: Sendable {

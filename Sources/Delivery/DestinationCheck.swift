@@ -4,9 +4,8 @@
 // Thread: pure functions (libcurl's URL parser keeps no state). Promise: a destination without problems
 // cannot smuggle a header or a request; problems are sentences for the person who wrote it.
 
-package import Model
-
 internal import CCurl
+package import Model
 
 package enum DestinationCheck {
   package static func problems(of destination: Destination) -> [String] {
@@ -15,10 +14,14 @@ package enum DestinationCheck {
 
   private static func numberProblems(_ destination: Destination) -> [String] {
     var found: [String] = []
-    if !(1...3_600_000).contains(destination.timeoutMilliseconds) { found.append("its timeout has to be from 1 ms to 1 hour") }
+    if !(1...3_600_000).contains(destination.timeoutMilliseconds) {
+      found.append("its timeout has to be from 1 ms to 1 hour")
+    }
     if destination.connectTimeoutMilliseconds < 1 { found.append("its connect timeout has to be at least 1 ms") }
     if destination.concurrency < 1 { found.append("its concurrency has to be at least 1") }
-    if destination.retryDelaysMilliseconds.contains(where: { $0 < 0 }) { found.append("its retry delays must not be negative") }
+    if destination.retryDelaysMilliseconds.contains(where: { $0 < 0 }) {
+      found.append("its retry delays must not be negative")
+    }
     return found
   }
 
@@ -36,8 +39,12 @@ package enum DestinationCheck {
     if parts.hasCredentials { return ["its address contains a user name or password; put them into a header"] }
     let host = parts.host.hasPrefix("[") ? String(parts.host.dropFirst().dropLast()) : parts.host
     let guardian = AddressGuard(allowed: networks)
-    if let address = IPText.parse(host), let refusal = guardian.refusal(of: address, port: parts.port) { return [refusal] }
-    if let service = AddressGuard.refusedPorts[parts.port] { return ["port \(parts.port) (\(service)) is never spoken to"] }
+    if let address = IPText.parse(host), let refusal = guardian.refusal(of: address, port: parts.port) {
+      return [refusal]
+    }
+    if let service = AddressGuard.refusedPorts[parts.port] {
+      return ["port \(parts.port) (\(service)) is never spoken to"]
+    }
     return []
   }
 

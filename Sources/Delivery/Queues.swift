@@ -106,7 +106,11 @@ struct DueHeap: Sendable {
     items = []
     var removed: [Int] = []
     for item in old {
-      if matches(item.entry) { removed.append(item.entry) } else { insert(item.entry, order: item.order, due: item.due) }
+      if matches(item.entry) {
+        removed.append(item.entry)
+      } else {
+        insert(item.entry, order: item.order, due: item.due)
+      }
     }
     return removed
   }

@@ -19,7 +19,8 @@ package enum SignatureCheck: Sendable, Equatable {
     switch signing {
     case .none: .valid
     case .standard(let secrets): standard(secrets, header: header, body: body, now: now)
-    case .body(let name, let prefix, let secret): ofBody(name, prefix: prefix, secret: secret, header: header, body: body)
+    case .body(let name, let prefix, let secret):
+      ofBody(name, prefix: prefix, secret: secret, header: header, body: body)
     }
   }
 
@@ -28,18 +29,24 @@ package enum SignatureCheck: Sendable, Equatable {
   ) -> SignatureCheck {
     guard let id = header("webhook-id"), !id.isEmpty else { return .refused("the header webhook-id is missing") }
     guard let stamp = header("webhook-timestamp") else { return .refused("the header webhook-timestamp is missing") }
-    guard let signature = header("webhook-signature") else { return .refused("the header webhook-signature is missing") }
+    guard let signature = header("webhook-signature") else {
+      return .refused("the header webhook-signature is missing")
+    }
     guard let seconds = wholeSeconds(stamp) else {
       return .refused("webhook-timestamp is \"\(stamp.prefix(40))\"; it has to be whole seconds since 1970")
     }
     if let reason = age(seconds: seconds, now: now) { return .refused(reason) }
-    let candidates = signature.split(separator: " ").filter { $0.hasPrefix("v1,") }.map { Base64.decode($0.dropFirst(3)) ?? [] }
+    let candidates = signature.split(separator: " ").filter { $0.hasPrefix("v1,") }.map {
+      Base64.decode($0.dropFirst(3)) ?? []
+    }
     guard !candidates.isEmpty else { return .refused("webhook-signature has no entry that starts with \"v1,\"") }
     return matches(candidates, secrets: secrets, id: id, seconds: seconds, body: body)
       ? .valid : .refused("no signature matches: the secret differs, or the body was changed on its way")
   }
 
-  private static func matches(_ candidates: [[UInt8]], secrets: [Secret], id: String, seconds: Int64, body: [UInt8]) -> Bool {
+  private static func matches(_ candidates: [[UInt8]], secrets: [Secret], id: String, seconds: Int64, body: [UInt8])
+    -> Bool
+  {
     var head: [UInt8] = []
     WebhookSigner.signedHead(id: id, timestampSeconds: seconds, into: &head)
     var found = false
@@ -71,7 +78,9 @@ package enum SignatureCheck: Sendable, Equatable {
     let late = now.milliseconds - seconds * 1000
     if late > toleranceMilliseconds { return "the message is \(late / 1000) s old; at most 300 s are accepted" }
     // A whole second is cut off when the timestamp is made, so it cannot be ahead by rounding alone.
-    if -late > toleranceMilliseconds { return "the message is dated \(-late / 1000) s ahead; at most 300 s are accepted" }
+    if -late > toleranceMilliseconds {
+      return "the message is dated \(-late / 1000) s ahead; at most 300 s are accepted"
+    }
     return nil
   }
 }

@@ -15,8 +15,7 @@ enum TransferOutcome {
     result.message = sentence(result.outcome, transfer: transfer, code: code, status: status)
     result.retryAfterMilliseconds = transfer.retryAfter.flatMap { RetrySchedule.retryAfterMilliseconds($0, now: now) }
     // An address that cannot be understood will not be understood later either.
-    result.isPermanent =
-      result.outcome == .blocked || code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL
+    result.isPermanent = result.outcome == .blocked || code == CURLE_URL_MALFORMAT
     result.address = text(transfer, CURLINFO_PRIMARY_IP)
     result.timings = timings(transfer)
     result.response = transfer.response
@@ -29,6 +28,7 @@ enum TransferOutcome {
       return (200...299).contains(status) ? .delivered : .status
     }
     switch code {
+    case CURLE_ABORTED_BY_CALLBACK: return .blocked
     case CURLE_COULDNT_CONNECT: return transfer.isBlocked ? .blocked : .refused
     case CURLE_OPERATION_TIMEDOUT: return .timeout
     case CURLE_COULDNT_RESOLVE_HOST: return .dns
@@ -52,7 +52,7 @@ enum TransferOutcome {
     case .dns: "the name of the receiver leads nowhere: " + detail(transfer, code)
     case .tls: "no trusted TLS connection: " + detail(transfer, code)
     case .reset: "the connection broke before the answer was complete: " + detail(transfer, code)
-    default: transfer.headIsTooLong ? "the answer's headers are too long" : "not sent: " + detail(transfer, code)
+    default: transfer.headIsTooLong ? "the answer's headers are too long" : "it failed: " + detail(transfer, code)
     }
   }
 

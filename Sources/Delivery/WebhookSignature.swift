@@ -4,9 +4,8 @@
 // Thread: a signer belongs to one thread (it keeps its key set up). Promise: the same id, second, body
 // and secret give the same bytes; header values contain no control characters.
 
-package import Model
-
 internal import Basics
+package import Model
 
 package final class WebhookSigner {
   private enum Scheme {

@@ -33,7 +33,8 @@ import Testing
   func `Their public neighbours pass`(text: String) throws { #expect(try refusal(text) == nil) }
 
   @Test(arguments: [
-    "::", "::1", "::7f00:1", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "::ffff:0:127.0.0.1", "64:ff9b::127.0.0.1",
+    "::", "::1", "::7f00:1", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "::ffff:0:127.0.0.1",
+    "64:ff9b::127.0.0.1",
     "64:ff9b::10.0.0.1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "100::1", "2001::1", "2001:1ff::1", "2001:db8::1",
     "2002:7f00:1::1", "3fff::1", "3fff:fff::1", "5f00::1", "fc00::1", "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1",
     "1::1", "4000::1",
@@ -71,7 +72,8 @@ import Testing
 
   @Test(arguments: [
     "", "1", "127.1", "0x7f.0.0.1", "0177.0.0.1", "01.2.3.4", "1.2.3.256", "1.2.3.4.5", "1.2.3.", " 1.2.3.4", "::1::",
-    ":::", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "::12345", "::g", "1.2.3.4::", "fe80::1%eth0", "[::1]", "1:2:3:4:5:6:7:8::",
+    ":::", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "::12345", "::g", "1.2.3.4::", "fe80::1%eth0", "[::1]",
+    "1:2:3:4:5:6:7:8::",
     "１.1.1.1", "+1.1.1.1", ":1::2",
   ])
   func `Text that is no literal is not read as one`(text: String) { #expect(IPAddress(text) == nil) }
@@ -93,13 +95,16 @@ import Testing
   @Test(arguments: [
     "ftp://example.com/", "file:///etc/passwd", "gopher://example.com", "example.com", "http://", "http://127.0.0.1/",
     "http://[::1]:8080/", "http://2130706433/", "http://0x7f.1/", "http://0177.1/", "https://example.com:25/",
-    "http://user:secret@example.com/", "http://example.com@127.0.0.1/", "http://exa\nmple.com/", "http://169.254.169.254/",
+    "http://user:secret@example.com/", "http://example.com@127.0.0.1/", "http://exa\nmple.com/",
+    "http://169.254.169.254/",
   ])
   func `An address that cannot be delivered to is a problem of the configuration`(url: String) {
     #expect(!DestinationCheck.problems(of: destination(url, allowed: [])).isEmpty)
   }
 
-  @Test(arguments: ["https://example.com/hooks?a=b", "http://example.com:8080/", "https://1.1.1.1/", "https://bücher.example/"])
+  @Test(arguments: [
+    "https://example.com/hooks?a=b", "http://example.com:8080/", "https://1.1.1.1/", "https://bücher.example/",
+  ])
   func `Usual addresses are no problem`(url: String) {
     #expect(DestinationCheck.problems(of: destination(url, allowed: [])).isEmpty)
   }

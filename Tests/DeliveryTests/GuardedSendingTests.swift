@@ -33,11 +33,30 @@ import Testing
   }
 
   @Test func `A name that leads to a private address is blocked for good, with the address`() throws {
-    let sending = Sending([destination("http://localhost:8999/", allowed: [])])
+    let sending = Sending([destination("http://localhost:8998/", allowed: [])])
     defer { sending.stop() }
     let attempt = try #require(sending.attempts(of: delivery(1)).first)
     #expect(attempt.outcome == .blocked && attempt.settlement == .failed)
     #expect(attempt.message.contains("is not public"))
+  }
+
+  @Test func `An open connection of a destination that may is no way for one that may not`() throws {
+    let receiver = LoopbackReceiver.answering()
+    defer { receiver.stop() }
+    let url = "http://localhost:\(receiver.port)/"
+    let sending = Sending([
+      destination(url, name: "may"), destination(url, name: "may not", allowed: []),
+    ])
+    defer { sending.stop() }
+    for round in 0..<3 {
+      let number = Int64(round * 2)
+      #expect(sending.attempts(of: delivery(number, to: "may")).first?.outcome == .delivered)
+      let attempt = try #require(sending.attempts(of: delivery(number + 1, to: "may not")).first)
+      #expect(
+        attempt.outcome == .blocked && attempt.settlement == .failed && attempt.message.contains("not public"),
+        "\(attempt)")
+    }
+    #expect(receiver.received(count: 3).count == 3 && receiver.received(withinMilliseconds: 20).isEmpty)
   }
 
   @Test func `IPv6 on this machine is reached where it is allowed`() throws {
@@ -67,7 +86,8 @@ import Testing
 
   @Test(arguments: [
     ("X-Note", "one\r\nX-Two: two"), ("X-Note", "one\nX-Two: two"), ("X-Note\r\nX-Two", "two"), ("X Note", "one"),
-    ("X-Note", "nul\0byte"), ("Content-Length", "5"), ("Transfer-Encoding", "chunked"), ("Webhook-Id", "mine"), ("", "x"),
+    ("X-Note", "nul\0byte"), ("Content-Length", "5"), ("Transfer-Encoding", "chunked"), ("Webhook-Id", "mine"),
+    ("", "x"),
   ])
   func `A header that would change the request is never sent`(name: String, value: String) throws {
     let receiver = LoopbackReceiver.answering()

@@ -31,7 +31,7 @@ private struct World {
     loop = DeliveryLoop(bounds: bounds)
   }
 
-  mutating func expect(_ holds: Bool, _ what: String) { if !holds { problems.append(what) } }
+  mutating func expect(_ holds: Bool, _ what: @autoclosure () -> String) { if !holds { problems.append(what()) } }
 
   func configuration() -> [Destination] {
     names.map { destination("http://\($0)/", name: $0, retries: [1_000, 90_000, 5_000], concurrency: 5) }
@@ -64,7 +64,8 @@ private struct World {
     let done = underWay.keys.sorted().filter { _ in random.chance(1, in: 3) }
     return done.map { number in
       underWay[number] = nil
-      let outcome: AttemptOutcome = [.delivered, .delivered, .status, .timeout, .reset, .refused][Int(random.next(below: 6))]
+      let outcome: AttemptOutcome = [.delivered, .delivered, .status, .timeout, .reset, .refused][
+        Int(random.next(below: 6))]
       let status = outcome == .status ? [500, 429, 410, 302][Int(random.next(below: 4))] : 0
       return .result(TransferResult(delivery: number, started: now, outcome: outcome, status: status))
     }
@@ -84,9 +85,10 @@ private struct World {
       delivery.attempts = attempts[back.delivery] ?? 0
       stored[back.delivery] = delivery
     }
+    let (held, known, counted) = (loop.held, inLoop.count, loop.transfersUnderWay)
     expect(underWay.count <= bounds.transfers, "too many transfers")
-    expect(loop.held <= bounds.deliveries && loop.held == inLoop.count, "memory: \(loop.held), known \(inLoop.count)")
-    expect(loop.transfersUnderWay == underWay.count, "counts of transfers differ")
+    expect(held <= bounds.deliveries && held == known, "memory: \(held), known \(known)")
+    expect(counted == underWay.count, "counts of transfers differ")
   }
 
   private mutating func settle(_ attempt: Attempt) {

@@ -23,7 +23,9 @@ private struct Stage {
     delivery(number, to: name, due: now + inMilliseconds, expires: expires.map { now + $0 })
   }
 
-  mutating func finish(_ number: Int64, _ outcome: AttemptOutcome = .delivered, status: Int = 200) -> DeliveryLoop.Outputs {
+  mutating func finish(_ number: Int64, _ outcome: AttemptOutcome = .delivered, status: Int = 200)
+    -> DeliveryLoop.Outputs
+  {
     step(.result(TransferResult(delivery: number, started: now, outcome: outcome, status: status)))
   }
 }
@@ -42,7 +44,8 @@ private struct Stage {
 
   @Test func `What is due later than a minute goes back to the store`() {
     var stage = Stage([destination("http://a/")])
-    let out = stage.step(.deliver([stage.message(1, inMilliseconds: 60_001), stage.message(2, inMilliseconds: 60_000)]))
+    let out = stage.step(
+      .deliver([stage.message(1, inMilliseconds: 60_001), stage.message(2, inMilliseconds: 60_000)]))
     #expect(out.handedBack.map(\.delivery) == [1] && out.handedBack.first?.due == stage.now + 60_001)
     #expect(stage.loop.held == 1)
   }
@@ -93,7 +96,9 @@ private struct Stage {
   @Test func `Destinations get their turns one after the other`() {
     var stage = Stage([destination("http://a/", name: "a"), destination("http://b/", name: "b")])
     for name in ["a", "b"] {
-      for number in 0..<6 { _ = stage.step(.deliver([stage.message(Int64(number) + (name == "a" ? 900 : 800), to: name)])) }
+      for number in 0..<6 {
+        _ = stage.step(.deliver([stage.message(Int64(number) + (name == "a" ? 900 : 800), to: name)]))
+      }
     }
     // Trust for both, so that only the turns decide.
     for number in 0..<6 { for base in [900, 800] { _ = stage.finish(Int64(base + number)) } }
@@ -131,6 +136,15 @@ private struct Stage {
     let out = stage.step()
     #expect(out.starts.isEmpty && out.settled.map(\.outcome) == [.expired])
     #expect(out.settled.first?.settlement == .failed)
+  }
+
+  @Test func `What expires while its receiver is silent is settled with the next timeout`() {
+    var stage = Stage([destination("http://a/", retries: [10_000])])
+    _ = stage.step(.deliver([stage.message(1), stage.message(2, expires: 9_000), stage.message(3)]))
+    stage.now = stage.now + 10_000
+    let out = stage.finish(1, .timeout, status: 0)
+    #expect(out.settled.map(\.delivery) == [1, 2] && out.settled.last?.outcome == .expired)
+    #expect(out.starts.map(\.delivery.number) == [3])
   }
 
   @Test func `When a destination goes, what waits for it fails and what is under way ends`() {

@@ -10,6 +10,8 @@ package struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
   package enum Code: Sendable { case invalid, tooDeep, tooLarge, badText, numberRange, noMemory, empty }
   package var code: Code
 
+  package init(code: Code) { self.code = code }
+
   package var description: String {
     switch code {
     case .invalid: "this is not valid JSON"

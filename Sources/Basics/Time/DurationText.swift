@@ -68,7 +68,8 @@ package enum DurationText {
           + "for a step in the calendar use wait_until { months = 1, at = \"09:00\" }, or give a number of days")
     }
     throw DurationError(
-      description: "\"\(word)\" is not a unit of time; known are seconds, minutes, hours, days and weeks (s, min, h, d, w)")
+      description:
+        "\"\(word)\" is not a unit of time; known are seconds, minutes, hours, days and weeks (s, min, h, d, w)")
   }
 
   private static func unit(_ word: String) -> Int64? {

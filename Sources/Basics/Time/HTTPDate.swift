@@ -29,7 +29,9 @@ package enum HTTPDate {
 
   /// Sun, 06 Nov 1994 08:49:37 GMT
   private static func fixed(_ words: [Substring]) -> Instant? {
-    guard words[0].hasSuffix(","), shortDays.contains(String(words[0].dropLast())), words[5] == "GMT" else { return nil }
+    guard words[0].hasSuffix(","), shortDays.contains(String(words[0].dropLast())), words[5] == "GMT" else {
+      return nil
+    }
     guard words[1].utf8.count == 2, words[3].utf8.count == 4 else { return nil }
     return instant(day: words[1], month: words[2], year: number(words[3]), clock: words[4])
   }

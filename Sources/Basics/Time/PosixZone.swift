@@ -83,7 +83,9 @@ struct PosixZone: Sendable, Equatable {
       guard let west = scanner.seconds(hours: 0...24) else { return nil }
       savingOffset = -west
     }
-    guard let begins = PosixZone.turn(&scanner), let ends = PosixZone.turn(&scanner), scanner.isAtEnd else { return nil }
+    guard let begins = PosixZone.turn(&scanner), let ends = PosixZone.turn(&scanner), scanner.isAtEnd else {
+      return nil
+    }
     let period = ZonePeriod(offsetSeconds: savingOffset, isDaylightSaving: true, abbreviation: savingName)
     saving = (period, begins, ends)
   }

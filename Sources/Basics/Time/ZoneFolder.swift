@@ -12,7 +12,8 @@ package struct ZoneFolder: Sendable {
 
   package func load(_ name: String) throws(ZoneError) -> ZoneRules {
     guard ZoneFolder.isName(name) else {
-      throw ZoneError(description: "\"\(name.prefix(80))\" is not the name of a time zone; write it like \"Europe/Berlin\"")
+      throw ZoneError(
+        description: "\"\(name.prefix(80))\" is not the name of a time zone; write it like \"Europe/Berlin\"")
     }
     guard let bytes = ZoneFolder.read(path + "/" + name) else {
       throw ZoneError(description: "there is no time zone called \"\(name)\" in \(path)")

@@ -26,6 +26,11 @@ static inline CURLcode ccurl_set_open_socket(CURL *h, ccurl_open_callback f, voi
   CURLcode r = curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, f);
   return r ? r : curl_easy_setopt(h, CURLOPT_OPENSOCKETDATA, context);
 }
+typedef int (*ccurl_prerequest_callback)(void *context, char *remote, char *local, int remote_port, int local_port);
+static inline CURLcode ccurl_set_prerequest(CURL *h, ccurl_prerequest_callback f, void *context) {
+  CURLcode r = curl_easy_setopt(h, CURLOPT_PREREQFUNCTION, f);
+  return r ? r : curl_easy_setopt(h, CURLOPT_PREREQDATA, context);
+}
 typedef int (*ccurl_close_callback)(void *context, curl_socket_t socket);
 static inline CURLcode ccurl_set_close_socket(CURL *h, ccurl_close_callback f, void *context) {
   CURLcode r = curl_easy_setopt(h, CURLOPT_CLOSESOCKETFUNCTION, f);
