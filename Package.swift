@@ -46,7 +46,9 @@ let package = Package(
     // Floor 4: the three loops. They do not know each other.
     .target(name: "Intake", dependencies: ["Basics", "Model", "Store", "CPlatform"], swiftSettings: plain),
     .target(name: "Engine", dependencies: ["Basics", "Model", "Rules", "Store"], swiftSettings: plain),
-    .target(name: "Delivery", dependencies: ["Basics", "Model", "Store", "CPlatform", "CCurl", "CCrypto"], swiftSettings: plain),
+    .target(
+      name: "Delivery", dependencies: ["Basics", "Model", "Store", "CPlatform", "CCurl", "CCrypto"],
+      swiftSettings: plain),
 
     // Floor 5: knows everyone, starts and stops.
     .target(
@@ -64,20 +66,24 @@ let package = Package(
     .testTarget(name: "RulesTests", dependencies: ["Basics", "Model", "Rules"], swiftSettings: plain),
     .testTarget(name: "IntakeTests", dependencies: ["Basics", "Model", "Intake", "CPlatform"], swiftSettings: plain),
     .executableTarget(
-      name: "intake-bench", dependencies: ["Basics", "Intake", "CPlatform"], path: "Tests/IntakeBench", swiftSettings: plain),
+      name: "intake-bench", dependencies: ["Basics", "Intake", "CPlatform"], path: "Tests/IntakeBench",
+      swiftSettings: plain),
     .target(
-      name: "StoreContract", dependencies: ["Basics", "Model", "Store"], path: "Tests/StoreContract", swiftSettings: plain),
+      name: "StoreContract", dependencies: ["Basics", "Model", "Store"], path: "Tests/StoreContract",
+      swiftSettings: plain),
     .testTarget(
       name: "StoreTests", dependencies: ["Basics", "Model", "Store", "StoreContract"], swiftSettings: plain),
     .testTarget(
       name: "SQLiteStoreTests", dependencies: ["Basics", "Model", "Store", "SQLiteStore", "StoreContract"],
       swiftSettings: plain),
     .target(
-      name: "Simulator", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Delivery"], path: "Tests/Simulator",
+      name: "Simulator", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Delivery"],
+      path: "Tests/Simulator",
       swiftSettings: plain),
     .testTarget(name: "SimulatorTests", dependencies: ["Basics", "Rules", "Simulator"], swiftSettings: plain),
     .testTarget(name: "HouseTests", swiftSettings: plain),
-    .testTarget(name: "DeliveryTests", dependencies: ["Basics", "Model", "Store", "Delivery", "CPlatform"], swiftSettings: plain),
+    .testTarget(
+      name: "DeliveryTests", dependencies: ["Basics", "Model", "Store", "Delivery", "CPlatform"], swiftSettings: plain),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .gnu17,

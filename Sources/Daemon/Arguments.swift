@@ -58,7 +58,9 @@ struct Arguments {
 
   func integer(_ name: String) throws(UsageError) -> Int64? {
     guard let text = value(name) else { return nil }
-    guard let number = Int64(text), number >= 0 else { throw UsageError("\(name) needs a whole number, not \"\(text)\"") }
+    guard let number = Int64(text), number >= 0 else {
+      throw UsageError("\(name) needs a whole number, not \"\(text)\"")
+    }
     return number
   }
 }
@@ -66,7 +68,9 @@ struct Arguments {
 extension Arguments {
   /// The configuration file, with what flags and environment say on top.
   func configuration() throws -> (configuration: Configuration, rulesAreFixed: Bool) {
-    let path = shared("config") ?? (Files.exists("etc/nudged.lua") ? "etc/nudged.lua" : Files.exists("nudged.lua") ? "nudged.lua" : nil)
+    let path =
+      shared("config")
+      ?? (Files.exists("etc/nudged.lua") ? "etc/nudged.lua" : Files.exists("nudged.lua") ? "nudged.lua" : nil)
     var configuration = Configuration()
     if let path {
       switch ConfigurationReader.read(path: path) {

@@ -112,7 +112,8 @@ final class House: @unchecked Sendable {
   static func load(_ configuration: Configuration) throws(StartFailure) -> RuleSet.Loading {
     guard let sources = Files.rules(in: configuration.rules) else {
       throw StartFailure(
-        "cannot read the rules folder \(configuration.rules): \(String(cString: strerror(errno))); name another with --rules")
+        "cannot read the rules folder \(configuration.rules): \(String(cString: strerror(errno))); name another with --rules"
+      )
     }
     return RuleSet.load(
       sources: sources, knownDestinations: Set(configuration.destinations.map(\.name)), folder: configuration.rules)
@@ -248,7 +249,9 @@ final class House: @unchecked Sendable {
           if !outputs.deliveries.isEmpty { _ = delivery.deliver(outputs.deliveries) }
           for message in outputs.messages { desk.sendAlways(.message(message)) }
           for run in outputs.closedRuns { desk.sendAlways(.runClosed(run)) }
-          if manyLanes, !outputs.committed.isEmpty { desk.sendAlways(.committed(outputs.committed.map { ($0.lane, $0.sequence) })) }
+          if manyLanes, !outputs.committed.isEmpty {
+            desk.sendAlways(.committed(outputs.committed.map { ($0.lane, $0.sequence) }))
+          }
           for line in outputs.logs { log.info(line.text, ["rule": line.rule, "event": "\(line.event)"]) }
         },
         failed: { events.sendAlways(.failed($0)) }),
@@ -442,13 +445,16 @@ final class House: @unchecked Sendable {
     lines.counter("nudged_events_total", "Events decided.", lanes.reduce(0) { $0 + $1.events.value })
     lines.counter("nudged_events_repeated_total", "Events that had been seen before.", lanes.first?.repeats.value ?? 0)
     lines.counter("nudged_rules_ran_total", "Rules that ran to their end.", lanes.reduce(0) { $0 + $1.ran.value })
-    lines.counter("nudged_rules_failed_total", "Rules that failed or went over budget.", lanes.reduce(0) { $0 + $1.failed.value })
+    lines.counter(
+      "nudged_rules_failed_total", "Rules that failed or went over budget.", lanes.reduce(0) { $0 + $1.failed.value })
     lines.counter("nudged_commits_total", "Groups committed.", storeCounters.commits.value)
     lines.gauge("nudged_unswept_rows", "Rows newer than their table.", storeCounters.behind.value)
     lines.gauge("nudged_events_under_way", "Events accepted and not yet on disk.", underWay.value)
     if let gate {
-      lines.counter("nudged_requests_refused_total", "Requests with a body that was refused.", gate.counters.refused.value)
-      lines.counter("nudged_requests_turned_away_total", "Requests answered 429 or 503.", gate.counters.turnedAway.value)
+      lines.counter(
+        "nudged_requests_refused_total", "Requests with a body that was refused.", gate.counters.refused.value)
+      lines.counter(
+        "nudged_requests_turned_away_total", "Requests answered 429 or 503.", gate.counters.turnedAway.value)
     }
     if let figures = delivery?.figures {
       lines.counter("nudged_deliveries_delivered_total", "Deliveries that arrived.", Int64(figures.counters.delivered))

@@ -138,7 +138,8 @@ package final class Lane {
     out.dedupe.append(routed.incoming.dedupe)
     out.events.append(
       EventRow(
-        number: routed.number, subject: routed.subject, previous: cell.chain, received: event.received, source: event.source,
+        number: routed.number, subject: routed.subject, previous: cell.chain, received: event.received,
+        source: event.source,
         name: event.name, cause: routed.cause, depth: event.depth, body: routed.incoming.body))
     cell.chain = routed.number
     out.changes.append(RowKey(.chain, routed.subject), number: routed.number)
@@ -161,7 +162,11 @@ package final class Lane {
     var changed = cell.isUnwritten
     for reference in routed.linked where !cell.row.names.contains(reference) {
       // The user's name comes before the visitor's: it is what rules see.
-      if reference.namespace == "anon" { cell.row.names.append(reference) } else { cell.row.names.insert(reference, at: 0) }
+      if reference.namespace == "anon" {
+        cell.row.names.append(reference)
+      } else {
+        cell.row.names.insert(reference, at: 0)
+      }
       changed = true
     }
     if event.user != nil, let account = event.account?.id, cell.row.account != account {
@@ -182,7 +187,8 @@ package final class Lane {
   private func merge(_ additions: JSONCursor, into cell: SubjectCell, _ routed: RoutedEvent) -> Bool {
     guard let merged = Traits.merge(cell.row.traits, additions, parser) else { return false }
     guard merged.traits.count <= Limits.traitsBytes else {
-      let reason = "traits would take \(merged.traits.count) bytes, \(Limits.traitsBytes) are allowed; they stay as they were"
+      let reason =
+        "traits would take \(merged.traits.count) bytes, \(Limits.traitsBytes) are allowed; they stay as they were"
       noteVerdict(routed.number, 0, [Verdict(rule: "", code: .failed, reason: reason)])
       return false
     }
@@ -223,7 +229,8 @@ package final class Lane {
     out.changes.append(RowKey(.message, message.event, message.position), nil)
     guard case .observe(let incoming) = message.content else { return }
     let event = incoming.event
-    let reference = message.position == 0 && event.account != nil && event.primary != event.account ? event.account : event.thing
+    let reference =
+      message.position == 0 && event.account != nil && event.primary != event.account ? event.account : event.thing
     let kind = reference?.namespace ?? "account"
     let cell = try cell(message.subject, isNew: false, reference: reference, now: now)
     let wanted = try evaluate(kind, event, message.event, incoming.dedupe, cell, now: now)
@@ -252,7 +259,11 @@ package final class Lane {
     if event.depth >= Limits.causalDepth {
       noteVerdict(
         number, 0,
-        [Verdict(rule: "", code: .tooDeep, reason: "\(Limits.causalDepth) emitted events lie behind it: rules that wake each other end here")])
+        [
+          Verdict(
+            rule: "", code: .tooDeep,
+            reason: "\(Limits.causalDepth) emitted events lie behind it: rules that wake each other end here")
+        ])
       return []
     }
     var wanted: [[UInt8]] = []
@@ -277,7 +288,8 @@ package final class Lane {
   ) throws(StoreError) -> Verdict {
     let rule = book.rules.rules[position]
     if rule.header.mode == .paused || book.switchedOff.contains(rule.path) {
-      return Verdict(rule: rule.path, code: .paused, reason: rule.header.mode == .paused ? "" : "switched off: it ended the process")
+      return Verdict(
+        rule: rule.path, code: .paused, reason: rule.header.mode == .paused ? "" : "switched off: it ended the process")
     }
     var key = ""
     if rule.header.key != .subject {
@@ -297,7 +309,8 @@ package final class Lane {
     let ruleNumber = book.numbers[position]
     let input = RuleInput(
       event: event, customerID: cell.customerID, traits: cell.traits(parser),
-      account: cell.row.account.isEmpty ? nil : cell.row.account, state: try cell.state(of: ruleNumber, reader), now: now,
+      account: cell.row.account.isEmpty ? nil : cell.row.account, state: try cell.state(of: ruleNumber, reader),
+      now: now,
       seed: Hash128(high: dedupe.high ^ UInt64(bitPattern: ruleNumber), low: dedupe.low))
     mark.enter(rule: ruleNumber, event: dedupe)
     let outcome = runtime.run(position, input)
@@ -398,12 +411,15 @@ package final class Lane {
     _ name: String, _ data: [UInt8], id: Hash128, from event: Event, _ number: Int64, _ cell: SubjectCell,
     to target: SubjectReference
   ) {
-    guard let incoming = own(name, data, id: id, about: target, depth: event.depth + 1, received: lastNow) else { return }
+    guard let incoming = own(name, data, id: id, about: target, depth: event.depth + 1, received: lastNow) else {
+      return
+    }
     // Places 0 and 1 belong to the event's account and thing; several rules and subjects may emit from
     // one event, so that the effect's hash tells their places apart.
     let position = Int64(bitPattern: id.low >> 1) | 2
     let row = MessageRow(
-      kind: .emitted, subject: cell.subject, target: target.description, id: id.hex, received: lastNow, body: incoming.body)
+      kind: .emitted, subject: cell.subject, target: target.description, id: id.hex, received: lastNow,
+      body: incoming.body)
     out.changes.append(RowKey(.message, number, position), row.packed)
     out.messages.append(
       LaneMessage(event: number, position: position, subject: cell.subject, content: .emitted(incoming, to: target)))

@@ -51,7 +51,8 @@ package final class Router {
   private var runsToClose: [DedupeRun] = []
 
   package init(
-    reader: StoreReader, hashKey: (UInt64, UInt64), highestSubject: Int64, dedupe: DedupeSet, runsToClose: [DedupeRun] = [],
+    reader: StoreReader, hashKey: (UInt64, UInt64), highestSubject: Int64, dedupe: DedupeSet,
+    runsToClose: [DedupeRun] = [],
     numbers: Numbers, committed: Counter, lanes: Int
   ) {
     self.reader = reader

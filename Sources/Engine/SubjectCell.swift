@@ -76,7 +76,9 @@ final class SubjectCell {
 /// Traits are JSON objects as text; merging keeps the order of what was there.
 enum Traits {
   /// The merged object, or nil when nothing changes. Null removes.
-  static func merge(_ base: [UInt8], _ additions: JSONCursor, _ parser: DocumentParser) -> (traits: [UInt8], changed: [UInt8])? {
+  static func merge(_ base: [UInt8], _ additions: JSONCursor, _ parser: DocumentParser) -> (
+    traits: [UInt8], changed: [UInt8]
+  )? {
     let known = base.isEmpty ? [] : ((try? parser.parse(base))?.root.members ?? [])
     var merged: [(key: String, value: [UInt8])] = known.map { ($0.key, $0.value.text) }
     var changed = JSONWriter()

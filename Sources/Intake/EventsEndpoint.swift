@@ -34,7 +34,8 @@ struct EventsEndpoint {
       if error.code == .invalid, let lines = EventsEndpoint.lines(body) {
         return read(lines: lines, call: call, caller: caller, token: token, received: received)
       }
-      let hint = error.code == .empty ? "send an event such as {\"name\": \"signup\", \"user\": \"42\"}" : "check the body"
+      let hint =
+        error.code == .empty ? "send an event such as {\"name\": \"signup\", \"user\": \"42\"}" : "check the body"
       return .refused(Answer(status: 400, code: "invalid_json", message: "\(error); \(hint)"))
     }
   }
@@ -50,7 +51,9 @@ struct EventsEndpoint {
     let list = root.kind == .array ? root : root["batch"] ?? root
     guard list.kind == .array else {
       return .refused(
-        Answer(status: 400, code: "not_an_event", message: "send one event as a JSON object, several as an array or one a line"))
+        Answer(
+          status: 400, code: "not_an_event",
+          message: "send one event as a JSON object, several as an array or one a line"))
     }
     let items = list.elements.map { (item: $0, text: $0.text) }
     let sent = root.kind == .object ? root["sentAt"]?.instant : nil
@@ -84,7 +87,9 @@ struct EventsEndpoint {
 
   /// An event without an id gets one, written into its text, so that it keeps it.
   private mutating func finish(_ event: Event, text: [UInt8], ticket: Ticket) -> IncomingEvent {
-    guard event.id.isEmpty else { return IncomingEvent(event: event, dedupe: dedupe(event), body: text, ticket: ticket) }
+    guard event.id.isEmpty else {
+      return IncomingEvent(event: event, dedupe: dedupe(event), body: text, ticket: ticket)
+    }
     var text = text
     withoutID += 1
     let event = event.with(id: "made-" + Hex.encode(random.next()) + Hex.encode(random.next()))
@@ -108,7 +113,8 @@ struct EventsEndpoint {
   // MARK: several
 
   private mutating func several(
-    _ items: [Result<(item: JSONCursor, text: [UInt8]), EventRefusal>], call: String?, caller: Caller, token: AnswerToken,
+    _ items: [Result<(item: JSONCursor, text: [UInt8]), EventRefusal>], call: String?, caller: Caller,
+    token: AnswerToken,
     received: Instant, sent: Instant?
   ) -> Reading {
     guard items.count <= Limits.eventsPerRequest else {
@@ -172,7 +178,8 @@ struct EventsEndpoint {
       }
     }
     if readable == 0 {
-      return .refused(Answer(status: 400, code: "invalid_json", message: "no line of the body is valid JSON; check the body"))
+      return .refused(
+        Answer(status: 400, code: "invalid_json", message: "no line of the body is valid JSON; check the body"))
     }
     return several(items, call: call, caller: caller, token: token, received: received, sent: nil)
   }
@@ -180,7 +187,8 @@ struct EventsEndpoint {
   // MARK: answers
 
   private static let one = Answer(status: 200, body: Array("{\"accepted\":1,\"duplicates\":0,\"refused\":[]}\n".utf8))
-  private static let oneRepeat = Answer(status: 200, body: Array("{\"accepted\":1,\"duplicates\":1,\"refused\":[]}\n".utf8))
+  private static let oneRepeat = Answer(
+    status: 200, body: Array("{\"accepted\":1,\"duplicates\":1,\"refused\":[]}\n".utf8))
 
   /// What a settled ticket is answered with. Repeats count as accepted: they are here.
   static func answer(_ ticket: Ticket) -> Answer {

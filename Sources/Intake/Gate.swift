@@ -119,7 +119,9 @@ package final class Gate: RequestHandler, @unchecked Sendable {
       if request.method == .post { return takeEvents(request, call: nil, token) }
       return query(request, token)
     }
-    if request.isPath("/healthz") { return onlyGet(request) ?? Answer(status: 200, body: Array("{\"status\":\"ok\"}\n".utf8)) }
+    if request.isPath("/healthz") {
+      return onlyGet(request) ?? Answer(status: 200, body: Array("{\"status\":\"ok\"}\n".utf8))
+    }
     if request.isPath("/readyz") { return onlyGet(request) ?? readiness() }
     if let call = Gate.segmentCall(request) {
       return request.method == .post ? takeEvents(request, call: call, token) : wrongMethod("POST")
@@ -151,7 +153,9 @@ package final class Gate: RequestHandler, @unchecked Sendable {
   }
 
   private func readiness() -> Answer {
-    guard let obstacle = exits.obstacle() else { return Answer(status: 200, body: Array("{\"status\":\"ready\"}\n".utf8)) }
+    guard let obstacle = exits.obstacle() else {
+      return Answer(status: 200, body: Array("{\"status\":\"ready\"}\n".utf8))
+    }
     return Answer(status: 503, code: "not_ready", message: obstacle.message)
   }
 
@@ -187,7 +191,9 @@ package final class Gate: RequestHandler, @unchecked Sendable {
       counters.turnedAway.add(1)
       return Gate.busy("\(Limits.eventsUnderWay) events are not on disk yet")
     }
-    if let encoding = request.header("content-encoding"), !encoding.isEmpty, !request.header("content-encoding", is: "identity") {
+    if let encoding = request.header("content-encoding"), !encoding.isEmpty,
+      !request.header("content-encoding", is: "identity")
+    {
       return takeCompressed(request, call: call, caller: caller!, token)
     }
     return take(request.body, call: call, caller: caller!, token)
@@ -197,20 +203,23 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     guard let type = request.headerText("content-type") else { return nil }
     let plain = type.prefix { $0 != ";" }.lowercased()
     let known =
-      plain.hasSuffix("json") || plain == "application/x-ndjson" || plain == "text/plain" || plain == "application/octet-stream"
+      plain.hasSuffix("json") || plain == "application/x-ndjson" || plain == "text/plain"
+      || plain == "application/octet-stream"
       || plain == "application/cloudevents-batch+json" || plain == "application/x-www-form-urlencoded"
     // curl's -d says form-urlencoded; the body decides, and a real form is not JSON.
     return known
       ? nil
       : Answer(
-        status: 415, code: "wrong_type", message: "the content type \(plain.prefix(60)) is not taken; send application/json")
+        status: 415, code: "wrong_type",
+        message: "the content type \(plain.prefix(60)) is not taken; send application/json")
   }
 
   private func takeCompressed(
     _ request: borrowing Request, call: String?, caller: Caller, _ token: AnswerToken
   ) -> Answer? {
     guard request.header("content-encoding", is: "gzip") else {
-      return Answer(status: 415, code: "wrong_encoding", message: "bodies are taken plain or with Content-Encoding: gzip")
+      return Answer(
+        status: 415, code: "wrong_encoding", message: "bodies are taken plain or with Content-Encoding: gzip")
     }
     do throws(GunzipError) {
       let inflated = try Gunzip.inflate(
@@ -255,7 +264,9 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     case "rules": return Answer(status: 200, body: exits.rules())
     default: break
     }
-    guard let question = Question(segments: Array(segments.dropFirst()), request) else { return notFound(request.pathText) }
+    guard let question = Question(segments: Array(segments.dropFirst()), request) else {
+      return notFound(request.pathText)
+    }
     let reports = reports
     let answers = answers
     exits.ask { reader in answers.post(token, reports.answer(question, reader)) }

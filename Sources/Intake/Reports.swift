@@ -132,7 +132,8 @@ package struct Reports: Sendable {
   }
 
   private func event(_ number: Int64, _ reader: StoreReader) throws(StoreError) -> JSONValue? {
-    guard let row = try reader.engine.event(number), case .object(var members) = Reports.describe(row, short: false) else {
+    guard let row = try reader.engine.event(number), case .object(var members) = Reports.describe(row, short: false)
+    else {
       return nil
     }
     var verdicts: [JSONValue] = []
@@ -205,7 +206,9 @@ package struct Reports: Sendable {
       .init("attempts", .integer(Int64(max(attempts.count, open?.attempts ?? 0)))),
     ]
     if let open { members.append(.init("due", .string(ISO8601.format(open.due)))) }
-    if let last = attempts.last, last.settlement != .delivered { members.append(.init("last_message", .string(last.message))) }
+    if let last = attempts.last, last.settlement != .delivered {
+      members.append(.init("last_message", .string(last.message)))
+    }
     if full {
       members.append(.init("body", Reports.parse(delivery.body)))
       members.append(.init("tries", .array(attempts.map(Reports.describe))))
@@ -221,7 +224,8 @@ package struct Reports: Sendable {
       .init("outcome", .string(attempt.outcome.word)), .init("status", .integer(Int64(attempt.status))),
       .init("message", .string(attempt.message)), .init("address", .string(attempt.address)), .init("next", next),
       .init("dns_us", .integer(attempt.dnsMicroseconds)), .init("connect_us", .integer(attempt.connectMicroseconds)),
-      .init("tls_us", .integer(attempt.tlsMicroseconds)), .init("first_byte_us", .integer(attempt.firstByteMicroseconds)),
+      .init("tls_us", .integer(attempt.tlsMicroseconds)),
+      .init("first_byte_us", .integer(attempt.firstByteMicroseconds)),
       .init("total_us", .integer(attempt.totalMicroseconds)),
       .init("response", .string(String(decoding: attempt.response.prefix(2_000), as: UTF8.self))),
     ])

@@ -29,7 +29,8 @@ package struct EventDecoder: Sendable {
     _ item: JSONCursor, received: Instant, fallbackType: String? = nil, sent: Instant? = nil
   ) throws(EventRefusal) -> Event {
     guard item.kind == .object else {
-      throw EventRefusal("not_an_object", "an event must be a JSON object such as {\"name\": \"signup\", \"user\": \"42\"}")
+      throw EventRefusal(
+        "not_an_object", "an event must be a JSON object such as {\"name\": \"signup\", \"user\": \"42\"}")
     }
     if item["specversion"] != nil { return try decodeCloudEvent(item, received: received) }
     if item["name"] == nil || item["userId"] != nil || item["messageId"] != nil || item["anonymousId"] != nil {
@@ -65,14 +66,17 @@ package struct EventDecoder: Sendable {
     let thing = try thingReference(item["thing"])
     guard user ?? anonymous ?? account ?? thing != nil else {
       throw EventRefusal(
-        "missing_subject", "the event says nobody it is about: give one of \"user\", \"anonymous\", \"account\" or \"thing\"")
+        "missing_subject",
+        "the event says nobody it is about: give one of \"user\", \"anonymous\", \"account\" or \"thing\"")
     }
     if let mode = item["mode"], mode.string != "live" {
-      throw EventRefusal("bad_mode", "the field \"mode\" must be \"live\"; other modes are not available in this version")
+      throw EventRefusal(
+        "bad_mode", "the field \"mode\" must be \"live\"; other modes are not available in this version")
     }
     return Event(
       name: name, id: try identifier(item["id"], field: "id"), source: source,
-      time: try time(item["time"], field: "time", received: received, sent: nil), received: received, user: user ?? anonymous,
+      time: try time(item["time"], field: "time", received: received, sent: nil), received: received,
+      user: user ?? anonymous,
       anonymous: user == nil ? nil : anonymous, account: account, thing: thing, depth: Int(item["depth"]?.integer ?? 0),
       document: item.document, item: item.index, data: try object(item["data"], field: "data"),
       traits: try object(item["traits"], field: "traits"), context: try object(item["context"], field: "context"))
@@ -80,7 +84,9 @@ package struct EventDecoder: Sendable {
 
   private func thingReference(_ cursor: JSONCursor?) throws(EventRefusal) -> SubjectReference? {
     guard let cursor, !cursor.isNull else { return nil }
-    if let text = cursor.string, let reference = SubjectReference(text), EventDecoder.plausible(reference) { return reference }
+    if let text = cursor.string, let reference = SubjectReference(text), EventDecoder.plausible(reference) {
+      return reference
+    }
     if let kind = cursor["kind"]?.string, let id = cursor["id"]?.string {
       let reference = SubjectReference(namespace: kind, id: id)
       if EventDecoder.plausible(reference) { return reference }
@@ -93,7 +99,9 @@ package struct EventDecoder: Sendable {
     let namespaceFits = reference.namespace.utf8.count <= Limits.namespaceBytes && !reference.namespace.isEmpty
     let reserved = ["user", "anon", "account"].contains(reference.namespace)
     return namespaceFits && !reserved && !reference.id.isEmpty && reference.id.utf8.count <= Limits.subjectIdBytes
-      && reference.namespace.utf8.allSatisfy { ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x5F || $0 == 0x2D }
+      && reference.namespace.utf8.allSatisfy {
+        ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x5F || $0 == 0x2D
+      }
   }
 
   // MARK: Segment
@@ -132,7 +140,8 @@ package struct EventDecoder: Sendable {
       time: try time(
         moment, field: item["originalTimestamp"] == nil ? "timestamp" : "originalTimestamp", received: received,
         sent: item["originalTimestamp"] == nil ? nil : sent),
-      received: received, user: user, anonymous: anonymous, account: account, thing: nil, depth: 0, document: item.document,
+      received: received, user: user, anonymous: anonymous, account: account, thing: nil, depth: 0,
+      document: item.document,
       item: item.index, data: try object(item["properties"], field: "properties"),
       traits: try object(item["traits"], field: "traits"), context: context)
   }
@@ -147,7 +156,8 @@ package struct EventDecoder: Sendable {
       throw EventRefusal("missing_name", "the field \"type\" is missing: it says what happened")
     }
     guard let from = item["source"]?.string, !from.isEmpty else {
-      throw EventRefusal("missing_source", "the field \"source\" is missing: CloudEvents are told apart by source and id")
+      throw EventRefusal(
+        "missing_source", "the field \"source\" is missing: CloudEvents are told apart by source and id")
     }
     guard let subject = try reference(item["subject"], namespace: "user", field: "subject") else {
       throw EventRefusal("missing_subject", "the field \"subject\" is missing: it says whom the event is about")
@@ -169,7 +179,8 @@ package struct EventDecoder: Sendable {
         "bad_name", "the field \"\(field)\" must be text of 1 to \(Limits.eventNameBytes) bytes such as \"signup\"")
     }
     guard !name.hasPrefix("nudged.") || name == "nudged.consent" || source == "nudged" else {
-      throw EventRefusal("reserved_name", "the event name '\(name)' is reserved: names that start with \"nudged.\" are our own")
+      throw EventRefusal(
+        "reserved_name", "the event name '\(name)' is reserved: names that start with \"nudged.\" are our own")
     }
     return name
   }
@@ -193,7 +204,8 @@ package struct EventDecoder: Sendable {
     let text = cursor.string ?? cursor.integer.map { String($0) }
     guard let text, !text.isEmpty, text.utf8.count <= Limits.eventIdBytes else {
       throw EventRefusal(
-        "bad_id", "the field \"\(field)\" must be text of 1 to \(Limits.eventIdBytes) bytes: it tells repeats of an event")
+        "bad_id",
+        "the field \"\(field)\" must be text of 1 to \(Limits.eventIdBytes) bytes: it tells repeats of an event")
     }
     return text
   }
@@ -215,7 +227,8 @@ package struct EventDecoder: Sendable {
     guard var time = cursor.instant else {
       throw EventRefusal(
         "bad_time",
-        "the field \"\(field)\" must be a time with its zone such as \"2026-01-15T10:20:30Z\", or milliseconds since 1970")
+        "the field \"\(field)\" must be a time with its zone such as \"2026-01-15T10:20:30Z\", or milliseconds since 1970"
+      )
     }
     if let sent { time = received + (time - sent) }
     let latest = received + Limits.clockSkewMilliseconds

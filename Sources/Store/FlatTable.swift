@@ -110,7 +110,7 @@ struct FlatTable {
   }
 
   /// Every row: key, record, whether it is deleted.
-  func forEach(_ body: (_ first: Int64, _ second: Int64) -> Void) {
+  func visit(_ body: (_ first: Int64, _ second: Int64) -> Void) {
     for slot in slots where slot.record != 0 { body(slot.first, slot.second) }
   }
 

@@ -165,7 +165,9 @@ package final class MemoryStore: StoreEngine {
     }
 
     func events(before: Int64, limit: Int) throws(StoreError) -> [EventRow] {
-      disk.content.withLock { Array($0.events.filter { $0.number < before }.sorted { $0.number > $1.number }.prefix(limit)) }
+      disk.content.withLock {
+        Array($0.events.filter { $0.number < before }.sorted { $0.number > $1.number }.prefix(limit))
+      }
     }
 
     func verdicts(around event: Int64) throws(StoreError) -> [VerdictRow] {

@@ -57,7 +57,8 @@ package protocol StoreEngine: AnyObject {
   var recovered: Recovered { get }
 
   /// Redo records above `mark`, oldest first.
-  func redo(after mark: Int64, _ body: (_ record: Int64, _ packed: [UInt8]) throws(StoreError) -> Void) throws(StoreError)
+  func redo(after mark: Int64, _ body: (_ record: Int64, _ packed: [UInt8]) throws(StoreError) -> Void)
+    throws(StoreError)
 
   /// Packed dedupe rows not yet covered by a closed run, oldest first.
   func dedupe(_ body: (_ record: Int64, _ time: Instant, _ packed: [UInt8]) -> Void) throws(StoreError)

@@ -116,7 +116,9 @@ package final class StoreLoop {
       }
     }
     tailBytes = tail
-    for row in try reader.rows(from: RowKey(.counter, Counted.subjects), to: RowKey(.counter, Counted.subjects + 1), limit: 1_000) {
+    for row in try reader.rows(
+      from: RowKey(.counter, Counted.subjects), to: RowKey(.counter, Counted.subjects + 1), limit: 1_000)
+    {
       subject = max(subject, row.value.flatMap(NumberRow.unpack) ?? 0)
     }
     highestSubject = subject
@@ -327,7 +329,8 @@ package final class StoreLoop {
         handedOut[attempt.delivery] = nil
         changes.append(RowKey(.openDelivery, attempt.delivery), nil)
       case .retry(let at):
-        let name = try reader.value(RowKey(.openDelivery, attempt.delivery)).flatMap(OpenDelivery.init)?.destination ?? ""
+        let name =
+          try reader.value(RowKey(.openDelivery, attempt.delivery)).flatMap(OpenDelivery.init)?.destination ?? ""
         let open = OpenDelivery(attempts: attempt.attempt, due: at, destination: name)
         handedOut[attempt.delivery] = at
         changes.append(RowKey(.openDelivery, attempt.delivery), open.packed)
@@ -401,7 +404,9 @@ package final class StoreLoop {
   private func wakeTime(now: Instant) -> Instant {
     if sweep != nil || !runs.isEmpty { return now }
     var wake = now + 1_000
-    if granted > 0, looksForDue, let from = waitingFrom { wake = min(wake, max(now, Instant(milliseconds: from.first))) }
+    if granted > 0, looksForDue, let from = waitingFrom {
+      wake = min(wake, max(now, Instant(milliseconds: from.first)))
+    }
     if sweepingAllowed, behind.count > 0 { wake = min(wake, now + 200) }
     return wake
   }

@@ -19,7 +19,9 @@ package final class WriteBehind: Sendable {
   /// Nil: not here. A row without value: deleted, do not look further.
   package func look(_ key: RowKey) -> Row? {
     tables.withLock { tables in
-      tables[Int(key.table.rawValue)].look(key.first, key.second).map { Row(key: key, record: $0.record, value: $0.value) }
+      tables[Int(key.table.rawValue)].look(key.first, key.second).map {
+        Row(key: key, record: $0.record, value: $0.value)
+      }
     }
   }
 
@@ -41,7 +43,7 @@ package final class WriteBehind: Sendable {
   package func range(from: RowKey, to: RowKey) -> [Row] {
     tables.withLock { tables in
       var keys: [RowKey] = []
-      tables[Int(from.table.rawValue)].forEach { first, second in
+      tables[Int(from.table.rawValue)].visit { first, second in
         let key = RowKey(from.table, first, second)
         if key >= from, key < to { keys.append(key) }
       }
@@ -58,7 +60,7 @@ package final class WriteBehind: Sendable {
     var keys = tables.withLock { tables in
       var keys: [RowKey] = []
       keys.reserveCapacity(tables[Int(table.rawValue)].count)
-      tables[Int(table.rawValue)].forEach { keys.append(RowKey(table, $0, $1)) }
+      tables[Int(table.rawValue)].visit { keys.append(RowKey(table, $0, $1)) }
       return keys
     }
     keys.sort { $0.first != $1.first ? $0.first < $1.first : $0.second < $1.second }

@@ -20,7 +20,9 @@ final class Scratch {
   deinit { remove() }
 
   private func remove() {
-    for name in ["store.db", "store.db-wal", "store.db-shm", "store.db.lock", "store.db.reserve"] { unlink(path + "/" + name) }
+    for name in ["store.db", "store.db-wal", "store.db-shm", "store.db.lock", "store.db.reserve"] {
+      unlink(path + "/" + name)
+    }
     rmdir(path)
   }
 }

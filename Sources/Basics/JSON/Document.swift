@@ -160,7 +160,8 @@ package struct JSONCursor: Sendable {
 
   package subscript(key: StaticString) -> JSONCursor? {
     let found = key.withUTF8Buffer {
-      document_member(document.block, index, UnsafeRawPointer($0.baseAddress!).assumingMemoryBound(to: CChar.self), $0.count)
+      document_member(
+        document.block, index, UnsafeRawPointer($0.baseAddress!).assumingMemoryBound(to: CChar.self), $0.count)
     }
     return found == UInt32.max ? nil : JSONCursor(document: document, index: found)
   }
@@ -169,7 +170,8 @@ package struct JSONCursor: Sendable {
     var key = key
     let found = key.withUTF8 { text -> UInt32 in
       guard let start = text.baseAddress else { return document_member(document.block, index, "", 0) }
-      return document_member(document.block, index, UnsafeRawPointer(start).assumingMemoryBound(to: CChar.self), text.count)
+      return document_member(
+        document.block, index, UnsafeRawPointer(start).assumingMemoryBound(to: CChar.self), text.count)
     }
     return found == UInt32.max ? nil : JSONCursor(document: document, index: found)
   }

@@ -44,8 +44,10 @@ private struct Serve {
     log.notice(
       "nudged \(House.version) is ready",
       [
-        "listen": house.ports.enumerated().map { $1 == 0 ? configuration.listen[min($0, configuration.listen.count - 1)] : "port \($1)" }
-          .joined(separator: ","),
+        "listen": house.ports.enumerated().map {
+          $1 == 0 ? configuration.listen[min($0, configuration.listen.count - 1)] : "port \($1)"
+        }
+        .joined(separator: ","),
         "admin": configuration.adminPath, "store": configuration.storePath, "rules": "\(house.ruleCount)",
       ])
     systemd.ready(status)
