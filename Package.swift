@@ -76,6 +76,7 @@ let package = Package(
       name: "Simulator", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Delivery"], path: "Tests/Simulator",
       swiftSettings: plain),
     .testTarget(name: "SimulatorTests", dependencies: ["Basics", "Rules", "Simulator"], swiftSettings: plain),
+    .testTarget(name: "HouseTests", swiftSettings: plain),
     .testTarget(name: "DeliveryTests", dependencies: ["Basics", "Model", "Store", "Delivery", "CPlatform"], swiftSettings: plain),
   ],
   swiftLanguageModes: [.v6],

@@ -1,4 +1,8 @@
-/* See platform.h: thin wrappers, each one system call, none with a policy. */
+/*
+ * Thin wrappers, each one system call, none with a policy.
+ *
+ * Thread: any. Promise: that of platform.h.
+ */
 #define _GNU_SOURCE
 #include "platform.h"
 

@@ -24,7 +24,7 @@ static void decode_text(lua_State *L, rule_host *host, int index, const char *wo
   if (count > host->limits.argument_bytes)
     luaL_error(L, "%s: argument %d has %d bytes; at most %d are taken", word, index, (int)count,
                (int)host->limits.argument_bytes);
-  if (!document_valid_utf8(value->bytes, count)) luaL_error(L, "%s: argument %d is not valid UTF-8", word, index);
+  if (!json_is_text(value->bytes, count)) luaL_error(L, "%s: argument %d is not valid UTF-8", word, index);
   value->count = (uint32_t)count;
   if (count > 64) budget_charge(L, count >> 4);
 }

@@ -27,6 +27,7 @@ typedef struct loaded_rule {
   int when; /* LUA_NOREF: none */
   int run_line;
   int when_line;
+  bool straight; /* runs without the hook */
 } loaded_rule;
 
 typedef struct state_text {
@@ -119,7 +120,7 @@ static inline rule_host *host_of(lua_State *L) { return *(rule_host **)lua_getex
 
 /* rule_budget.c */
 void *budget_allocate(void *context, void *block, size_t old_size, size_t new_size);
-void budget_begin(rule_host *host);
+void budget_begin(rule_host *host, bool hooked);
 void budget_end(rule_host *host);
 void budget_charge(lua_State *L, uint64_t units);
 _Noreturn void budget_stop(lua_State *L, int status, const char *text, size_t count);
@@ -140,13 +141,16 @@ extern char values_null, values_empty_list;
 
 /* rule_json.c */
 void json_write(lua_State *L, int index, document_buffer *out, bool functions);
-void json_write_scalar(lua_State *L, int index, document_buffer *out);
+/* Whether the bytes are valid UTF-8. */
+bool json_is_text(const char *bytes, size_t count);
 
 /* rule_state.c */
 void state_install(lua_State *L);
 void state_begin(rule_host *host);
 void state_finish(lua_State *L);
-void state_note_read(lua_State *L, const char *prefix, const char *key, size_t count, int value);
+
+/* rule_reads.c */
+void reads_note(lua_State *L, const char *prefix, const char *key, size_t count, int value);
 
 /* rule_tables.c */
 bool tables_is_frozen(lua_State *L, int index);

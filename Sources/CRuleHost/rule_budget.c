@@ -104,7 +104,7 @@ void *budget_allocate(void *context, void *block, size_t old_size, size_t new_si
 
 /* Units and time. */
 
-void budget_begin(rule_host *host) {
+void budget_begin(rule_host *host, bool hooked) {
   host->used = 0;
   host->stop = 0;
   host->refused = false;
@@ -125,8 +125,11 @@ void budget_begin(rule_host *host) {
   host->report.text = NULL;
   host->report.text_count = 0;
   host->report.file[0] = 0;
-  lua_sethook(host->L, on_count, LUA_MASKCOUNT, HOOK_INTERVAL);
+  lua_sethook(host->L, hooked ? on_count : NULL, hooked ? LUA_MASKCOUNT : 0, HOOK_INTERVAL);
 }
+
+/* What an honest run leaves behind is small; after more, everything is collected at once. */
+enum { STEP_BYTES = 16 * 1024, HEAP_OF_GARBAGE = 1024 * 1024 };
 
 /* The collector stands still during a run and is stepped here, when enough was allocated since. */
 void budget_end(rule_host *host) {
@@ -134,10 +137,10 @@ void budget_end(rule_host *host) {
   host->phase = PHASE_IDLE;
   host->growth_bounded = false;
   host->input = NULL;
-  if (host->bytes > host->bytes_at_step + 16 * 1024 || host->bytes + 64 * 1024 < host->bytes_at_step) {
-    lua_gc(host->L, LUA_GCSTEP, 16);
-    host->bytes_at_step = host->bytes;
-  }
+  if (host->bytes > host->bytes_at_start + HEAP_OF_GARBAGE) lua_gc(host->L, LUA_GCCOLLECT);
+  else if (host->bytes > host->bytes_at_step + STEP_BYTES) lua_gc(host->L, LUA_GCSTEP, STEP_BYTES / 1024);
+  else if (host->bytes >= host->bytes_at_step) return;
+  host->bytes_at_step = host->bytes;
 }
 
 _Noreturn void budget_raise_again(lua_State *L) {

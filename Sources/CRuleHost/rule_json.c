@@ -30,10 +30,20 @@ static void write_value(writer *w, int index);
 
 static void put(writer *w, const char *text) { document_buffer_append(w->out, text, strlen(text)); }
 
+/* Most texts are short and plain. */
+static bool is_ascii(const char *bytes, size_t count) {
+  if (count > 32) return false;
+  for (size_t i = 0; i < count; i++)
+    if ((unsigned char)bytes[i] >= 0x80) return false;
+  return true;
+}
+
+bool json_is_text(const char *bytes, size_t count) { return is_ascii(bytes, count) || document_valid_utf8(bytes, count); }
+
 static void write_text(writer *w, int index) {
   size_t count;
   const char *bytes = lua_tolstring(w->L, index, &count);
-  if (!document_valid_utf8(bytes, count)) luaL_error(w->L, "a text in the data is not valid UTF-8");
+  if (!json_is_text(bytes, count)) luaL_error(w->L, "a text in the data is not valid UTF-8");
   budget_charge(w->L, 1 + (count >> 4));
   document_write_string(w->out, bytes, count);
 }
@@ -184,8 +194,10 @@ static void write_value(writer *w, int index) {
 }
 
 void json_write(lua_State *L, int index, document_buffer *out, bool functions) {
-  writer w = {.L = L, .out = out, .functions = functions};
+  writer w; /* not cleared: most of it is the list of open tables */
+  w.L = L;
+  w.out = out;
+  w.functions = functions;
+  w.depth = 0;
   write_value(&w, lua_absindex(L, index));
 }
-
-void json_write_scalar(lua_State *L, int index, document_buffer *out) { json_write(L, index, out, false); }

@@ -1,6 +1,5 @@
 /*
- * `state`: what a rule remembers about one subject between runs, flat and small; and the list of what
- * was read of things that change, kept for "why?".
+ * `state`: what a rule remembers about one subject between runs, flat and small.
  *
  * Thread: the host's. Promise: the text written has sorted keys, so equal states are equal bytes; a
  * write past a limit fails at its own line.
@@ -9,52 +8,6 @@
 
 #include <math.h>
 #include <string.h>
-
-/* Reads. */
-
-static uint32_t cut_utf8(const char *text, size_t count, size_t room) {
-  if (count <= room) return (uint32_t)count;
-  while (room > 0 && ((unsigned char)text[room] & 0xC0) == 0x80) room--;
-  return (uint32_t)room;
-}
-
-static void set_read_value(lua_State *L, rule_read *read, int value) {
-  rule_host *host = host_of(L);
-  if (lua_type(L, value) == LUA_TTABLE || values_is_handle(L, value)) {
-    bool list = lua_rawlen(L, value) > 0;
-    read->value_count = 5;
-    memcpy(read->value, list ? "[...]" : "{...}", 5);
-    return;
-  }
-  document_buffer *out = &host->json;
-  size_t start = out->count;
-  json_write_scalar(L, value, out);
-  size_t count = out->count - start;
-  read->value_count = cut_utf8(out->bytes + start, count, RULE_READ_VALUE);
-  memcpy(read->value, out->bytes + start, read->value_count);
-  out->count = start;
-}
-
-void state_note_read(lua_State *L, const char *prefix, const char *key, size_t count, int value) {
-  rule_report *report = &host_of(L)->report;
-  if (report->read_count == RULE_READS) return;
-  rule_read *read = &report->reads[report->read_count];
-  size_t prefix_count = strlen(prefix);
-  uint32_t kept = cut_utf8(key, count, RULE_READ_NAME - prefix_count);
-  memcpy(read->name, prefix, prefix_count);
-  memcpy(read->name + prefix_count, key, kept);
-  read->name_count = (uint32_t)prefix_count + kept;
-  set_read_value(L, read, value);
-  /* A loop that reads the same value again and again must not push the others out. */
-  for (uint32_t i = 0; i < report->read_count; i++) {
-    const rule_read *other = &report->reads[i];
-    if (other->name_count == read->name_count && other->value_count == read->value_count &&
-        memcmp(other->name, read->name, read->name_count) == 0 &&
-        memcmp(other->value, read->value, read->value_count) == 0)
-      return;
-  }
-  report->read_count++;
-}
 
 /* The state: an array of entries sorted by key. Texts lie in the given JSON or in an arena of the host's;
  * no Lua value is kept, so a run that touches no state pays nothing, and one that does builds no table. */
@@ -133,14 +86,15 @@ static bool scan_word(scanner *s, const char *word, size_t count) {
   return true;
 }
 
-/* Up to 17 digits, so that nothing overflows; anything with a fraction is left to the parser. */
+/* Up to 18 digits, so that nothing overflows; anything with a fraction is left to the parser. */
 static bool scan_integer(scanner *s, int64_t *value) {
   bool negative = scan_char(s, '-');
   int digits = 0;
   *value = 0;
-  for (; s->at < s->end && *s->at >= '0' && *s->at <= '9'; s->at++, digits++) *value = *value * 10 + (*s->at - '0');
+  for (; digits < 18 && s->at < s->end && *s->at >= '0' && *s->at <= '9'; s->at++, digits++)
+    *value = *value * 10 + (*s->at - '0');
   if (negative) *value = -*value;
-  return digits > 0 && digits <= 17 && (s->at == s->end || *s->at == ',' || *s->at == '}');
+  return digits > 0 && (s->at == s->end || *s->at == ',' || *s->at == '}');
 }
 
 static bool scan_value(scanner *s, state_entry *e) {
@@ -274,12 +228,12 @@ static int state_read(lua_State *L) {
   else if (e->kind == RULE_BOOLEAN) lua_pushboolean(L, e->integer != 0);
   else if (e->kind == RULE_INTEGER) lua_pushinteger(L, e->integer);
   else lua_pushnumber(L, e->number);
-  state_note_read(L, "state.", key, count, lua_gettop(L));
+  reads_note(L, "state.", key, count, lua_gettop(L));
   return 1;
 }
 
 static void check_utf8(lua_State *L, const char *what, const char *text, size_t count) {
-  if (!document_valid_utf8(text, count)) luaL_error(L, "%s in state must be valid UTF-8", what);
+  if (!json_is_text(text, count)) luaL_error(L, "%s in state must be valid UTF-8", what);
 }
 
 /* The value at index 3 as an entry; its text is not kept yet. */

@@ -53,12 +53,15 @@ void values_push_node(lua_State *L, const document *d, enum slot slot, uint32_t 
 }
 
 /* Opens a handle: its slot and node, after the check that it belongs to this run. */
-static enum slot open_handle(lua_State *L, rule_host *host, int index, uint32_t *node) {
-  uintptr_t bits = handle_bits(L, index);
+static inline enum slot open_bits(lua_State *L, rule_host *host, uintptr_t bits, uint32_t *node) {
   if (bits >> (HANDLE_NODE_BITS + HANDLE_SLOT_BITS) != host->generation || !host->input)
     luaL_error(L, "event data was used after the run it belongs to had ended");
   *node = (uint32_t)(bits & (NODE_LIMIT - 1));
   return (enum slot)(bits >> HANDLE_NODE_BITS & ((1 << HANDLE_SLOT_BITS) - 1));
+}
+
+static enum slot open_handle(lua_State *L, rule_host *host, int index, uint32_t *node) {
+  return open_bits(L, host, handle_bits(L, index), node);
 }
 
 bool values_document(lua_State *L, int index, const document **d, uint32_t *node, enum slot *slot) {
@@ -95,7 +98,7 @@ static int unknown_field(lua_State *L, const char *whose, const char *key, const
 }
 
 static inline bool is_name(const char *key, size_t count, const char *name, size_t name_count) {
-  return count == name_count && memcmp(key, name, count) == 0;
+  return count == name_count && memcmp(key, name, name_count) == 0; /* of constant length: no call */
 }
 #define IS(name) is_name(key, count, name, sizeof(name) - 1)
 
@@ -148,13 +151,17 @@ static int member_of_node(lua_State *L, const document *d, enum slot slot, uint3
   return 1;
 }
 
+static int constant_index(lua_State *L, const void *p) {
+  if (p == &values_null) return luaL_error(L, "null has no fields; test it with == null first");
+  return lua_pushnil(L), 1;
+}
+
 static int handle_index(lua_State *L) {
   const void *p = lua_touserdata(L, 1);
-  if (p == &values_null) return luaL_error(L, "null has no fields; test it with == null first");
-  if (p == &values_empty_list) return lua_pushnil(L), 1;
+  if (is_constant(p)) return constant_index(L, p);
   rule_host *host = host_of(L);
   uint32_t node;
-  enum slot slot = open_handle(L, host, 1, &node);
+  enum slot slot = open_bits(L, host, (uintptr_t)p, &node);
   size_t count;
   switch (slot) {
     case SLOT_EVENT_DATA: return member_of_node(L, host->input->event, slot, node);
@@ -162,7 +169,7 @@ static int handle_index(lua_State *L) {
       member_of_node(L, host->input->customer_traits, slot, node);
       if (node == 0 && lua_type(L, 2) == LUA_TSTRING) {
         const char *key = lua_tolstring(L, 2, &count);
-        state_note_read(L, "customer.traits.", key, count, lua_gettop(L));
+        reads_note(L, "customer.traits.", key, count, lua_gettop(L));
       }
       return 1;
     }
@@ -176,7 +183,7 @@ static int handle_index(lua_State *L) {
       if (node == 1 && lua_type(L, 2) == LUA_TSTRING) {
         lua_pushnil(L);
         const char *key = lua_tolstring(L, 2, &count);
-        state_note_read(L, "customer.traits.", key, count, lua_gettop(L));
+        reads_note(L, "customer.traits.", key, count, lua_gettop(L));
         return 1;
       }
       return lua_pushnil(L), 1;

@@ -142,7 +142,8 @@ package final class Lane {
         name: event.name, cause: routed.cause, depth: event.depth, body: routed.incoming.body))
     cell.chain = routed.number
     out.changes.append(RowKey(.chain, routed.subject), number: routed.number)
-    for subject in routed.created { newestSubject = max(newestSubject, subject) }
+    // Not only the created ones: an identity may be on disk with a later event than the one that made it.
+    newestSubject = max(newestSubject, routed.subject, routed.account ?? 0, routed.thing ?? 0)
     counters.events.add(1)
 
     let kind = event.user != nil ? "user" : event.primary?.namespace ?? "user"

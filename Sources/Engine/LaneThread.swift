@@ -2,7 +2,8 @@
 // on to the store.
 //
 // Thread: "lane-0" has the desk and its own lane; "lane-1" and on have a lane each. Start: `start`
-// returns when the thread runs. Stop: close the mailbox; what is inside is decided first; then `join`.
+// returns when the thread runs. Stop: close the mailbox, then `join`. Promise: what is inside the mailbox
+// when it is closed is still decided.
 
 package import Basics
 package import Store

@@ -21,12 +21,17 @@ extension ConnectionLoop {
         if errno == EINTR || errno == ECONNABORTED { continue }
         return
       }
+      lacksDescriptors = false
       admit(descriptor, Peer(address, descriptor: descriptor), listener.kind)
     }
   }
 
   private func pauseAccepting() {
-    log.warning("no descriptors left for new connections; they wait", ["open": "\(openPublic + openAdmin)"])
+    // Once an episode: it is tried again ten times a second.
+    if !lacksDescriptors {
+      log.warning("no descriptors left for new connections; they wait", ["open": "\(openPublic + openAdmin)"])
+    }
+    lacksDescriptors = true
     for listener in listeners { platform_epoll_remove(epoll, listener.descriptor) }
     acceptPausedUntil = now + 100
   }

@@ -52,6 +52,7 @@ package final class ConnectionLoop: @unchecked Sendable {
   var ready: [Connection] = []
   /// Set when descriptors ran out: accepting again at once would only spin.
   var acceptPausedUntil: Int64?
+  var lacksDescriptors = false
   private var drainUntil: Int64?
   private let stopWithin = Atomic<Int64>(-1)
   private var finished = false
@@ -92,7 +93,8 @@ package final class ConnectionLoop: @unchecked Sendable {
 
   /// Turns until a stop has been carried out.
   package func run() {
-    while !finished { turn(waitAtMost: nil) }
+    // Never longer than a second, so that the watchdog can tell an idle loop from a hanging one.
+    while !finished { turn(waitAtMost: 1000) }
   }
 
   /// From any thread: accept nobody more, answer what was accepted, close everything within the bound.
@@ -105,7 +107,7 @@ package final class ConnectionLoop: @unchecked Sendable {
   var isDraining: Bool { drainUntil != nil }
 
   /// One round; tests and the simulator call it instead of `run`.
-  package func turn(waitAtMost: Int32?) {
+  package func turn(waitAtMost: Int32) {
     if finished { return }
     readReady()
     waitForEvents(patience(waitAtMost))
@@ -121,14 +123,12 @@ package final class ConnectionLoop: @unchecked Sendable {
     counters.publish(values)
   }
 
-  /// Milliseconds until something is due by itself; -1 when nothing is.
-  private func patience(_ atMost: Int32?) -> Int32 {
+  /// Milliseconds until something is due by itself.
+  private func patience(_ atMost: Int32) -> Int32 {
     if !ready.isEmpty || handledInRound > 0 || !dirty.isEmpty { return 0 }
-    var next = Int64.max
-    for time in [reading.earliest, writing.earliest, acceptPausedUntil, drainUntil] { next = min(next, time ?? .max) }
-    let wait = next == .max ? -1 : Int32(clamping: max(0, next - now + 1))
-    guard let atMost else { return wait }
-    return wait < 0 ? atMost : min(wait, atMost)
+    var next = now + Int64(atMost)
+    for time in [reading.earliest, writing.earliest, acceptPausedUntil, drainUntil] { next = min(next, time ?? next) }
+    return min(Int32(clamping: max(0, next - now + 1)), atMost)
   }
 
   private func waitForEvents(_ wait: Int32) {

@@ -9,58 +9,52 @@ struct Deadlines {
     case idle, head, body, linger, write
   }
 
+  private struct Entry {
+    var next: Int32 = none
+    var previous: Int32 = none
+    var kind: Kind?
+    var due: Int64 = 0
+  }
+
   private static let none: Int32 = -1
-  private var next: [Int32]
-  private var previous: [Int32]
-  private var due: [Int64]
-  private var kinds: [Kind?]
+  private var entries: [Entry]
   private var first = [Int32](repeating: none, count: Kind.allCases.count)
   private var last = [Int32](repeating: none, count: Kind.allCases.count)
 
-  init(slots: Int) {
-    next = [Int32](repeating: Deadlines.none, count: slots)
-    previous = next
-    due = [Int64](repeating: 0, count: slots)
-    kinds = [Kind?](repeating: nil, count: slots)
-  }
+  init(slots: Int) { entries = [Entry](repeating: Entry(), count: slots) }
 
-  func kind(of slot: Int) -> Kind? { kinds[slot] }
+  func kind(of slot: Int) -> Kind? { entries[slot].kind }
 
   mutating func set(_ slot: Int, _ kind: Kind, at time: Int64) {
     clear(slot)
     let list = Int(kind.rawValue)
     let tail = last[list]
-    kinds[slot] = kind
-    due[slot] = time
-    next[slot] = Deadlines.none
-    previous[slot] = tail
-    if tail == Deadlines.none { first[list] = Int32(slot) } else { next[Int(tail)] = Int32(slot) }
+    entries[slot] = Entry(next: Deadlines.none, previous: tail, kind: kind, due: time)
+    if tail == Deadlines.none { first[list] = Int32(slot) } else { entries[Int(tail)].next = Int32(slot) }
     last[list] = Int32(slot)
   }
 
   mutating func clear(_ slot: Int) {
-    guard let kind = kinds[slot] else { return }
+    let entry = entries[slot]
+    guard let kind = entry.kind else { return }
     let list = Int(kind.rawValue)
-    let before = previous[slot]
-    let after = next[slot]
-    if before == Deadlines.none { first[list] = after } else { next[Int(before)] = after }
-    if after == Deadlines.none { last[list] = before } else { previous[Int(after)] = before }
-    kinds[slot] = nil
+    let (before, after) = (entry.previous, entry.next)
+    if before == Deadlines.none { first[list] = after } else { entries[Int(before)].next = after }
+    if after == Deadlines.none { last[list] = before } else { entries[Int(after)].previous = before }
+    entries[slot].kind = nil
   }
 
   var earliest: Int64? {
     var found: Int64?
-    for slot in first where slot != Deadlines.none {
-      let time = due[Int(slot)]
-      if found.map({ time < $0 }) ?? true { found = time }
-    }
+    for slot in first where slot != Deadlines.none { found = min(found ?? .max, entries[Int(slot)].due) }
     return found
   }
 
   /// Takes one slot whose time has come.
   mutating func takeDue(_ now: Int64) -> (slot: Int, kind: Kind)? {
-    for slot in first where slot != Deadlines.none && due[Int(slot)] <= now {
-      guard let kind = kinds[Int(slot)] else { continue }
+    for slot in first where slot != Deadlines.none {
+      let entry = entries[Int(slot)]
+      guard entry.due <= now, let kind = entry.kind else { continue }
       clear(Int(slot))
       return (Int(slot), kind)
     }

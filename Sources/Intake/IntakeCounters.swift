@@ -34,7 +34,7 @@ package final class IntakeCounters: Sendable {
 
   package init() {}
 
-  /// Grows with every round of the loop, also of an idle one that was woken; the watchdog compares.
+  /// Grows with every round of the loop, at least once a second also when nothing happens.
   package var rounds: Int { roundsTurned.load(ordering: .relaxed) }
 
   package var values: Values {

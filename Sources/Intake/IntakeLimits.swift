@@ -15,7 +15,6 @@ package struct IntakeLimits: Sendable {
   package var pipelinedRequests = Limits.pipelinedRequests
   package var heldBytes = Limits.heldRequestBytes
   package var waitingOutputBytes = Limits.waitingOutputBytes
-  package var streamQueueBytes = Limits.streamQueueBytes
   package var headMilliseconds = Limits.headDeadlineMilliseconds
   package var bodyMilliseconds = Limits.bodyDeadlineMilliseconds
   package var idleMilliseconds = Limits.idleDeadlineMilliseconds

@@ -54,8 +54,10 @@ package struct Peer: Sendable, Hashable {
       self.init(kind: .address4, high: UInt64(UInt32(bigEndian: four.sin_addr.s_addr)) << 32, port: four.sin_port)
     case AF_INET6:
       let six = withUnsafeBytes(of: &address) { $0.load(as: sockaddr_in6.self) }
-      let words = withUnsafeBytes(of: six.sin6_addr) { ($0.loadUnaligned(as: UInt64.self), $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self)) }
-      self.init(kind: .address6, high: UInt64(bigEndian: words.0), low: UInt64(bigEndian: words.1), port: six.sin6_port)
+      let (high, low) = withUnsafeBytes(of: six.sin6_addr) {
+        ($0.loadUnaligned(as: UInt64.self), $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+      }
+      self.init(kind: .address6, high: UInt64(bigEndian: high), low: UInt64(bigEndian: low), port: six.sin6_port)
     default:
       let user = platform_peer_user(descriptor)
       self.init(kind: .unix, port: 0, user: user < 0 ? nil : UInt32(truncatingIfNeeded: user))

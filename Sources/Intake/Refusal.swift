@@ -12,7 +12,7 @@ package enum Refusal: UInt8, Sendable, CaseIterable {
   case badLength, severalLengths, lengthAndEncoding, severalEncodings, unknownEncoding, encodingInOldVersion
   case unknownExpectation, badChunk, bodyTooLarge
   case headTooSlow, bodyTooSlow
-  case tooManyConnections, tooManyFromAddress, outOfMemory, stopping
+  case tooManyConnections, tooManyFromAddress, outOfMemory
 
   package var status: Int {
     switch self {
@@ -24,7 +24,7 @@ package enum Refusal: UInt8, Sendable, CaseIterable {
     case .bodyTooLarge: 413
     case .headTooSlow, .bodyTooSlow: 408
     case .tooManyFromAddress: 429
-    case .tooManyConnections, .outOfMemory, .stopping: 503
+    case .tooManyConnections, .outOfMemory: 503
     default: 400
     }
   }
@@ -61,7 +61,6 @@ package enum Refusal: UInt8, Sendable, CaseIterable {
     case .tooManyConnections: "too_many_connections"
     case .tooManyFromAddress: "too_many_from_address"
     case .outOfMemory: "busy"
-    case .stopping: "stopping"
     }
   }
 
@@ -97,7 +96,6 @@ package enum Refusal: UInt8, Sendable, CaseIterable {
     case .tooManyConnections: "The server holds as many connections as it may; try again later."
     case .tooManyFromAddress: "There are too many connections from this address; use fewer and keep them open."
     case .outOfMemory: "The server holds as many unfinished requests as it may; try again later."
-    case .stopping: "The server is stopping; try again."
     }
   }
 

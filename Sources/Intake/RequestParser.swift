@@ -51,7 +51,9 @@ package struct RequestParser {
   package var bodyLength: Int { bodyEnd - headLength }
   /// Whether a request has begun and is not whole yet.
   package var isUnderway: Bool { phase != .start && phase != .complete }
-  package var isReadingBody: Bool { phase.rawValue >= Phase.sizedBody.rawValue && phase.rawValue <= Phase.trailers.rawValue }
+  package var isReadingBody: Bool {
+    phase.rawValue >= Phase.sizedBody.rawValue && phase.rawValue <= Phase.trailers.rawValue
+  }
   /// How many bytes the whole request takes, when its head says so.
   var announcedLength: Int? { phase == .sizedBody ? headLength + head.contentLength : nil }
 

@@ -46,6 +46,8 @@ package enum Limits {
   // Rules: per run unless said otherwise.
   package static let ruleSourceBytes = 64 * 1024
   package static let ruleInstructions = 1_000_000
+  /// A rule without loops of at most this many instructions runs without the instruction hook.
+  package static let ruleStraightInstructions = 256
   package static let ruleCPUMilliseconds: Int64 = 100
   package static let ruleMemoryGrowthBytes = 8 * 1024 * 1024
   package static let ruleStateMemoryBytes = 64 * 1024 * 1024

@@ -13,6 +13,11 @@ struct Bytecode {
   private(set) var globalWrites: [Mention] = []
   /// Assignments to variables outside of the outermost function that was dumped.
   private(set) var outerWrites: [Mention] = []
+  /// Instructions in all.
+  private(set) var instructionCount = 0
+  /// No loop, no inner function, and no variable from outside but the globals: what such a function can
+  /// do is bounded by its length and by what it calls.
+  private(set) var isStraight = true
 
   private let bytes: [UInt8]
   private var position: Int
@@ -83,7 +88,8 @@ struct Bytecode {
       let start = position
       try skip(4)
       code.append(
-        UInt32(bytes[start]) | UInt32(bytes[start + 1]) << 8 | UInt32(bytes[start + 2]) << 16 | UInt32(bytes[start + 3]) << 24)
+        UInt32(bytes[start]) | UInt32(bytes[start + 1]) << 8 | UInt32(bytes[start + 2]) << 16 | UInt32(bytes[start + 3])
+          << 24)
     }
     return code
   }
@@ -169,6 +175,8 @@ struct Bytecode {
   }
 
   private mutating func read(_ code: [UInt32], constants: [String?], names: [String?], lines: [Int], lives: [Bool]) {
+    instructionCount += code.count
+    if names.contains(where: { $0 != "_ENV" }) { isStraight = false }
     func name(_ upvalue: Int) -> String { upvalue < names.count ? names[upvalue] ?? "" : "" }
     func constant(_ index: Int) -> String { index < constants.count ? constants[index] ?? "" : "" }
     for (index, instruction) in code.enumerated() {
@@ -177,9 +185,15 @@ struct Bytecode {
       let c = Int(instruction >> 24)
       let line = index < lines.count ? lines[index] : 0
       switch instruction & 0x7F {
+      // The table of globals in a register: what is read from it is not seen here.
+      case 9 where name(b) == "_ENV": isStraight = false  // GETUPVAL
       case 10 where b < lives.count && lives[b]: outerWrites.append(Mention(name: name(b), line: line))  // SETUPVAL
       case 11 where name(b) == "_ENV": globalReads.append(Mention(name: constant(c), line: line))  // GETTABUP
       case 15 where name(a) == "_ENV": globalWrites.append(Mention(name: constant(b), line: line))  // SETTABUP
+      case 56 where instruction >> 7 < 0xFF_FFFF: isStraight = false  // JMP backwards
+      case 73, 77, 79: isStraight = false  // FORLOOP, TFORLOOP, CLOSURE
+      // Lua 5.4.4 tells the wrong line of a division by zero unless a hook is on.
+      case 25, 28, 37, 40: isStraight = false  // MODK, IDIVK, MOD, IDIV
       default: break
       }
     }

@@ -8,12 +8,13 @@ internal import CRuleHost
 internal import Model
 
 final class EffectWords: RuleWords {
-  private(set) var effects: [Effect] = []
-  private var logBytes = 0
+  // One thread, never re-entered: the run-time check of exclusive access would cost a tenth of a run.
+  @exclusivity(unchecked) private var effects: [Effect] = []
+  @exclusivity(unchecked) private var logBytes = 0
   private let destinations: Set<String>?
   private let parser = DocumentParser(maximumBytes: Limits.ruleArgumentBytes)
   /// Borrowed for the length of a run.
-  private var input: UnsafePointer<RuleInput>?
+  @exclusivity(unchecked) private var input: UnsafePointer<RuleInput>?
 
   init(destinations: Set<String>?) { self.destinations = destinations }
 
@@ -44,15 +45,14 @@ final class EffectWords: RuleWords {
 
   private func field(_ call: RuleCall) {
     guard let input, let number = call.integer(0) else { return }
-    let event = input.pointee.event
     let text: String? =
       switch rule_field(rawValue: UInt32(number)) {
-      case RULE_FIELD_EVENT_NAME: event.name
-      case RULE_FIELD_EVENT_ID: event.id
-      case RULE_FIELD_EVENT_SOURCE: event.source
-      case RULE_FIELD_EVENT_USER: event.user?.id
-      case RULE_FIELD_EVENT_ACCOUNT: event.account?.id
-      case RULE_FIELD_EVENT_THING: event.thing?.description
+      case RULE_FIELD_EVENT_NAME: input.pointee.event.name
+      case RULE_FIELD_EVENT_ID: input.pointee.event.id
+      case RULE_FIELD_EVENT_SOURCE: input.pointee.event.source
+      case RULE_FIELD_EVENT_USER: input.pointee.event.user?.id
+      case RULE_FIELD_EVENT_ACCOUNT: input.pointee.event.account?.id
+      case RULE_FIELD_EVENT_THING: input.pointee.event.thing?.description
       case RULE_FIELD_CUSTOMER_ID: input.pointee.customerID
       case RULE_FIELD_CUSTOMER_ACCOUNT: input.pointee.account
       default: nil
@@ -94,7 +94,8 @@ final class EffectWords: RuleWords {
   private func options(_ position: Int, _ word: String, known: [String], _ call: RuleCall) -> [String: JSONCursor]? {
     if call.isNil(position) { return [:] }
     guard let json = call.json(position), let document = try? parser.parse(json), document.root.kind == .object else {
-      call.fail("\(word): the options must be a table, such as { \(known[0]) = … }; here stands \(call.describe(position))")
+      call.fail(
+        "\(word): the options must be a table, such as { \(known[0]) = … }; here stands \(call.describe(position))")
       return nil
     }
     var options: [String: JSONCursor] = [:]
@@ -127,7 +128,8 @@ final class EffectWords: RuleWords {
     if let value = options["within"] {
       within = value.string.flatMap { DurationText.milliseconds($0) }
       if within == nil {
-        return call.fail("send: 'within' must be a duration such as \"2 hours\"; it is \(String(decoding: value.text, as: UTF8.self))")
+        return call.fail(
+          "send: 'within' must be a duration such as \"2 hours\"; it is \(String(decoding: value.text, as: UTF8.self))")
       }
     }
     add(.send(destination: destination, type: type, data: data, withinMilliseconds: within), call)
@@ -135,7 +137,8 @@ final class EffectWords: RuleWords {
 
   static func unknownDestination(_ name: String, known: Set<String>, suggests: Bool) -> String {
     let ending = suggests ? Suggestion.ending(for: name, among: known) : ""
-    let list = known.isEmpty ? "none is configured" : "configured are \(known.sorted().prefix(8).joined(separator: ", "))"
+    let list =
+      known.isEmpty ? "none is configured" : "configured are \(known.sorted().prefix(8).joined(separator: ", "))"
     return "there is no destination '\(name)'\(ending); \(list)"
   }
 
@@ -152,14 +155,18 @@ final class EffectWords: RuleWords {
   private func emit(_ call: RuleCall) {
     if isTooMany(3, "emit", call) { return }
     guard let name = name(0, "emit", "the event's name", call) else { return }
-    if name.hasPrefix("nudged.") { return call.fail("emit: names that begin with 'nudged.' are reserved; this one is '\(name)'") }
+    if name.hasPrefix("nudged.") {
+      return call.fail("emit: names that begin with 'nudged.' are reserved; this one is '\(name)'")
+    }
     guard let data = object(1, "emit", call), let options = options(2, "emit", known: ["subject"], call) else { return }
     var subject: SubjectReference?
     if let value = options["subject"] {
       subject = value.string.flatMap { SubjectReference($0) }
-      guard let subject, subject.id.utf8.count <= Limits.subjectIdBytes, subject.namespace.utf8.count <= Limits.namespaceBytes
+      guard let subject, subject.id.utf8.count <= Limits.subjectIdBytes,
+        subject.namespace.utf8.count <= Limits.namespaceBytes
       else {
-        return call.fail("emit: 'subject' must be such as \"account:acme\"; it is \(String(decoding: value.text, as: UTF8.self))")
+        return call.fail(
+          "emit: 'subject' must be such as \"account:acme\"; it is \(String(decoding: value.text, as: UTF8.self))")
       }
     }
     add(.emit(name: name, data: data, subject: subject), call)

@@ -23,8 +23,19 @@ package enum GlobalNames {
     "os": "use now() for the time", "io": "rules do not touch files", "next": "use pairs",
     "coroutine": "a rule is a plain function", "debug": "", "load": "", "loadstring": "",
     "setmetatable": "", "getmetatable": "", "rawget": "", "rawset": "", "rawequal": "", "rawlen": "",
-    "xpcall": "use pcall", "collectgarbage": "", "package": "use use(\"lib/…\")", "_G": "", "unpack": "use table.unpack",
+    "xpcall": "use pcall", "collectgarbage": "", "package": "use use(\"lib/…\")", "_G": "",
+    "unpack": "use table.unpack",
     "warn": "use log(text)",
+  ]
+
+  /// Names that are right in other places or other languages.
+  private static let elsewhere: [String: String] = [
+    "event": "it is the first argument of run and when: run = function(event, customer)",
+    "customer": "it is the second argument of run and when: run = function(event, customer)",
+    "True": "write true", "TRUE": "write true", "False": "write false", "FALSE": "write false",
+    "None": "write nil, or null for an explicit null", "undefined": "write nil, or null for an explicit null",
+    "NULL": "write nil, or null for an explicit null", "Null": "write nil, or null for an explicit null",
+    "self": "call a function of a table with ':' to have self",
   ]
 
   static func complaints(file: String, code: Bytecode, words: Set<String>) -> [RuleComplaint] {
@@ -33,7 +44,10 @@ package enum GlobalNames {
     for write in code.globalWrites.sorted(by: { $0.line < $1.line }) where told.insert(write.name).inserted {
       out.append(
         RuleComplaint(
-          file: file, line: write.line, message: "cannot set the global '\(write.name)'; write 'local \(write.name) = …' or 'local function \(write.name)(…)'"))
+          file: file, line: write.line,
+          message:
+            "cannot set the global '\(write.name)'; write 'local \(write.name) = …' or 'local function \(write.name)(…)'"
+        ))
     }
     let known = available.union(words)
     for read in code.globalReads.sorted(by: { $0.line < $1.line }) where !known.contains(read.name) {
@@ -49,6 +63,9 @@ package enum GlobalNames {
     if let advice = replaced[read.name] {
       let ending = advice.isEmpty ? "" : "; \(advice)"
       return RuleComplaint(file: file, line: read.line, message: "'\(read.name)' is not available in rules\(ending)")
+    }
+    if let advice = elsewhere[read.name] {
+      return RuleComplaint(file: file, line: read.line, message: "there is no '\(read.name)' here; \(advice)")
     }
     let suggestion = Suggestion.nearest(to: read.name, among: known)
     let message = "there is no '\(read.name)'" + (suggestion == nil ? "; is it misspelt, or is a 'local' missing?" : "")

@@ -65,7 +65,9 @@ struct LuaTokenizer {
 
   private mutating func number() {
     let start = position
-    while LuaTokenizer.startsName(byte()) || LuaTokenizer.isDigit(byte()) || byte() == UInt8(ascii: ".") { position += 1 }
+    while LuaTokenizer.startsName(byte()) || LuaTokenizer.isDigit(byte()) || byte() == UInt8(ascii: ".") {
+      position += 1
+    }
     add(.number, from: start, line: line)
   }
 
@@ -139,7 +141,8 @@ struct LuaTokenizer {
       }
       position += 1
     }
-    let end = min(position, bytes.count)
+    position = min(position, bytes.count)
+    let end = position
     if byte() == quote { position += 1 }
     tokens.append(LuaToken(kind: .string, text: String(decoding: bytes[start..<end], as: UTF8.self), line: firstLine))
   }

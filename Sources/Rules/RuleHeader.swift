@@ -62,7 +62,8 @@ struct HeaderReader {
   mutating func read() -> RuleHeader? {
     checkNames()
     let header = RuleHeader(
-      title: text("title") ?? "", on: events(), per: per(), key: key(), again: again(), mode: mode(), priority: priority(),
+      title: text("title") ?? "", on: events(), per: per(), key: key(), again: again(), mode: mode(),
+      priority: priority(),
       class: text("class"), owner: text("owner"), hasWhen: isFunction("when", required: false))
     _ = isFunction("run", required: true)
     if root["title"] == nil { complain("title", "a rule needs a title, such as title = \"Warn before the limit\"") }
@@ -195,7 +196,9 @@ struct HeaderReader {
       if let pause = DurationText.milliseconds(text) { return .after(milliseconds: pause) }
     case nil: break
     }
-    complain("again", "'again' must be \"always\", \"never\" or a duration such as \"30 days\"; it is \(HeaderReader.describe(value))")
+    complain(
+      "again",
+      "'again' must be \"always\", \"never\" or a duration such as \"30 days\"; it is \(HeaderReader.describe(value))")
     return .always
   }
 
@@ -211,7 +214,8 @@ struct HeaderReader {
   private mutating func priority() -> Int {
     guard let value = root["priority"] else { return 0 }
     guard let priority = value.integer, priority >= -1000, priority <= 1000 else {
-      complain("priority", "'priority' must be a whole number from -1000 to 1000; it is \(HeaderReader.describe(value))")
+      complain(
+        "priority", "'priority' must be a whole number from -1000 to 1000; it is \(HeaderReader.describe(value))")
       return 0
     }
     return Int(priority)

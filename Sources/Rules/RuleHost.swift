@@ -4,8 +4,8 @@
 // words of rules are answered while Lua waits, with plain values.
 
 internal import Basics
-package import CRuleHost
 internal import CDocument
+package import CRuleHost
 internal import Model
 
 /// Whoever answers the words of rules. Called on the host's thread, in the middle of a run.
@@ -91,7 +91,7 @@ package struct RuleCall {
 
 package final class RuleHost {
   private let host: OpaquePointer
-  private var words: (any RuleWords)?
+  @exclusivity(unchecked) private var words: (any RuleWords)?
   /// The last text answered; Lua copies it right after the callback.
   private var kept: UnsafeMutablePointer<CChar>
   private var keptCapacity = 256
@@ -123,7 +123,8 @@ package final class RuleHost {
       keptCapacity = bytes.count * 2
       kept = .allocate(capacity: keptCapacity)
     }
-    UnsafeMutableRawPointer(kept).copyMemory(from: UnsafeRawPointer(bytes.baseAddress ?? UnsafePointer(bitPattern: 1)!), byteCount: bytes.count)
+    UnsafeMutableRawPointer(kept).copyMemory(
+      from: UnsafeRawPointer(bytes.baseAddress ?? UnsafePointer(bitPattern: 1)!), byteCount: bytes.count)
     return UnsafePointer(kept)
   }
 
@@ -153,7 +154,8 @@ package final class RuleHost {
 
   package var message: String {
     let start = UnsafeRawPointer(rule_report_message(report)!)
-    return String(decoding: UnsafeRawBufferPointer(start: start, count: Int(report.pointee.message_count)), as: UTF8.self)
+    return String(
+      decoding: UnsafeRawBufferPointer(start: start, count: Int(report.pointee.message_count)), as: UTF8.self)
   }
   package var file: String { String(cString: rule_report_file(report)) }
   package var reportText: [UInt8] {
@@ -165,7 +167,9 @@ package final class RuleHost {
 
   // Files. Each gives the complaint, or nil.
 
-  private func entry(_ file: String, _ text: String, _ body: (UnsafePointer<CChar>, UnsafePointer<CChar>, Int) -> Int32) -> Bool {
+  private func entry(_ file: String, _ text: String, _ body: (UnsafePointer<CChar>, UnsafePointer<CChar>, Int) -> Int32)
+    -> Bool
+  {
     var text = text
     return file.withCString { path in
       text.withUTF8 { bytes in
@@ -217,6 +221,9 @@ package final class RuleHost {
     }
     return out
   }
+
+  /// See rule_host_trust.
+  func trust(slot: UInt32) { rule_host_trust(host, slot) }
 
   @inline(__always)
   func run(slot: UInt32, _ input: inout rule_input) -> rule_status {

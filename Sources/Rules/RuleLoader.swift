@@ -68,7 +68,9 @@ package struct RuleLoader {
       if let rule = loadRule(source, host, libraries: usable) { rules.append((rule, source)) }
     }
     if rules.count > Limits.rules {
-      complaints.append(RuleComplaint(file: folder, line: 1, message: "there are \(rules.count) rules; at most \(Limits.rules) are loaded"))
+      complaints.append(
+        RuleComplaint(
+          file: folder, line: 1, message: "there are \(rules.count) rules; at most \(Limits.rules) are loaded"))
       rules = Array(rules.prefix(Limits.rules))
     }
     checkCrowds(rules.map(\.rule))
@@ -81,7 +83,9 @@ package struct RuleLoader {
     for name in rules.flatMap(\.header.on) { counts[name, default: 0] += 1 }
     for (name, count) in counts.sorted(by: { $0.key < $1.key }) where count > Limits.rulesPerEvent {
       complaints.append(
-        RuleComplaint(file: folder, line: 1, message: "\(count) rules wait for the event '\(name)'; at most \(Limits.rulesPerEvent) may"))
+        RuleComplaint(
+          file: folder, line: 1,
+          message: "\(count) rules wait for the event '\(name)'; at most \(Limits.rulesPerEvent) may"))
     }
   }
 
@@ -89,7 +93,8 @@ package struct RuleLoader {
 
   /// Depth first, so that each stands after those it uses.
   private mutating func loadLibraries(_ host: RuleHost) -> [RuleSource] {
-    let all = Dictionary(sources.filter { $0.kind == .library }.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    let all = Dictionary(
+      sources.filter { $0.kind == .library }.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     var loaded: [RuleSource] = []
     var done: Set<String> = []
     for name in all.keys.sorted() { visit(name, all, path: [], &done, &loaded, host) }
@@ -97,13 +102,15 @@ package struct RuleLoader {
   }
 
   private mutating func visit(
-    _ name: String, _ all: [String: RuleSource], path: [String], _ done: inout Set<String>, _ loaded: inout [RuleSource],
+    _ name: String, _ all: [String: RuleSource], path: [String], _ done: inout Set<String>,
+    _ loaded: inout [RuleSource],
     _ host: RuleHost
   ) {
     guard let source = all[name], !done.contains(name) else { return }
     if path.contains(name) {
       let circle = (path.drop { $0 != name } + [name]).joined(separator: " → ")
-      complaints.append(RuleComplaint(file: display(source), line: 1, message: "libraries use each other in a circle: \(circle)"))
+      complaints.append(
+        RuleComplaint(file: display(source), line: 1, message: "libraries use each other in a circle: \(circle)"))
       done.insert(name)
       return
     }
@@ -111,7 +118,7 @@ package struct RuleLoader {
     guard done.insert(name).inserted else { return }
     let before = complaints.count
     let usable = Dictionary(uniqueKeysWithValues: loaded.map { ($0.name, $0) })
-    guard let scan = check(source, host, libraries: usable, isRule: false) else { return }
+    guard let scan = check(source, host, libraries: usable) else { return }
     do throws(RuleComplaint) {
       try host.loadLibrary(name: name, file: scan.file, text: source.text)
       checkClosures(host, scan)
@@ -125,18 +132,34 @@ package struct RuleLoader {
 
   private mutating func loadRule(_ source: RuleSource, _ host: RuleHost, libraries: [String: RuleSource]) -> Rule? {
     let before = complaints.count
-    guard let scan = check(source, host, libraries: libraries, isRule: true) else { return nil }
+    guard let scan = check(source, host, libraries: libraries) else { return nil }
     let header: RuleHeader?
+    let isStraight: Bool
     do throws(RuleComplaint) {
       let loaded = try host.loadRule(file: scan.file, text: source.text)
       checkClosures(host, scan)
+      isStraight = RuleLoader.areStraight(host.closures)
       header = readHeader(loaded.header, scan)
     } catch {
       complaints.append(error)
       return nil
     }
     guard let header, complaints.count == before else { return nil }
-    return Rule(path: source.name, header: header, contentHash: RuleLoader.hash(source, libraries: libraries))
+    return Rule(
+      path: source.name, header: header, contentHash: RuleLoader.hash(source, libraries: libraries),
+      isStraight: isStraight)
+  }
+
+  /// Short functions without loops that reach no library of rules either: they need no instruction count.
+  private static func areStraight(_ dumps: [[UInt8]]) -> Bool {
+    var instructions = 0
+    for dump in dumps {
+      guard let code = Bytecode(dump), code.isStraight, !code.globalReads.contains(where: { $0.name == "use" }) else {
+        return false
+      }
+      instructions += code.instructionCount
+    }
+    return instructions <= Limits.ruleStraightInstructions
   }
 
   private mutating func readHeader(_ json: [UInt8], _ scan: SourceScan) -> RuleHeader? {
@@ -161,14 +184,15 @@ package struct RuleLoader {
     }
     for name in used.sorted() { texts.append(name + "\u{0}" + (libraries[name]?.text ?? "")) }
     // The key only has to stay the same: the hash names a version, it guards nothing.
-    return KeyedHash(key0: 0x6E75_6467_6564_2E72, key1: 0x756C_652E_6861_7368).hash(texts.joined(separator: "\u{0}\u{0}"))
+    return KeyedHash(key0: 0x6E75_6467_6564_2E72, key1: 0x756C_652E_6861_7368).hash(
+      texts.joined(separator: "\u{0}\u{0}"))
   }
 
   // Checks before anything runs.
 
   /// Nil when the file must not be run.
-  private mutating func check(_ source: RuleSource, _ host: RuleHost, libraries: [String: RuleSource], isRule: Bool) -> SourceScan? {
-    let scan = SourceScan(file: display(source), text: source.text)
+  private mutating func check(_ source: RuleSource, _ host: RuleHost, libraries: [String: RuleSource]) -> SourceScan? {
+    let scan = SourceScan(file: display(source), text: source.text, isRule: true)
     let before = complaints.count
     complaints += scan.complaints
     if !scan.complaints.isEmpty { return nil }
@@ -177,7 +201,9 @@ package struct RuleLoader {
       complaints.append(
         RuleComplaint(
           file: scan.file, line: use.line,
-          message: exists ? "the library '\(use.text)' cannot be loaded" : "there is no library '\(use.text)'; its file would be \(use.text).lua",
+          message: exists
+            ? "the library '\(use.text)' cannot be loaded"
+            : "there is no library '\(use.text)'; its file would be \(use.text).lua",
           suggestion: exists ? nil : Suggestion.nearest(to: use.text, among: libraries.keys)))
     }
     checkDestinations(scan)
@@ -197,13 +223,19 @@ package struct RuleLoader {
   }
 
   /// Compiles and looks at the globals the file touches.
-  private static func compile(_ scan: SourceScan, _ text: String, _ host: RuleHost, words: Set<String>) -> [RuleComplaint] {
+  private static func compile(_ scan: SourceScan, _ text: String, _ host: RuleHost, words: Set<String>)
+    -> [RuleComplaint]
+  {
     let dump: [UInt8]
     do throws(RuleComplaint) { dump = try host.compile(file: scan.file, text: text) } catch {
       return [scan.explain(line: error.line, message: error.message)]
     }
     guard let code = Bytecode(dump) else {
-      return [RuleComplaint(file: scan.file, line: 1, message: "this file was compiled to something that cannot be checked; is Lua 5.4 installed?")]
+      return [
+        RuleComplaint(
+          file: scan.file, line: 1,
+          message: "this file was compiled to something that cannot be checked; is Lua 5.4 installed?")
+      ]
     }
     return GlobalNames.complaints(file: scan.file, code: code, words: words)
   }
@@ -216,7 +248,9 @@ package struct RuleLoader {
         complaints.append(
           RuleComplaint(
             file: scan.file, line: write.line,
-            message: "'\(write.name)' is set here, but it stands outside of the function and would live on between runs and customers; use state, or a local inside the function"))
+            message:
+              "'\(write.name)' is set here, but it stands outside of the function and would live on between runs and customers; use state, or a local inside the function"
+          ))
       }
     }
   }
@@ -225,8 +259,11 @@ package struct RuleLoader {
 
   /// Evaluates a file that returns a table. `words` become constructors: with "file", `file "p"` gives
   /// {"$file": "p"}.
-  package static func evaluate(path: String, text: String, words: [String] = []) throws(RuleComplaint) -> EvaluatedFile {
-    guard let host = RuleHost() else { throw RuleComplaint(file: path, line: 1, message: "there is no memory left to read this file") }
+  package static func evaluate(path: String, text: String, words: [String] = []) throws(RuleComplaint) -> EvaluatedFile
+  {
+    guard let host = RuleHost() else {
+      throw RuleComplaint(file: path, line: 1, message: "there is no memory left to read this file")
+    }
     let scan = SourceScan(file: path, text: text)
     if let first = scan.complaints.first { throw first }
     for word in words { try host.addConstructor(word) }

@@ -17,7 +17,8 @@ package struct RuleInput: Sendable {
   package var seed: Hash128
 
   package init(
-    event: Event, customerID: String, traits: Document? = nil, account: String? = nil, state: [UInt8] = [], now: Instant,
+    event: Event, customerID: String, traits: Document? = nil, account: String? = nil, state: [UInt8] = [],
+    now: Instant,
     seed: Hash128
   ) {
     self.event = event

@@ -12,12 +12,14 @@ package final class RuleRuntime {
   private let host: RuleHost
   private let words: EffectWords
   /// Position in the set → slot in the host.
-  private var slots: [UInt32] = []
+  private let slots: [UInt32]
 
   /// Loads the set anew. It was checked when it was made, so this fails for want of memory only.
   /// `failFrom` is for tests: from that allocation on, counted from 1, memory is refused.
   /// `cpuMilliseconds` is the second net; a slow machine or a sanitizer may need a wider one.
-  package init(_ set: RuleSet, failFrom: Int = 0, cpuMilliseconds: Int64 = Limits.ruleCPUMilliseconds) throws(RuleComplaint) {
+  package init(_ set: RuleSet, failFrom: Int = 0, cpuMilliseconds: Int64 = Limits.ruleCPUMilliseconds)
+    throws(RuleComplaint)
+  {
     guard let host = RuleHost(failFrom: failFrom, cpuMilliseconds: cpuMilliseconds) else {
       throw RuleComplaint(file: set.folder, line: 1, message: "there is no memory left for the rules")
     }
@@ -28,10 +30,14 @@ package final class RuleRuntime {
     for library in set.libraries {
       try host.loadLibrary(name: library.name, file: set.display(library), text: library.text)
     }
+    var slots: [UInt32] = []
     for position in 0..<set.count {
       let source = set.source(position)
-      slots.append(try host.loadRule(file: set.display(source), text: source.text).slot)
+      let slot = try host.loadRule(file: set.display(source), text: source.text).slot
+      if set[position].isStraight { host.trust(slot: slot) }
+      slots.append(slot)
     }
+    self.slots = slots
   }
 
   /// Puts someone else in the place of the effects; for tests, and for whoever replays.
@@ -53,7 +59,9 @@ package final class RuleRuntime {
   }
 
   @inline(__always)
-  private static func withInput(_ input: UnsafePointer<RuleInput>, _ body: (inout rule_input) -> rule_status) -> rule_status {
+  private static func withInput(_ input: UnsafePointer<RuleInput>, _ body: (inout rule_input) -> rule_status)
+    -> rule_status
+  {
     input.pointee.state.withUnsafeBytes { state in
       var given = rule_input()
       given.event = input.pointee.event.document.block
@@ -125,7 +133,9 @@ package final class RuleRuntime {
   // Keys.
 
   /// The key of a run: nil when the rule has one and the event lacks it; "" when the rule runs per subject.
-  package func key(_ position: Int, event: Event) -> String? { RuleKey.value(of: set[position].header.key, event: event) }
+  package func key(_ position: Int, event: Event) -> String? {
+    RuleKey.value(of: set[position].header.key, event: event)
+  }
 }
 
 /// The value that tells the runs of one rule apart.
@@ -158,7 +168,9 @@ package enum RuleKey {
   }
 
   private static func nested(_ node: UInt32?, _ path: String?, _ event: Event) -> String? {
-    guard let node, let path, let value = JSONCursor(document: event.document, index: node).at(path: path) else { return nil }
+    guard let node, let path, let value = JSONCursor(document: event.document, index: node).at(path: path) else {
+      return nil
+    }
     return value.string ?? value.integer.map { String($0) }
   }
 }

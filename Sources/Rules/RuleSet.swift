@@ -12,6 +12,8 @@ package struct Rule: Sendable, Equatable {
   package var header: RuleHeader
   /// Over its own text and that of every library it uses.
   package var contentHash: Hash128
+  /// Short and without loops: runs without the instruction hook.
+  var isStraight: Bool
 }
 
 package final class RuleSet: Sendable {
@@ -27,7 +29,9 @@ package final class RuleSet: Sendable {
 
   package static let empty = RuleSet(rules: [], libraries: [], knownDestinations: nil, folder: "rules")
 
-  init(rules: [(rule: Rule, source: RuleSource)], libraries: [RuleSource], knownDestinations: Set<String>?, folder: String) {
+  init(
+    rules: [(rule: Rule, source: RuleSource)], libraries: [RuleSource], knownDestinations: Set<String>?, folder: String
+  ) {
     let ordered = rules.sorted { left, right in
       left.rule.header.priority != right.rule.header.priority
         ? left.rule.header.priority > right.rule.header.priority : left.rule.path < right.rule.path
@@ -63,7 +67,8 @@ package final class RuleSet: Sendable {
 
   /// Checks and loads. Tests beside rules and the catalogue are left to those who know them.
   /// `knownDestinations` nil: any name will do.
-  package static func load(sources: [RuleSource], knownDestinations: Set<String>?, folder: String = "rules") -> Loading {
+  package static func load(sources: [RuleSource], knownDestinations: Set<String>?, folder: String = "rules") -> Loading
+  {
     RuleLoader(sources: sources, knownDestinations: knownDestinations, folder: folder).load()
   }
 }

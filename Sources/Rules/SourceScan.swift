@@ -3,6 +3,8 @@
 //
 // Thread: values. Promise: names the true line; a file it refuses would not have worked or is not allowed.
 
+internal import Basics
+
 internal import Model
 
 struct SourceScan {
@@ -16,7 +18,8 @@ struct SourceScan {
   /// Constant arguments of use(…).
   private(set) var libraries: [LuaToken] = []
 
-  init(file: String, text: String) {
+  /// `isRule`: a rule or a library of rules, not configuration.
+  init(file: String, text: String, isRule: Bool = false) {
     self.file = file
     let gate = SourceScan.byteGate(file: file, text: text)
     tokens = gate == nil ? LuaTokenizer.tokens(of: text) : []
@@ -24,6 +27,7 @@ struct SourceScan {
     findSlips()
     findKeys()
     findCalls()
+    if isRule { findFields() }
   }
 
   /// Bounds that keep the compiler and its error messages cheap; counted in the bytes, since counting
@@ -31,7 +35,10 @@ struct SourceScan {
   private static func byteGate(file: String, text: String) -> RuleComplaint? {
     let count = text.utf8.count
     if count > Limits.ruleSourceBytes {
-      return RuleComplaint(file: file, line: 1, message: "the file has \(count) bytes; at most \(Limits.ruleSourceBytes) are read. Split it with use(\"lib/…\")")
+      return RuleComplaint(
+        file: file, line: 1,
+        message: "the file has \(count) bytes; at most \(Limits.ruleSourceBytes) are read. Split it with use(\"lib/…\")"
+      )
     }
     var line = 1
     var operators = 0
@@ -47,7 +54,9 @@ struct SourceScan {
       if operators > Limits.ruleIndexOperators {
         return RuleComplaint(
           file: file, line: line,
-          message: "the file has more than \(Limits.ruleIndexOperators) of the characters . [ and : in all; split it with use(\"lib/…\")")
+          message:
+            "the file has more than \(Limits.ruleIndexOperators) of the characters . [ and : in all; split it with use(\"lib/…\")"
+        )
       }
     }
     return nil
@@ -77,7 +86,10 @@ struct SourceScan {
         if let message = SourceScan.slips[token.text] { complain(token.line, message) }
       case .other:
         let isQuote = token.text.unicodeScalars.contains { (0x2018...0x201F).contains($0.value) }
-        complain(token.line, isQuote ? "curly quotes (\(token.text)) are not Lua; write \"" : "'\(token.text)' is not Lua outside of a text")
+        complain(
+          token.line,
+          isQuote
+            ? "curly quotes (\(token.text)) are not Lua; write \"" : "'\(token.text)' is not Lua outside of a text")
       case .name where token.text == "_ENV":
         complain(token.line, "_ENV is not available in rules")
       default: break
@@ -90,6 +102,13 @@ struct SourceScan {
   }
 
   // Keys.
+
+  /// Whether the table that opens here is the file's own: return {, rule { or rule({. Others may have the
+  /// same keys.
+  private func isReturned(_ index: Int) -> Bool {
+    let before = tokens[..<index].last { $0.text != "(" }
+    return before?.kind == .name && (before?.text == "return" || before?.text == "rule")
+  }
 
   /// A key follows { , or ; and stands before =, as a name or as ["text"].
   private mutating func findKeys() {
@@ -105,8 +124,12 @@ struct SourceScan {
           if keyLines[full] == nil { keyLines[full] = token.line }
         }
       case "{":
-        if let last = positions.indices.last, pending == nil { positions[last] += 1 }
-        if !positions.isEmpty { path.append(pending ?? String(positions[positions.count - 1])) }
+        if let last = positions.indices.last {
+          if pending == nil { positions[last] += 1 }
+          path.append(pending ?? String(positions[last]))
+        } else if !isReturned(index) {
+          path.append("(local)")
+        }
         positions.append(0)
         pending = nil
       case "}":
@@ -121,7 +144,9 @@ struct SourceScan {
 
   private func key(before index: Int) -> String? {
     guard index >= 2 else { return nil }
-    let opens: (Int) -> Bool = { [tokens] in $0 >= 0 && ["{", ",", ";"].contains(tokens[$0].text) && tokens[$0].kind == .symbol }
+    let opens: (Int) -> Bool = { [tokens] in
+      $0 >= 0 && ["{", ",", ";"].contains(tokens[$0].text) && tokens[$0].kind == .symbol
+    }
     if tokens[index - 1].kind == .name, opens(index - 2) { return tokens[index - 1].text }
     guard index >= 4, tokens[index - 1].text == "]", tokens[index - 2].kind == .string, tokens[index - 3].text == "[",
       opens(index - 4)
@@ -132,7 +157,8 @@ struct SourceScan {
   // Calls.
 
   private mutating func findCalls() {
-    for (index, token) in tokens.enumerated() where token.kind == .name && (token.text == "send" || token.text == "use") {
+    for (index, token) in tokens.enumerated() where token.kind == .name && (token.text == "send" || token.text == "use")
+    {
       if index > 0, tokens[index - 1].kind == .symbol, [".", ":"].contains(tokens[index - 1].text) { continue }
       var next = index + 1
       if next < tokens.count, tokens[next].kind == .symbol, tokens[next].text == "(" { next += 1 }
@@ -144,8 +170,49 @@ struct SourceScan {
       } else if isConstant {
         libraries.append(tokens[next])
       } else {
-        complain(token.line, "use needs a constant name, such as use(\"lib/score\"), so that it is known what a rule is made of")
+        complain(
+          token.line,
+          "use needs a constant name, such as use(\"lib/score\"), so that it is known what a rule is made of")
       }
+    }
+  }
+
+  // Fields.
+
+  private static let fields: [String: [String]] = [
+    "event": ["name", "time", "id", "data", "user", "account", "thing", "source", "traits", "context"],
+    "customer": ["id", "traits", "account"],
+  ]
+
+  /// A misspelt field of `event` or `customer` is found here even where no test ever gets. A file that
+  /// gives one of these names another meaning is left to the check at run time.
+  private mutating func findFields() {
+    for (owner, known) in SourceScan.fields.sorted(by: { $0.key < $1.key }) where !isRedefined(owner) {
+      for index in tokens.indices.dropLast(2) where isName(index, owner) && tokens[index + 1].text == "." {
+        let field = tokens[index + 2]
+        if field.kind != .name || known.contains(field.text) { continue }
+        if index > 0, tokens[index - 1].kind == .symbol, [".", ":"].contains(tokens[index - 1].text) { continue }
+        let suggestion = Suggestion.nearest(to: field.text, among: known)
+        let list = suggestion == nil ? "; it has \(known.joined(separator: ", "))" : ""
+        complaints.append(
+          RuleComplaint(
+            file: file, line: field.line, message: "\(owner) has no field '\(field.text)'\(list)",
+            suggestion: suggestion))
+      }
+    }
+  }
+
+  private func isName(_ index: Int, _ text: String) -> Bool {
+    tokens[index].kind == .name && tokens[index].text == text
+  }
+
+  /// local event, event =, or a variable of a loop: for _, event in …
+  private func isRedefined(_ name: String) -> Bool {
+    tokens.indices.contains { index in
+      guard isName(index, name) else { return false }
+      let before = index > 0 ? tokens[index - 1].text : ""
+      let after = index + 1 < tokens.count ? tokens[index + 1].text : ""
+      return before == "local" || before == "for" || after == "in" || after == "="
     }
   }
 
@@ -163,24 +230,33 @@ struct SourceScan {
     if near == "=", message.hasPrefix("'then' expected") || message.hasPrefix("'do' expected") {
       return RuleComplaint(file: file, line: line, message: "'=' assigns; to compare write '=='")
     }
-    let isOpen = message.hasPrefix("unexpected symbol") && near == "}" && index.map { $0 > 0 && tokens[$0 - 1].text != "=" } ?? false
+    let isOpen =
+      message.hasPrefix("unexpected symbol") && near == "}"
+      && index.map { $0 > 0 && tokens[$0 - 1].text != "=" } ?? false
     if isOpen || message.hasPrefix("'end' expected") {
       if let place = elseIf() {
-        return RuleComplaint(file: file, line: place, message: "'else if' opens a second if that needs its own 'end'; write 'elseif'")
+        return RuleComplaint(
+          file: file, line: place, message: "'else if' opens a second if that needs its own 'end'; write 'elseif'")
       }
       if isOpen {
-        return RuleComplaint(file: file, line: line, message: "an 'end' is missing before this '}': a function, if or loop above is still open")
+        return RuleComplaint(
+          file: file, line: line,
+          message: "an 'end' is missing before this '}': a function, if or loop above is still open")
       }
     }
     if message.hasPrefix("unfinished string") {
-      return RuleComplaint(file: file, line: line, message: "a text is not closed on this line: its second quote is missing")
+      return RuleComplaint(
+        file: file, line: line, message: "a text is not closed on this line: its second quote is missing")
     }
     return RuleComplaint(file: file, line: line, message: message)
   }
 
   private func elseIf() -> Int? {
-    tokens.indices.dropLast().first { tokens[$0].text == "else" && tokens[$0].kind == .name && tokens[$0 + 1].text == "if" && tokens[$0 + 1].line == tokens[$0].line }
-      .map { tokens[$0].line }
+    tokens.indices.dropLast().first {
+      tokens[$0].text == "else" && tokens[$0].kind == .name && tokens[$0 + 1].text == "if"
+        && tokens[$0 + 1].line == tokens[$0].line
+    }
+    .map { tokens[$0].line }
   }
 
   private static func quoted(after word: String, in message: String) -> String? {

@@ -2,7 +2,7 @@
 // what the commit allows. While one group is being written the next one gathers; that is all the
 // batching there is, and no timer is needed for it.
 //
-// Thread: "store". Start: `start` returns when it runs. Stop: close the mailbox; what is inside is
+// Thread: "store". Start: `start` returns when it runs. Stop: close the mailbox. Promise: what is inside is
 // committed, the write-behind set is swept to the end, the engine is closed; then `join`.
 
 package import Basics

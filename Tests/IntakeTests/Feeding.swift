@@ -38,7 +38,7 @@ struct Feed {
     while !buffer.isEmpty, outcome.refusal == nil, !(outcome.requests.last.map { !$0.staysOpen } ?? false) {
       var count = buffer.count
       let given = count
-      let step = buffer.withUnsafeMutableBytes { parser.advance($0.baseAddress!, count: &count) }
+      let step = advance(&count)
       precondition(count <= given && parser.consumed <= count, "the parser consumed more than it was given")
       buffer.removeLast(given - count)
       switch step {
@@ -54,6 +54,16 @@ struct Feed {
       }
     }
     outcome.isUnderway = false
+  }
+
+  /// In memory of exactly that size, so that the sanitizer sees a byte read too far.
+  private mutating func advance(_ count: inout Int) -> RequestParser.Step {
+    let exact = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
+    defer { exact.deallocate() }
+    exact.copyBytes(from: buffer)
+    let step = parser.advance(exact.baseAddress!, count: &count)
+    buffer.withUnsafeMutableBytes { $0.copyBytes(from: exact) }
+    return step
   }
 
   private func read() -> Outcome.Read {

@@ -159,4 +159,33 @@ import Testing
     door.turn(client) { client.isEnded }
     #expect(client.replies.map(\.status) == [200])
   }
+
+  // In a process of its own, because it uses up all descriptors.
+  @Test func `without descriptors new connections wait, and the loop does not spin`() async {
+    await #expect(processExitsWith: .success) {
+      var few = rlimit(rlim_cur: 200, rlim_max: 200)
+      setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &few)
+      let door = try Door()
+      let early = door.connect()
+      door.turn { door.loop.counters.values.open == 1 }
+      let late = door.connect()
+      var taken: [Int32] = []
+      while true {
+        let copy = dup(early.descriptor)
+        if copy < 0 { break }
+        taken.append(copy)
+      }
+      door.settle()
+      let rounds = door.loop.counters.rounds
+      // The listener is off now: a round waits its full time instead of ending at once.
+      let start = platform_monotonic_ns()
+      door.loop.turn(waitAtMost: 50)
+      precondition(platform_monotonic_ns() - start > 30_000_000 && door.loop.counters.rounds == rounds + 1)
+      precondition(door.loop.counters.values.open == 1)
+      for copy in taken { close(copy) }
+      door.clock.advance(milliseconds: 101)
+      door.exchange(late, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      precondition(late.replies.map(\.status) == [200])
+    }
+  }
 }

@@ -44,7 +44,8 @@ struct Mutations {
       bytes = Array(bytes[..<at] + other[number(other.count)...])
     default:
       let line = lines(bytes)
-      if line.count > 2 { bytes.insert(contentsOf: bytes[line[number(line.count)]], at: line[1 + number(line.count - 1)].lowerBound) }
+      guard line.count > 2 else { return }
+      bytes.insert(contentsOf: bytes[line[number(line.count)]], at: line[1 + number(line.count - 1)].lowerBound)
     }
   }
 

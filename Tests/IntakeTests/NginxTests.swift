@@ -10,7 +10,9 @@ import Testing
 
 @testable import Intake
 
-private let nginxPath = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx"].first { (path: String) in access(path, X_OK) == 0 }
+private let nginxPath = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx"].first { (path: String) in
+  access(path, X_OK) == 0
+}
 
 @Suite(.serialized, .enabled(if: nginxPath != nil, "nginx is not installed; the comparison with it was not made"))
 struct NginxTests {
@@ -27,7 +29,7 @@ struct NginxTests {
 
   @Test func `damaged requests that nginx refuses are refused here`() throws {
     let nginx = try Nginx()
-    var mutations = Mutations(seed: 99)
+    var mutations = Mutations(seed: 99 &+ FuzzTests.seed)
     var laxer = 0
     for _ in 0..<(FuzzTests.rounds / 20) where laxer < 20 {
       let bytes = mutations.next()
@@ -37,7 +39,8 @@ struct NginxTests {
       let accepted = theirs.prefix { $0 == 200 }.count
       if ours > accepted {
         laxer += 1
-        Issue.record("\(String(decoding: bytes, as: UTF8.self).debugDescription): we read \(ours) requests, nginx says \(theirs)")
+        let text = String(decoding: bytes, as: UTF8.self).debugDescription
+        Issue.record("\(text): we read \(ours) requests, nginx says \(theirs)")
       }
     }
   }
@@ -63,7 +66,8 @@ private final class Nginx {
     let code = posix_spawn(&process, words[0], nil, nil, &arguments, nil)
     try #require(code == 0)
     let limit = platform_monotonic_ns() + 5_000_000_000
-    while access(front, F_OK) != 0 || access(directory + "/back.sock", F_OK) != 0, platform_monotonic_ns() < limit { poll(nil, 0, 10) }
+    let back = directory + "/back.sock"
+    while access(front, F_OK) != 0 || access(back, F_OK) != 0, platform_monotonic_ns() < limit { poll(nil, 0, 10) }
     try #require(access(front, F_OK) == 0)
   }
 
@@ -86,7 +90,8 @@ private final class Nginx {
       fastcgi_temp_path \(directory)/fastcgi; uwsgi_temp_path \(directory)/uwsgi; scgi_temp_path \(directory)/scgi;
       server {
         listen unix:\(directory)/front.sock;
-        location / { proxy_pass http://unix:\(directory)/back.sock; proxy_ignore_client_abort on; proxy_http_version 1.1; }
+        proxy_ignore_client_abort on; proxy_http_version 1.1;
+        location / { proxy_pass http://unix:\(directory)/back.sock; }
       }
       server { listen unix:\(directory)/back.sock; location / { return 200 ok; } }
     }

@@ -70,6 +70,18 @@ import Testing
     }
   }
 
+  @Test func `a name may hold exactly the characters of a token, wherever they stand`() {
+    let members = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~".utf8)
+    for byte in UInt8(1)...255 where byte != 0x3A {
+      for place in [0, 1, 6, 7, 8, 9, 15, 16, 17] {
+        var name = Array("abcdefghijklmnopqrs".utf8)
+        name[place] = byte
+        let outcome = Feed.whole(Array("GET / HTTP/1.1\r\nHost: a\r\n".utf8) + name + Array(": value\r\n\r\n".utf8))
+        #expect((outcome.refusal == nil) == members.contains(byte), "\(byte) at \(place)")
+      }
+    }
+  }
+
   @Test func `every refusal has a sentence and its own code`() {
     #expect(Set(Refusal.allCases.map { $0.code.description }).count == Refusal.allCases.count)
     for refusal in Refusal.allCases { #expect(refusal.sentence.description.hasSuffix(".") && refusal.status >= 400) }

@@ -1,13 +1,10 @@
-// Answers in pieces, and answers from another thread.
+// Answers in pieces.
 //
-// Thread: each test its own; the last one starts the loop on a worker. Promise: pieces in order, a
+// Thread: each test its own. Promise: pieces in order, a
 // bounded queue, and a writer that learns when nobody reads.
 
 import Basics
-import CPlatform
-import Glibc
 import Intake
-import Synchronization
 import Testing
 
 @Suite struct StreamTests {
@@ -120,54 +117,5 @@ import Testing
     #expect(stream.isGone)
     #expect(door.box.beginStream(door.handler.seen[0].token, head: head).isGone == false)
     door.settle()
-  }
-
-  @Test func `answers from another thread wake a sleeping loop, and a stop ends it`() throws {
-    let listener = try Listener(.tcp("127.0.0.1:0"), kind: .public)
-    let port = listener.port
-    let queue = Mailbox<AnswerToken>(capacity: .max)
-    let box = AnswerBox()
-    let loop = ConnectionLoop(listeners: [listener], handler: Passing(queue), answers: box)
-    let intake = Worker.start("intake") { loop.run() }
-    let answering = Worker.start("answering") {
-      while let batch = queue.receive() { box.post(batch.map { ($0, Answer(status: 200, body: Array("ok".utf8))) }) }
-    }
-    let clients = (0..<8).map { _ in Client(port: port) }
-    for round in 1...50 {
-      for client in clients { client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi") }
-      for client in clients {
-        let limit = platform_monotonic_ns() + 5_000_000_000
-        while client.replies.count < round, platform_monotonic_ns() < limit {
-          var wanted = pollfd(fd: client.descriptor, events: Int16(POLLIN), revents: 0)
-          poll(&wanted, 1, 1000)
-          client.collect()
-        }
-        #expect(client.replies.count == round)
-      }
-    }
-    let values = loop.counters.values
-    #expect(values.open == 8 && loop.counters.rounds > 0)
-    loop.stop(deadlineMilliseconds: 1000)
-    intake.join()
-    queue.close()
-    answering.join()
-    #expect(loop.counters.values.requests == 400 && loop.counters.values.answers == 400)
-  }
-}
-
-/// Hands each round's requests to another thread.
-private final class Passing: RequestHandler {
-  private let queue: Mailbox<AnswerToken>
-  private var batch: [AnswerToken] = []
-  init(_ queue: Mailbox<AnswerToken>) { self.queue = queue }
-  func handle(_ request: borrowing Request, token: AnswerToken) -> Answer? {
-    batch.append(token)
-    return nil
-  }
-  func bodyLimit(for request: borrowing Request) -> Int { 1024 }
-  func turnEnded() {
-    var full: [AnswerToken] = []
-    swap(&full, &batch)
-    queue.send(all: full)
   }
 }

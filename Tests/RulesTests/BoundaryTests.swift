@@ -41,7 +41,8 @@ private final class Refusing: RuleWords {
   }
 
   @Test func `memory does not grow over many runs`() throws {
-    let runtime = try Fixture.runtime("local t = { event.data.plan, state.n } state.n = (state.n or 0) + 1 log(table.concat(t, 'x') .. now())")
+    let runtime = try Fixture.runtime(
+      "local t = { event.data.plan, state.n } state.n = (state.n or 0) + 1 log(table.concat(t, 'x') .. now())")
     for _ in 0..<2000 { _ = runtime.run(0, Fixture.input()) }
     let before = runtime.bytes
     for _ in 0..<20_000 { _ = runtime.run(0, Fixture.input()) }
@@ -88,7 +89,9 @@ private final class Refusing: RuleWords {
   }
 
   @Test func `loading survives a refusal at every allocation`() throws {
-    let loading = Fixture.load(["a.lua": Fixture.rule(Self.body, before: "local l = use('lib/a')"), "lib/a.lua": "return { x = { 1, 2 } }"])
+    let loading = Fixture.load([
+      "a.lua": Fixture.rule(Self.body, before: "local l = use('lib/a')"), "lib/a.lua": "return { x = { 1, 2 } }",
+    ])
     #expect(loading.complaints.isEmpty)
     var refused = 0
     for allocation in 1...20_000 {
@@ -104,23 +107,43 @@ private final class Refusing: RuleWords {
   }
 
   @Test func `time is the second net and has a code of its own`() throws {
-    let set = Fixture.load(["a.lua": Fixture.rule("local s = ('a'):rep(1000000) while true do local b = s == s .. 'b' end")]).set
+    let set = Fixture.load([
+      "a.lua": Fixture.rule("local s = ('a'):rep(1000000) while true do local b = s == s .. 'b' end")
+    ]).set
     let outcome = try RuleRuntime(set, cpuMilliseconds: 1).run(0, Fixture.input())
     #expect(outcome.code == .overBudget && outcome.limit == .time && outcome.line == 2, "\(outcome)")
     #expect(outcome.reason == "the limit of 1 ms of CPU time is reached")
   }
 
+  /// Rules without loops run without the instruction hook; none of these may count as one.
+  @Test(arguments: [
+    "use('lib/a').loop()", "local f = use('lib/a').loop f()", "pcall(use('lib/a').loop)", "lib.loop()",
+    "::again:: local x = 1 goto again", "while event do end", "local f f = function() f() return f() end f()",
+    "local t = { \((1...140).map { "k\($0) = 'v\($0)'" }.joined(separator: ", ")) } use('lib/a').loop()",
+    "('x'):gsub('.', use('lib/a').loop)", "table.sort({ 3, 1, 2 }, use('lib/a').loop)",
+  ])
+  func `a rule without loops of its own cannot reach one unseen`(body: String) throws {
+    let outcome = try Fixture.run(
+      body, before: body.hasPrefix("lib") ? "local lib = use('lib/a')" : "",
+      libraries: ["lib/a.lua": "return { loop = function() while true do end end }"])
+    #expect(outcome.code == .overBudget && outcome.limit != .time, "\(outcome)")
+  }
+
   @Test func `a handle used after its run is refused`() throws {
     // There is no place a handle could be kept in; state, the only memory, does not take one.
-    #expect(try Fixture.run("state.e = event.data").reason == "state holds texts, numbers and true or false; this is a table")
+    #expect(
+      try Fixture.run("state.e = event.data").reason == "state holds texts, numbers and true or false; this is a table")
   }
 
   @Test func `a large state and large traits are read whole`() throws {
-    let state = "{" + (1...64).map { "\"key\($0)\":\"\(String(repeating: "x", count: 100))\"" }.joined(separator: ",") + "}"
+    let state =
+      "{" + (1...64).map { "\"key\($0)\":\"\(String(repeating: "x", count: 100))\"" }.joined(separator: ",") + "}"
     let outcome = try Fixture.run("state.key1 = 1 state.key64 = nil", Fixture.input(state: state))
     #expect(outcome.code == .ran)
     #expect(outcome.state?.count ?? 0 > 6000)
-    #expect(try Fixture.run("local x = state.y", Fixture.input(state: "[1]")).reason == "the stored state of this rule is not a JSON object")
+    #expect(
+      try Fixture.run("local x = state.y", Fixture.input(state: "[1]")).reason
+        == "the stored state of this rule is not a JSON object")
     #expect(try Fixture.run("local x = state.y", Fixture.input(state: "{")).code == .failed)
   }
 }

@@ -34,7 +34,8 @@ import Testing
   @Test func `mixed tables are refused, lists and names are not`() throws {
     #expect(throws: RuleComplaint.self) { try RuleLoader.evaluate(path: "c", text: "return { 1, a = 2 }") }
     let file = try RuleLoader.evaluate(
-      path: "etc/nudged.lua", text: "return {\n keys = { credential 'a', credential 'b' },\n list = {\n{ x = 1 },\n{ x = 2,\n y = 3 } } }",
+      path: "etc/nudged.lua",
+      text: "return {\n keys = { credential 'a', credential 'b' },\n list = {\n{ x = 1 },\n{ x = 2,\n y = 3 } } }",
       words: ["credential"])
     let text = String(decoding: file.document.root.text, as: UTF8.self)
     #expect(text == #"{"keys":[{"$credential":"a"},{"$credential":"b"}],"list":[{"x":1},{"x":2,"y":3}]}"#)
@@ -52,8 +53,12 @@ import Testing
     ("local t = {} t.t = t\nreturn t", "etc/nudged.lua:1: the data holds a table that contains itself"),
   ])
   func `what is wrong is told with its line`(text: String, complaint: String) {
-    #expect(throws: RuleComplaint.self) { try RuleLoader.evaluate(path: "etc/nudged.lua", text: text, words: ["credential"]) }
-    do throws(RuleComplaint) { _ = try RuleLoader.evaluate(path: "etc/nudged.lua", text: text, words: ["credential"]) } catch {
+    #expect(throws: RuleComplaint.self) {
+      try RuleLoader.evaluate(path: "etc/nudged.lua", text: text, words: ["credential"])
+    }
+    do throws(RuleComplaint) {
+      _ = try RuleLoader.evaluate(path: "etc/nudged.lua", text: text, words: ["credential"])
+    } catch {
       #expect(error.description == complaint)
     }
   }

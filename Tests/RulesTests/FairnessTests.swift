@@ -64,12 +64,16 @@ import Testing
 
   @Test(arguments: expressions)
   func `the library means what the manual says`(code: String, text: String) throws {
-    let body = "local function show(...) local o = {} for i = 1, select('#', ...) do o[i] = tostring((select(i, ...))) end log(table.concat(o, ' ')) end show(\(code))"
+    let body =
+      "local function show(...) local o = {} for i = 1, select('#', ...) do o[i] = tostring((select(i, ...))) end log(table.concat(o, ' ')) end show(\(code))"
     #expect(try Fixture.log(body) == text)
   }
 
   @Test func `words come one after the other from gmatch`() throws {
-    #expect(try Fixture.log("local o = {} for k, v in ('a=1, b=2'):gmatch('(%w+)=(%w+)') do o[#o + 1] = v .. k end log(table.concat(o, ' '))") == "1a 2b")
+    #expect(
+      try Fixture.log(
+        "local o = {} for k, v in ('a=1, b=2'):gmatch('(%w+)=(%w+)') do o[#o + 1] = v .. k end log(table.concat(o, ' '))"
+      ) == "1a 2b")
     #expect(try Fixture.log("local n = 0 for _ in ('abc'):gmatch('') do n = n + 1 end log(tostring(n))") == "4")
   }
 
@@ -93,16 +97,20 @@ import Testing
   }
 
   @Test func `the budget begins anew with each run and counts the same each time`() throws {
-    let runtime = try Fixture.runtime("local n = 0 for i = 1, 200000 do n = n + i end log(('x'):rep(1000):gsub('x', 'y'):sub(1, 1))")
+    let runtime = try Fixture.runtime(
+      "local n = 0 for i = 1, 200000 do n = n + i end log(('x'):rep(1000):gsub('x', 'y'):sub(1, 1))")
     let first = runtime.run(0, Fixture.input())
     #expect(first.code == .ran && first.units > 100_000)
     for _ in 0..<20 { #expect(runtime.run(0, Fixture.input()).units == first.units) }
   }
 
   @Test func `an error has the line where it happened`() throws {
-    #expect(try Fixture.log("local x = 1\n\nlocal function f()\n  return event.data.none.x\nend\nlog(f())") == "failed 5: attempt to index a nil value (field 'none')")
+    #expect(
+      try Fixture.log("local x = 1\n\nlocal function f()\n  return event.data.none.x\nend\nlog(f())")
+        == "failed 5: attempt to index a nil value (field 'none')")
     let outcome = try Fixture.run(
-      "log(tostring(lib.f(nil)))", before: "local lib = use('lib/a')", libraries: ["lib/a.lua": "return { f = function(x)\nreturn x.y end }"])
+      "log(tostring(lib.f(nil)))", before: "local lib = use('lib/a')",
+      libraries: ["lib/a.lua": "return { f = function(x)\nreturn x.y end }"])
     #expect(outcome.reason == "rules/lib/a.lua:2: attempt to index a nil value (local 'x')")
     #expect(outcome.line == 2)
   }

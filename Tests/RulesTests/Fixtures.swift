@@ -45,7 +45,9 @@ enum Fixture {
     load(["a.lua": text], destinations: destinations).complaints.map(\.description)
   }
 
-  static func runtime(_ body: String, header: String = "", before: String = "", libraries: [String: String] = [:]) throws -> RuleRuntime {
+  static func runtime(_ body: String, header: String = "", before: String = "", libraries: [String: String] = [:])
+    throws -> RuleRuntime
+  {
     var files = libraries
     files["a.lua"] = rule(body, header: header, before: before)
     let loading = load(files)
@@ -54,7 +56,8 @@ enum Fixture {
   }
 
   static func run(
-    _ body: String, header: String = "", before: String = "", libraries: [String: String] = [:], _ input: RuleInput = input()
+    _ body: String, header: String = "", before: String = "", libraries: [String: String] = [:],
+    _ input: RuleInput = input()
   ) throws -> RuleOutcome {
     try runtime(body, header: header, before: before, libraries: libraries).run(0, input)
   }

@@ -31,7 +31,8 @@ import Testing
       """)
     #expect(
       text
-        == "invoice.paid e1 42 acme nil api|1700000000000 1700000001000 42 acme|nilnilnil5|9007199254740993 integer true")
+        == "invoice.paid e1 42 acme nil api|1700000000000 1700000001000 42 acme|nilnilnil5|9007199254740993 integer true"
+    )
   }
 
   @Test func `lists and objects of an event can be walked in order`() throws {
@@ -48,12 +49,14 @@ import Testing
 
   @Test func `pairs follows sorted keys whatever the order of insertion`() throws {
     let text = try Fixture.log(
-      "local t = { b = 1, a = 2 } t[10] = 3 t[2] = 4 t.aa = 5 local o = '' for k in pairs(t) do o = o .. k .. ' ' end log(o)")
+      "local t = { b = 1, a = 2 } t[10] = 3 t[2] = 4 t.aa = 5 local o = '' for k in pairs(t) do o = o .. k .. ' ' end log(o)"
+    )
     #expect(text == "2 10 a aa b ")
   }
 
   @Test func `state is kept from run to run`() throws {
-    let runtime = try Fixture.runtime("state.count = (state.count or 0) + 1 state.last = event.data.plan state.gone = nil")
+    let runtime = try Fixture.runtime(
+      "state.count = (state.count or 0) + 1 state.last = event.data.plan state.gone = nil")
     let first = runtime.run(0, Fixture.input(state: #"{"gone":1}"#))
     #expect(String(decoding: first.state ?? [], as: UTF8.self) == #"{"count":1,"last":"pro"}"#)
     let second = runtime.run(0, Fixture.input(state: String(decoding: first.state ?? [], as: UTF8.self)))
@@ -71,8 +74,19 @@ import Testing
       Fixture.input(traits: #"{"plan":"free"}"#))
     #expect(
       outcome.reads == [
-        ReadValue(name: "customer.traits.plan", value: "\"free\""), ReadValue(name: "customer.traits.missing", value: "null"),
+        ReadValue(name: "customer.traits.plan", value: "\"free\""),
+        ReadValue(name: "customer.traits.missing", value: "null"),
       ])
+  }
+
+  @Test func `reads are short and at most eight`() throws {
+    let outcome = try Fixture.run(
+      "local t = customer.traits local x = t.list, t.object, t.long for i = 1, 20 do x = state['k' .. i] end",
+      Fixture.input(traits: #"{"list":[1],"object":{"a":1},"long":"\#(String(repeating: "ä", count: 100))"}"#))
+    #expect(outcome.reads.count == 8)
+    #expect(outcome.reads.prefix(2).map(\.value) == ["[...]", "{...}"])
+    #expect(outcome.reads[2].value.utf8.count <= 48 && outcome.reads[2].value.hasPrefix("\"ää"))
+    #expect(outcome.reads[3] == ReadValue(name: "state.k1", value: "null"))
   }
 
   @Test func `when decides whether a rule runs`() throws {
@@ -86,7 +100,9 @@ import Testing
   @Test func `when reads state but does not change it`() throws {
     let outcome = try Fixture.run("", header: "when = function(event) state.x = 1 return true end,")
     #expect(outcome.reason == "'when' may read state but not change it; write state.x in run")
-    #expect(try Fixture.run("", header: "when = function(event) return state.x == 3 end,", Fixture.input(state: #"{"x":3}"#)).code == .ran)
+    #expect(
+      try Fixture.run("", header: "when = function(event) return state.x == 3 end,", Fixture.input(state: #"{"x":3}"#))
+        .code == .ran)
   }
 
   @Test func `skip and check end the run and drop its effects, even through pcall`() throws {
@@ -101,7 +117,8 @@ import Testing
 
   @Test func `set, emit and log are effects in the order asked`() throws {
     let outcome = try Fixture.run(
-      "set { plan = 'pro', old = null, list = empty_list } emit('deal.won', nil, { subject = 'account:acme' }) emit('x') log('done')")
+      "set { plan = 'pro', old = null, list = empty_list } emit('deal.won', nil, { subject = 'account:acme' }) emit('x') log('done')"
+    )
     #expect(
       outcome.effects == [
         .set(traits: Array(#"{"list":[],"old":null,"plan":"pro"}"#.utf8)),
@@ -115,7 +132,8 @@ import Testing
       local t = {} for i = 1, 20 do t[i] = random(1, 1000) end
       state.sum = t[1] + t[2] send("crm", "x", { list = t, r = random() }) table.sort(t) log(table.concat(t, " "))
       """
-    let one = try Fixture.runtime(body), two = try Fixture.runtime(body)
+    let one = try Fixture.runtime(body)
+    let two = try Fixture.runtime(body)
     _ = two.run(0, Fixture.input(seed: 99))
     #expect(one.run(0, Fixture.input()) == two.run(0, Fixture.input()))
     #expect(one.run(0, Fixture.input(seed: 8)) != two.run(0, Fixture.input()))
@@ -136,7 +154,8 @@ import Testing
 
   @Test func `a key is read from the event`() throws {
     let set = Fixture.load([
-      "a.lua": Fixture.rule("", header: "key = 'data.customer.country',"), "b.lua": Fixture.rule("", header: "key = 'data.nothing',"),
+      "a.lua": Fixture.rule("", header: "key = 'data.customer.country',"),
+      "b.lua": Fixture.rule("", header: "key = 'data.nothing',"),
       "c.lua": Fixture.rule("", header: "key = { ['invoice.paid'] = 'data.amount' },"), "d.lua": Fixture.rule(""),
     ]).set
     let runtime = try RuleRuntime(set)

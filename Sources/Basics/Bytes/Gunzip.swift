@@ -15,8 +15,10 @@ package enum GunzipError: Error, Sendable, Equatable, CustomStringConvertible {
 
   package var description: String {
     switch self {
-    case .tooLarge(let bytes): "The compressed body is larger than \(bytes) bytes when inflated; send fewer events at a time."
-    case .tooDense(let ratio): "The compressed body inflates to more than \(ratio) times its size; send it uncompressed."
+    case .tooLarge(let bytes):
+      "The compressed body is larger than \(bytes) bytes when inflated; send fewer events at a time."
+    case .tooDense(let ratio):
+      "The compressed body inflates to more than \(ratio) times its size; send it uncompressed."
     case .truncated: "The compressed body ends too early."
     case .damaged: "The compressed body is not gzip, or was damaged on its way."
     case .trailingBytes: "The compressed body is followed by other bytes."
@@ -39,8 +41,9 @@ package enum Gunzip {
     defer { inflation.end() }
     // One byte more than is allowed tells the full measure from too much.
     let result = try inflation.run(most: min(maximumBytes, dense))
-    guard let result else { throw dense < maximumBytes ? .tooDense(maximumRatio: maximumRatio) : .tooLarge(maximumBytes: maximumBytes) }
-    return result
+    if let result { return result }
+    if dense < maximumBytes { throw .tooDense(maximumRatio: maximumRatio) }
+    throw .tooLarge(maximumBytes: maximumBytes)
   }
 }
 
@@ -83,7 +86,9 @@ private struct Inflation {
   /// RFC 1952 2.2 lets a file have several members. Only gzip does; anything else behind is an error.
   private mutating func continueWithNextMember() throws(GunzipError) {
     let next = input.suffix(Int(stream.avail_in))
-    guard next.count >= 2, next[next.startIndex] == 0x1F, next[next.startIndex + 1] == 0x8B else { throw .trailingBytes }
+    guard next.count >= 2, next[next.startIndex] == 0x1F, next[next.startIndex + 1] == 0x8B else {
+      throw .trailingBytes
+    }
     guard inflateReset(&stream) == Z_OK else { throw .damaged }
   }
 

@@ -177,6 +177,11 @@ int rule_host_add_constructor(rule_host *host, const char *word);
 /* Runs a file and leaves the table it returns as JSON in the report. */
 int rule_host_evaluate(rule_host *host, const char *path, const char *text, size_t count);
 
+/* Says that a rule's functions are short, have no loops and call nothing but words and library functions.
+ * Such a rule needs no instruction hook, which would cost more than the rule itself; what it calls is
+ * charged all the same. */
+void rule_host_trust(rule_host *host, uint32_t slot);
+
 /* One run of one rule. */
 int rule_host_run(rule_host *host, uint32_t slot, const rule_input *input);
 
