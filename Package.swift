@@ -11,6 +11,8 @@ let plain: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("MemberImportVisibility"),
   .enableUpcomingFeature("InternalImportsByDefault"),
+  // Overlapping accesses are found while developing; at run time the search would cost a tenth.
+  .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
 
 /// Rooms that touch no C pointer: there the word `unsafe` does not occur.

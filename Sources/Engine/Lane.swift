@@ -216,7 +216,7 @@ package final class Lane {
       let describes = other.kind == "account" && event.name == "group" && event.traits != nil
       guard listens || describes || routed.created.contains(other.subject) else { continue }
       let key = RowKey(.message, routed.number, Int64(position))
-      out.changes.append(key, MessageRow(kind: .observe, subject: other.subject).packed)
+      out.changes.append(key, MessageRow(kind: .observe, subject: other.subject).packed, isNew: true)
       let copy = IncomingEvent(event: event, dedupe: routed.incoming.dedupe, body: routed.incoming.body, ticket: nil)
       out.messages.append(
         LaneMessage(event: routed.number, position: Int64(position), subject: other.subject, content: .observe(copy)))
@@ -420,7 +420,7 @@ package final class Lane {
     let row = MessageRow(
       kind: .emitted, subject: cell.subject, target: target.description, id: id.hex, received: lastNow,
       body: incoming.body)
-    out.changes.append(RowKey(.message, number, position), row.packed)
+    out.changes.append(RowKey(.message, number, position), row.packed, isNew: true)
     out.messages.append(
       LaneMessage(event: number, position: position, subject: cell.subject, content: .emitted(incoming, to: target)))
   }

@@ -67,12 +67,7 @@ package final class Router {
   }
 
   package func identityHash(_ reference: SubjectReference) -> Hash128 {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(reference.namespace.utf8.count + reference.id.utf8.count + 1)
-    bytes.append(contentsOf: reference.namespace.utf8)
-    bytes.append(UInt8(ascii: ":"))
-    bytes.append(contentsOf: reference.id.utf8)
-    return hash.hash(bytes)
+    hash.hash(reference.namespace, UInt8(ascii: ":"), reference.id)
   }
 
   /// Nil for a repeat.

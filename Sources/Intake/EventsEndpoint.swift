@@ -16,6 +16,7 @@ struct EventsEndpoint {
   private let parser: DocumentParser
   private let hash: KeyedHash
   private var random = SystemRandom()
+  private let names = TextTable()
   private(set) var withoutID: Int64 = 0
 
   init(hashKey: (UInt64, UInt64)) {
@@ -55,9 +56,17 @@ struct EventsEndpoint {
           status: 400, code: "not_an_event",
           message: "send one event as a JSON object, several as an array or one a line"))
     }
-    let items = list.elements.map { (item: $0, text: $0.text) }
     let sent = root.kind == .object ? root["sentAt"]?.instant : nil
-    return several(items.map { .success($0) }, call: call, caller: caller, token: token, received: received, sent: sent)
+    // In an array the items' own texts are kept; inside an object they are written anew.
+    let places = root.kind == .array ? JSONText.elements(of: body, count: list.count) : nil
+    var collected = Collected(count: list.count)
+    var item = list.firstElement
+    for position in 0..<list.count {
+      let text = places.map { Array(UnsafeRawBufferPointer(rebasing: body[$0[position]])) } ?? item.text
+      collect(item, text, into: &collected, caller: caller, received: received, sent: sent)
+      item = item.following
+    }
+    return finish(collected, token: token)
   }
 
   // MARK: one
@@ -81,7 +90,7 @@ struct EventsEndpoint {
     guard bytes <= Limits.eventBytes else {
       throw EventRefusal("too_large", "the event has \(bytes) bytes; at most \(Limits.eventBytes) are taken")
     }
-    return try EventDecoder(source: caller.source).decode(
+    return try EventDecoder(source: caller.source, names: names).decode(
       item, received: received, fallbackType: call ?? "track", sent: sent)
   }
 
@@ -101,50 +110,57 @@ struct EventsEndpoint {
   }
 
   /// What makes an event the same event: its source and its id.
-  private func dedupe(_ event: Event) -> Hash128 {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(event.source.utf8.count + event.id.utf8.count + 1)
-    bytes.append(contentsOf: event.source.utf8)
-    bytes.append(0)
-    bytes.append(contentsOf: event.id.utf8)
-    return hash.hash(bytes)
-  }
+  private func dedupe(_ event: Event) -> Hash128 { hash.hash(event.source, 0, event.id) }
 
   // MARK: several
 
-  private mutating func several(
-    _ items: [Result<(item: JSONCursor, text: [UInt8]), EventRefusal>], call: String?, caller: Caller,
-    token: AnswerToken,
-    received: Instant, sent: Instant?
-  ) -> Reading {
-    guard items.count <= Limits.eventsPerRequest else {
+  /// What was read of a body with several items so far.
+  private struct Collected {
+    var events: [(event: Event, text: [UInt8])] = []
+    var refusals = JSONWriter()
+    var refused = 0
+    var position = 0
+
+    init(count: Int) {
+      events.reserveCapacity(min(count, Limits.eventsPerRequest))
+      refusals.beginArray()
+    }
+
+    mutating func refuse(_ refusal: EventRefusal) {
+      refused += 1
+      if refused <= 100 { EventsEndpoint.append(refusal, position, to: &refusals) }
+    }
+  }
+
+  private func collect(
+    _ item: JSONCursor, _ text: [UInt8], into collected: inout Collected, caller: Caller, received: Instant,
+    sent: Instant?
+  ) {
+    do throws(EventRefusal) {
+      collected.events.append(
+        (try decode(item, text.count, call: nil, caller: caller, received: received, sent: sent), text))
+    } catch {
+      collected.refuse(error)
+    }
+    collected.position += 1
+  }
+
+  private mutating func finish(_ collected: Collected, token: AnswerToken) -> Reading {
+    guard collected.position <= Limits.eventsPerRequest else {
       return .refused(
         Answer(
           status: 413, code: "too_many_events",
-          message: "the body has \(items.count) events; at most \(Limits.eventsPerRequest) are taken at once"))
+          message: "the body has \(collected.position) events; at most \(Limits.eventsPerRequest) are taken at once"))
     }
-    var events: [(event: Event, text: [UInt8])] = []
-    events.reserveCapacity(items.count)
-    var refusals = JSONWriter()
-    refusals.beginArray()
-    var refused = 0
-    for (position, item) in items.enumerated() {
-      do throws(EventRefusal) {
-        let (cursor, text) = try item.get()
-        events.append((try decode(cursor, text.count, call: nil, caller: caller, received: received, sent: sent), text))
-      } catch {
-        refused += 1
-        if refused <= 100 { EventsEndpoint.append(error, position, to: &refusals) }
-      }
-    }
-    refusals.endArray()
-    let ticket = Ticket(request: token.numbers, accepted: events.count, refusals: refused == 0 ? [] : refusals.bytes)
-    if events.isEmpty { return .refused(EventsEndpoint.answer(ticket)) }
+    var collected = collected
+    collected.refusals.endArray()
+    let ticket = Ticket(
+      request: token.numbers, accepted: collected.events.count,
+      refusals: collected.refused == 0 ? [] : collected.refusals.bytes)
+    if collected.events.isEmpty { return .refused(EventsEndpoint.answer(ticket)) }
     var incoming: [IncomingEvent] = []
-    incoming.reserveCapacity(events.count)
-    for position in events.indices {
-      incoming.append(finish(events[position].event, text: events[position].text, ticket: ticket))
-    }
+    incoming.reserveCapacity(collected.events.count)
+    for (event, text) in collected.events { incoming.append(finish(event, text: text, ticket: ticket)) }
     return .events(incoming, ticket)
   }
 
@@ -166,22 +182,23 @@ struct EventsEndpoint {
   private mutating func read(
     lines: [Slice<UnsafeRawBufferPointer>], call: String?, caller: Caller, token: AnswerToken, received: Instant
   ) -> Reading {
-    var items: [Result<(item: JSONCursor, text: [UInt8]), EventRefusal>] = []
+    var collected = Collected(count: lines.count)
     var readable = 0
     for line in lines {
       do throws(JSONError) {
         let document = try parser.parse(UnsafeRawBufferPointer(rebasing: line))
-        items.append(.success((document.root, Array(line))))
         readable += 1
+        collect(document.root, Array(line), into: &collected, caller: caller, received: received, sent: nil)
       } catch {
-        items.append(.failure(EventRefusal("invalid_json", "\(error)")))
+        collected.refuse(EventRefusal("invalid_json", "\(error)"))
+        collected.position += 1
       }
     }
     if readable == 0 {
       return .refused(
         Answer(status: 400, code: "invalid_json", message: "no line of the body is valid JSON; check the body"))
     }
-    return several(items, call: call, caller: caller, token: token, received: received, sent: nil)
+    return finish(collected, token: token)
   }
 
   // MARK: answers
