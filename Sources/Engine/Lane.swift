@@ -313,7 +313,10 @@ package final class Lane {
       now: now,
       seed: Hash128(high: dedupe.high ^ UInt64(bitPattern: ruleNumber), low: dedupe.low))
     mark.enter(rule: ruleNumber, event: dedupe)
-    let outcome = runtime.run(position, input)
+    var outcome = runtime.run(position, input)
+    // The second net counts time, which is the machine's and not the rule's: what it stopped had no
+    // effect and may try once more.
+    if outcome.limit == .time { outcome = runtime.run(position, input) }
     mark.leave()
     counters.note(outcome.code)
     var verdict = Verdict(

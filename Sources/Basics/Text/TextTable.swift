@@ -3,6 +3,8 @@
 // Thread: its owner's. Promise: bounded; when it is full it begins anew, which costs time and nothing
 // else, so that a sender of endless new names cannot fill the memory.
 
+internal import Glibc
+
 package final class TextTable {
   private var texts: [String] = []
   private var slots: [Int32]
@@ -17,12 +19,15 @@ package final class TextTable {
   }
 
   package func text(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
+    if bytes.isEmpty { return "" }
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
     for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
     var place = Int(truncatingIfNeeded: hash >> 20) & mask
     while slots[place] >= 0 {
-      let known = texts[Int(slots[place])]
-      if known.utf8.count == bytes.count, known.utf8.elementsEqual(bytes) { return known }
+      var known = texts[Int(slots[place])]
+      if known.utf8.count == bytes.count, known.withUTF8({ memcmp($0.baseAddress!, bytes.baseAddress!, bytes.count) == 0 }) {
+        return known
+      }
       place = (place + 1) & mask
     }
     if texts.count * 2 > mask {
