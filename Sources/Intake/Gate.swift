@@ -200,6 +200,7 @@ package final class Gate: RequestHandler, @unchecked Sendable {
   }
 
   private func contentRefusal(_ request: borrowing Request) -> Answer? {
+    if request.header("content-type", is: "application/json") { return nil }
     guard let type = request.headerText("content-type") else { return nil }
     let plain = type.prefix { $0 != ";" }.lowercased()
     let known =

@@ -170,7 +170,7 @@ package struct Reports: Sendable {
     var out: [JSONValue] = []
     var next = before
     var looked = 0
-    while out.count < limit, looked < 20_000 {
+    while out.count < limit, looked < 4_000 {
       let rows = try reader.engine.deliveries(before: next, limit: 500)
       for row in rows where out.count < limit {
         looked += 1
