@@ -18,6 +18,10 @@ let plain: [SwiftSetting] = [
 /// Rooms that touch no C pointer: there the word `unsafe` does not occur.
 let strict: [SwiftSetting] = plain + [.strictMemorySafety()]
 
+/// The same for our own C and C++.
+let careful: [CSetting] = [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]
+let carefulPlusPlus: [CXXSetting] = [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]
+
 let package = Package(
   name: "nudged",
   products: [.executable(name: "nudged", targets: ["nudged"])],
@@ -28,9 +32,10 @@ let package = Package(
     .systemLibrary(name: "CCurl", path: "Sources/C/CCurl", pkgConfig: "libcurl"),
     .systemLibrary(name: "CCrypto", path: "Sources/C/CCrypto", pkgConfig: "libcrypto"),
     .systemLibrary(name: "CZlib", path: "Sources/C/CZlib", pkgConfig: "zlib"),
-    .target(name: "CPlatform"),
-    .target(name: "CDocument", linkerSettings: [.linkedLibrary("simdjson")]),
-    .target(name: "CRuleHost", dependencies: ["CLua", "CDocument"]),
+    .target(name: "CPlatform", cSettings: careful),
+    .target(
+      name: "CDocument", cxxSettings: carefulPlusPlus, linkerSettings: [.linkedLibrary("simdjson")]),
+    .target(name: "CRuleHost", dependencies: ["CLua", "CDocument"], cSettings: careful),
 
     // Floor 0: time, JSON, bytes, threads, text. No word of the trade.
     .target(name: "Basics", dependencies: ["CPlatform", "CDocument", "CCrypto", "CZlib"], swiftSettings: plain),
