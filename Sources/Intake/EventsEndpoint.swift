@@ -68,7 +68,7 @@ struct EventsEndpoint {
     do throws(EventRefusal) {
       let event = try decode(item, text.count, call: call, caller: caller, received: received, sent: nil)
       let ticket = Ticket(request: token.numbers, accepted: 1, refusals: [])
-      let incoming = finish(event, text: text, ticket: ticket)
+      let incoming = finish(event, text: text, call: call, sent: nil, ticket: ticket)
       return .events([incoming], ticket)
     } catch {
       return .refused(Answer(status: 400, code: error.code, message: error.message))
@@ -85,19 +85,35 @@ struct EventsEndpoint {
       item, received: received, fallbackType: call ?? "track", sent: sent)
   }
 
-  /// An event without an id gets one, written into its text, so that it keeps it.
-  private mutating func finish(_ event: Event, text: [UInt8], ticket: Ticket) -> IncomingEvent {
-    guard event.id.isEmpty else {
-      return IncomingEvent(event: event, dedupe: dedupe(event), body: text, ticket: ticket)
+  /// What only the request told is written into the event's own text, so that reading it again from the
+  /// store gives the same event: an id where the sender gave none, the call of the path, the batch's sentAt.
+  private mutating func finish(
+    _ event: Event, text: [UInt8], call: String?, sent: Instant?, ticket: Ticket
+  ) -> IncomingEvent {
+    let item = event.itemCursor
+    let shape = EventDecoder.shape(of: item, fallbackType: call ?? "track")
+    var event = event
+    var told: [JSONValue.Member] = []
+    if event.id.isEmpty {
+      withoutID += 1
+      event = event.with(id: "made-" + Hex.encode(random.next()) + Hex.encode(random.next()))
+      told.append(.init(shape == .native ? "id" : "messageId", .string(event.id)))
     }
+    if case .segment(let type) = shape {
+      if item["type"]?.string == nil { told.append(.init("type", .string(type))) }
+      if let sent, item["sentAt"]?.instant == nil { told.append(.init("sentAt", .integer(sent.milliseconds))) }
+    }
+    return IncomingEvent(
+      event: event, dedupe: dedupe(event), body: EventsEndpoint.write(told, into: text), ticket: ticket)
+  }
+
+  /// At the front, because of a key that stands twice the first one counts.
+  private static func write(_ members: [JSONValue.Member], into text: [UInt8]) -> [UInt8] {
+    guard !members.isEmpty, let brace = text.firstIndex(of: UInt8(ascii: "{")) else { return text }
+    let isEmpty = text[(brace + 1)...].first { $0 > 0x20 } == UInt8(ascii: "}")
     var text = text
-    withoutID += 1
-    let event = event.with(id: "made-" + Hex.encode(random.next()) + Hex.encode(random.next()))
-    let field = event.itemCursor["name"] != nil && event.itemCursor["type"] == nil ? "id" : "messageId"
-    if let brace = text.firstIndex(of: UInt8(ascii: "{")) {
-      text.insert(contentsOf: "\"\(field)\":\"\(event.id)\",".utf8, at: brace + 1)
-    }
-    return IncomingEvent(event: event, dedupe: dedupe(event), body: text, ticket: ticket)
+    text.insert(contentsOf: JSONValue.object(members).text.dropFirst().dropLast() + (isEmpty ? [] : [0x2C]), at: brace + 1)
+    return text
   }
 
   /// What makes an event the same event: its source and its id.
@@ -131,7 +147,7 @@ struct EventsEndpoint {
     for (position, item) in items.enumerated() {
       do throws(EventRefusal) {
         let (cursor, text) = try item.get()
-        events.append((try decode(cursor, text.count, call: nil, caller: caller, received: received, sent: sent), text))
+        events.append((try decode(cursor, text.count, call: call, caller: caller, received: received, sent: sent), text))
       } catch {
         refused += 1
         if refused <= 100 { EventsEndpoint.append(error, position, to: &refusals) }
@@ -143,7 +159,8 @@ struct EventsEndpoint {
     var incoming: [IncomingEvent] = []
     incoming.reserveCapacity(events.count)
     for position in events.indices {
-      incoming.append(finish(events[position].event, text: events[position].text, ticket: ticket))
+      let (event, text) = events[position]
+      incoming.append(finish(event, text: text, call: call, sent: sent, ticket: ticket))
     }
     return .events(incoming, ticket)
   }

@@ -24,7 +24,7 @@ package struct EventDecoder: Sendable {
   package init(source: String) { self.source = source }
 
   /// `fallbackType` is the Segment call of the path, such as "track" for /v1/track; `sent` is the
-  /// batch's sentAt. `fallbackId` stands in where the sender gave no id.
+  /// batch's sentAt, which counts where the item has none of its own.
   package func decode(
     _ item: JSONCursor, received: Instant, fallbackType: String? = nil, sent: Instant? = nil
   ) throws(EventRefusal) -> Event {
@@ -32,14 +32,27 @@ package struct EventDecoder: Sendable {
       throw EventRefusal(
         "not_an_object", "an event must be a JSON object such as {\"name\": \"signup\", \"user\": \"42\"}")
     }
-    if item["specversion"] != nil { return try decodeCloudEvent(item, received: received) }
-    if item["name"] == nil || item["userId"] != nil || item["messageId"] != nil || item["anonymousId"] != nil {
-      let type = item["type"]?.string ?? fallbackType
-      if let type, EventDecoder.segmentTypes.contains(type) {
-        return try decodeSegment(item, type: type, received: received, sent: sent)
-      }
+    switch EventDecoder.shape(of: item, fallbackType: fallbackType) {
+    case .cloudEvent: return try decodeCloudEvent(item, received: received)
+    case .segment(let type):
+      return try decodeSegment(item, type: type, received: received, sent: item["sentAt"]?.instant ?? sent)
+    case .native: return try decodeNative(item, received: received)
     }
-    return try decodeNative(item, received: received)
+  }
+
+  package enum Shape: Sendable, Equatable {
+    case native, cloudEvent
+    /// With the call it is, such as "track".
+    case segment(String)
+  }
+
+  /// What kind of text an item is; told by its own fields, and by the path only where they leave it open.
+  package static func shape(of item: JSONCursor, fallbackType: String?) -> Shape {
+    if item["specversion"] != nil { return .cloudEvent }
+    let hasNativeName = item["name"] != nil && item["userId"] == nil && item["messageId"] == nil
+    if hasNativeName, item["anonymousId"] == nil { return .native }
+    guard let type = item["type"]?.string ?? fallbackType, segmentTypes.contains(type) else { return .native }
+    return .segment(type)
   }
 
   package static let segmentTypes: Set<String> = ["track", "identify", "group", "alias", "page", "screen"]
@@ -47,11 +60,14 @@ package struct EventDecoder: Sendable {
   // MARK: native
 
   private static let nativeFields: Set<String> = [
-    "id", "name", "time", "user", "anonymous", "account", "thing", "data", "traits", "context", "mode", "depth",
+    "id", "name", "time", "user", "anonymous", "account", "thing", "data", "traits", "context", "mode",
   ]
 
   private func decodeNative(_ item: JSONCursor, received: Instant) throws(EventRefusal) -> Event {
+    let isOwn = source == "nudged"
     for member in item.members where !EventDecoder.nativeFields.contains(member.key) {
+      // How deep an event lies is ours to count: from outside it could silence rules or let loops run on.
+      if isOwn, member.key == "depth" { continue }
       let hint = Suggestion.ending(for: member.key, among: EventDecoder.nativeFields)
       throw EventRefusal(
         "unknown_field", "unknown field '\(member.key.prefix(60))'\(hint); put your own fields into \"data\"")
@@ -77,7 +93,7 @@ package struct EventDecoder: Sendable {
       name: name, id: try identifier(item["id"], field: "id"), source: source,
       time: try time(item["time"], field: "time", received: received, sent: nil), received: received,
       user: user ?? anonymous,
-      anonymous: user == nil ? nil : anonymous, account: account, thing: thing, depth: Int(item["depth"]?.integer ?? 0),
+      anonymous: user == nil ? nil : anonymous, account: account, thing: thing, depth: isOwn ? Int(item["depth"]?.integer ?? 0) : 0,
       document: item.document, item: item.index, data: try object(item["data"], field: "data"),
       traits: try object(item["traits"], field: "traits"), context: try object(item["context"], field: "context"))
   }
@@ -163,9 +179,12 @@ package struct EventDecoder: Sendable {
       throw EventRefusal("missing_subject", "the field \"subject\" is missing: it says whom the event is about")
     }
     let id = try identifier(item["id"], field: "id")
+    guard !id.isEmpty else {
+      throw EventRefusal("missing_id", "the field \"id\" is missing: CloudEvents are told apart by source and id")
+    }
     // Their ids are unique within their own source only, so that source becomes part of the id.
     return Event(
-      name: try eventName(type, field: "type"), id: id.isEmpty ? "" : from + "#" + id, source: source,
+      name: try eventName(type, field: "type"), id: from + "#" + id, source: source,
       time: try time(item["time"], field: "time", received: received, sent: nil), received: received, user: subject,
       anonymous: nil, account: nil, thing: nil, depth: 0, document: item.document, item: item.index,
       data: item["data"].flatMap { $0.kind == .object ? $0.index : nil }, traits: nil, context: nil)
