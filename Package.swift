@@ -63,6 +63,7 @@ let package = Package(
 
     // Tests mirror the rooms. Plain targets under Tests are shared by several of them.
     .testTarget(name: "BasicsTests", dependencies: ["Basics", "CZlib"], swiftSettings: plain),
+    .testTarget(name: "ModelTests", dependencies: ["Basics", "Model"], swiftSettings: plain),
     .testTarget(name: "RulesTests", dependencies: ["Basics", "Model", "Rules"], swiftSettings: plain),
     .testTarget(name: "IntakeTests", dependencies: ["Basics", "Model", "Intake", "CPlatform"], swiftSettings: plain),
     .executableTarget(

@@ -82,7 +82,7 @@ struct EventsEndpoint {
       throw EventRefusal("too_large", "the event has \(bytes) bytes; at most \(Limits.eventBytes) are taken")
     }
     return try EventDecoder(source: caller.source).decode(
-      item, received: received, fallbackType: call ?? "track", sent: sent)
+      item, received: received, fallbackType: call, sent: sent)
   }
 
   /// What only the request told is written into the event's own text, so that reading it again from the
@@ -91,7 +91,7 @@ struct EventsEndpoint {
     _ event: Event, text: [UInt8], call: String?, sent: Instant?, ticket: Ticket
   ) -> IncomingEvent {
     let item = event.itemCursor
-    let shape = EventDecoder.shape(of: item, fallbackType: call ?? "track")
+    let shape = EventDecoder.shape(of: item, fallbackType: call)
     var event = event
     var told: [JSONValue.Member] = []
     if event.id.isEmpty {

@@ -23,7 +23,7 @@ package struct EventDecoder: Sendable {
 
   package init(source: String) { self.source = source }
 
-  /// `fallbackType` is the Segment call of the path, such as "track" for /v1/track; `sent` is the
+  /// `fallbackType` is the Segment call of the path, such as "track" for /v1/track, nil for other paths; `sent` is the
   /// batch's sentAt, which counts where the item has none of its own.
   package func decode(
     _ item: JSONCursor, received: Instant, fallbackType: String? = nil, sent: Instant? = nil
@@ -51,7 +51,9 @@ package struct EventDecoder: Sendable {
     if item["specversion"] != nil { return .cloudEvent }
     let hasNativeName = item["name"] != nil && item["userId"] == nil && item["messageId"] == nil
     if hasNativeName, item["anonymousId"] == nil { return .native }
-    guard let type = item["type"]?.string ?? fallbackType, segmentTypes.contains(type) else { return .native }
+    let looksForeign = item["event"] != nil || item["userId"] != nil || item["anonymousId"] != nil
+    let type = item["type"]?.string ?? fallbackType ?? (looksForeign ? "track" : nil)
+    guard let type, segmentTypes.contains(type) else { return .native }
     return .segment(type)
   }
 
