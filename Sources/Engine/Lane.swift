@@ -62,7 +62,7 @@ package final class Lane {
     pendingRows = book.rows
   }
 
-  /// Rows of a new book, written with the next decisions.
+  /// Rows of the first book, written with the first decisions.
   private var pendingRows: [Change]
 
   // MARK: step
@@ -76,6 +76,7 @@ package final class Lane {
     out.changes.reserve(inputs.count * 3)
     verdicts = VerdictWriter()
     verdictRange = nil
+    flushRows()
     for input in inputs { try take(input, now: now) }
     out.verdicts = verdicts.packed
     if let verdictRange { out.verdictRange = verdictRange }
@@ -109,10 +110,18 @@ package final class Lane {
       runtime = try RuleRuntime(next.rules)
       book = next
       pendingRows = next.rows
+      flushRows()
       counters.noteBook(next)
     } catch {
       counters.noteRefusedBook(error)
     }
+  }
+
+  /// At once and not with the next event: a number that no row explains would be given to another rule
+  /// after the next start.
+  private func flushRows() {
+    for row in pendingRows { out.changes.append(row) }
+    pendingRows = []
   }
 
   private func decideEmitted(now: Instant) throws(StoreError) {
@@ -130,10 +139,6 @@ package final class Lane {
     let event = routed.incoming.event
     let isNew = routed.created.contains(routed.subject)
     let cell = try cell(routed.subject, isNew: isNew, reference: event.primary, now: now)
-    if !pendingRows.isEmpty {
-      for row in pendingRows { out.changes.append(row) }
-      pendingRows = []
-    }
     for change in routed.changes { out.changes.append(change) }
     out.dedupe.append(routed.incoming.dedupe)
     out.events.append(
@@ -269,8 +274,13 @@ package final class Lane {
     var wanted: [[UInt8]] = []
     var told: [Verdict] = []
     var notMatched = 0
+    var conflicts = TraitConflicts()
     for position in matching where book.rules.rules[position].header.per == kind {
-      let verdict = try ask(position, event, number, dedupe, cell, now: now, wanted: &wanted)
+      let before = wanted.count
+      var verdict = try ask(position, event, number, dedupe, cell, now: now, wanted: &wanted)
+      for json in wanted[before...] {
+        if let conflict = conflicts.note(json, rule: verdict.rule, parser) { verdict.reason = conflict }
+      }
       if verdict.code == .notMatched { notMatched += 1 } else { told.append(verdict) }
     }
     if notMatched > 0 || !told.isEmpty { noteVerdict(number, notMatched, told) }

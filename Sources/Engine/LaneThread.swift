@@ -76,7 +76,8 @@ package enum LaneThreads {
   }
 
   private static func turn(
-    _ inputs: [DeskInput], _ desk: Desk, _ lane: Lane, _ others: [Mailbox<LaneInput>], _ clocks: Clocks, _ exits: LaneExits
+    _ inputs: [DeskInput], _ desk: Desk, _ lane: Lane, _ others: [Mailbox<LaneInput>], _ clocks: Clocks,
+    _ exits: LaneExits
   ) throws(StoreError) {
     let now = clocks.wall()
     let (routed, runs) = try desk.step(inputs, now: now)

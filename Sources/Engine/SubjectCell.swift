@@ -109,3 +109,21 @@ enum Traits {
     return (merged.isEmpty ? [] : writer.bytes, changed.bytes)
   }
 }
+
+/// Who set which trait for one event: several rules may want different values, and the last one wins.
+struct TraitConflicts {
+  private var setters: [String: (rule: String, value: [UInt8])] = [:]
+
+  /// A sentence when this replaces what another rule has just set.
+  mutating func note(_ json: [UInt8], rule: String, _ parser: DocumentParser) -> String? {
+    var replaced: String?
+    for (key, value) in (try? parser.parse(json))?.root.members ?? [] {
+      let text = value.text
+      if let other = setters[key], other.rule != rule, other.value != text {
+        replaced = "it set the trait '\(key)' after \(other.rule) had set it for the same event; the last one wins"
+      }
+      setters[key] = (rule, text)
+    }
+    return replaced
+  }
+}

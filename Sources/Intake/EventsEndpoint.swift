@@ -56,14 +56,15 @@ struct EventsEndpoint {
           status: 400, code: "not_an_event",
           message: "send one event as a JSON object, several as an array or one a line"))
     }
-    let sent = root.kind == .object ? root["sentAt"]?.instant : nil
+    if let answer = EventsEndpoint.crowd(list.count) { return .refused(answer) }
     // In an array the items' own texts are kept; inside an object they are written anew.
     let places = root.kind == .array ? JSONText.elements(of: body, count: list.count) : nil
-    var collected = Collected(count: list.count)
+    var collected = Collected(
+      count: list.count, call: call, sent: root.kind == .object ? root["sentAt"]?.instant : nil)
     var item = list.firstElement
     for position in 0..<list.count {
       let text = places.map { Array(UnsafeRawBufferPointer(rebasing: body[$0[position]])) } ?? item.text
-      collect(item, text, into: &collected, caller: caller, received: received, sent: sent)
+      collect(item, text, into: &collected, caller: caller, received: received)
       item = item.following
     }
     return finish(collected, token: token)
@@ -77,7 +78,7 @@ struct EventsEndpoint {
     do throws(EventRefusal) {
       let event = try decode(item, text.count, call: call, caller: caller, received: received, sent: nil)
       let ticket = Ticket(request: token.numbers, accepted: 1, refusals: [])
-      let incoming = finish(event, text: text, ticket: ticket)
+      let incoming = finish(event, text: text, call: call, sent: nil, ticket: ticket)
       return .events([incoming], ticket)
     } catch {
       return .refused(Answer(status: 400, code: error.code, message: error.message))
@@ -91,22 +92,43 @@ struct EventsEndpoint {
       throw EventRefusal("too_large", "the event has \(bytes) bytes; at most \(Limits.eventBytes) are taken")
     }
     return try EventDecoder(source: caller.source, names: names).decode(
-      item, received: received, fallbackType: call ?? "track", sent: sent)
+      item, received: received, fallbackType: call, sent: sent)
   }
 
-  /// An event without an id gets one, written into its text, so that it keeps it.
-  private mutating func finish(_ event: Event, text: [UInt8], ticket: Ticket) -> IncomingEvent {
-    guard event.id.isEmpty else {
+  /// What only the request told is written into the event's own text, so that reading it again from the
+  /// store gives the same event: an id where the sender gave none, the call of the path, the batch's sentAt.
+  private mutating func finish(
+    _ event: Event, text: [UInt8], call: String?, sent: Instant?, ticket: Ticket
+  ) -> IncomingEvent {
+    // Most requests tell nothing that their events do not.
+    if !event.id.isEmpty, call == nil, sent == nil {
       return IncomingEvent(event: event, dedupe: dedupe(event), body: text, ticket: ticket)
     }
-    var text = text
-    withoutID += 1
-    let event = event.with(id: "made-" + Hex.encode(random.next()) + Hex.encode(random.next()))
-    let field = event.itemCursor["name"] != nil && event.itemCursor["type"] == nil ? "id" : "messageId"
-    if let brace = text.firstIndex(of: UInt8(ascii: "{")) {
-      text.insert(contentsOf: "\"\(field)\":\"\(event.id)\",".utf8, at: brace + 1)
+    let item = event.itemCursor
+    let shape = EventDecoder.shape(of: item, fallbackType: call)
+    var event = event
+    var told: [JSONValue.Member] = []
+    if event.id.isEmpty {
+      withoutID += 1
+      event = event.with(id: "made-" + Hex.encode(random.next()) + Hex.encode(random.next()))
+      told.append(.init(shape == .native ? "id" : "messageId", .string(event.id)))
     }
-    return IncomingEvent(event: event, dedupe: dedupe(event), body: text, ticket: ticket)
+    if case .segment(let type) = shape {
+      if item["type"]?.string == nil { told.append(.init("type", .string(type))) }
+      if let sent, item["sentAt"]?.instant == nil { told.append(.init("sentAt", .integer(sent.milliseconds))) }
+    }
+    return IncomingEvent(
+      event: event, dedupe: dedupe(event), body: EventsEndpoint.write(told, into: text), ticket: ticket)
+  }
+
+  /// At the front, because of a key that stands twice the first one counts.
+  private static func write(_ members: [JSONValue.Member], into text: [UInt8]) -> [UInt8] {
+    guard !members.isEmpty, let brace = text.firstIndex(of: UInt8(ascii: "{")) else { return text }
+    let isEmpty = text[(brace + 1)...].first { $0 > 0x20 } == UInt8(ascii: "}")
+    var text = text
+    text.insert(
+      contentsOf: JSONValue.object(members).text.dropFirst().dropLast() + (isEmpty ? [] : [0x2C]), at: brace + 1)
+    return text
   }
 
   /// What makes an event the same event: its source and its id.
@@ -120,8 +142,13 @@ struct EventsEndpoint {
     var refusals = JSONWriter()
     var refused = 0
     var position = 0
+    /// What the path and the body around the items say of all of them.
+    let call: String?
+    let sent: Instant?
 
-    init(count: Int) {
+    init(count: Int, call: String?, sent: Instant?) {
+      self.call = call
+      self.sent = sent
       events.reserveCapacity(min(count, Limits.eventsPerRequest))
       refusals.beginArray()
     }
@@ -133,25 +160,29 @@ struct EventsEndpoint {
   }
 
   private func collect(
-    _ item: JSONCursor, _ text: [UInt8], into collected: inout Collected, caller: Caller, received: Instant,
-    sent: Instant?
+    _ item: JSONCursor, _ text: [UInt8], into collected: inout Collected, caller: Caller, received: Instant
   ) {
     do throws(EventRefusal) {
       collected.events.append(
-        (try decode(item, text.count, call: nil, caller: caller, received: received, sent: sent), text))
+        (
+          try decode(
+            item, text.count, call: collected.call, caller: caller, received: received, sent: collected.sent),
+          text
+        ))
     } catch {
       collected.refuse(error)
     }
     collected.position += 1
   }
 
+  private static func crowd(_ count: Int) -> Answer? {
+    if count <= Limits.eventsPerRequest { return nil }
+    return Answer(
+      status: 413, code: "too_many_events",
+      message: "the body has \(count) events; at most \(Limits.eventsPerRequest) are taken at once")
+  }
+
   private mutating func finish(_ collected: Collected, token: AnswerToken) -> Reading {
-    guard collected.position <= Limits.eventsPerRequest else {
-      return .refused(
-        Answer(
-          status: 413, code: "too_many_events",
-          message: "the body has \(collected.position) events; at most \(Limits.eventsPerRequest) are taken at once"))
-    }
     var collected = collected
     collected.refusals.endArray()
     let ticket = Ticket(
@@ -160,7 +191,9 @@ struct EventsEndpoint {
     if collected.events.isEmpty { return .refused(EventsEndpoint.answer(ticket)) }
     var incoming: [IncomingEvent] = []
     incoming.reserveCapacity(collected.events.count)
-    for (event, text) in collected.events { incoming.append(finish(event, text: text, ticket: ticket)) }
+    for (event, text) in collected.events {
+      incoming.append(finish(event, text: text, call: collected.call, sent: collected.sent, ticket: ticket))
+    }
     return .events(incoming, ticket)
   }
 
@@ -182,13 +215,14 @@ struct EventsEndpoint {
   private mutating func read(
     lines: [Slice<UnsafeRawBufferPointer>], call: String?, caller: Caller, token: AnswerToken, received: Instant
   ) -> Reading {
-    var collected = Collected(count: lines.count)
+    if let answer = EventsEndpoint.crowd(lines.count) { return .refused(answer) }
+    var collected = Collected(count: lines.count, call: call, sent: nil)
     var readable = 0
     for line in lines {
       do throws(JSONError) {
         let document = try parser.parse(UnsafeRawBufferPointer(rebasing: line))
         readable += 1
-        collect(document.root, Array(line), into: &collected, caller: caller, received: received, sent: nil)
+        collect(document.root, Array(line), into: &collected, caller: caller, received: received)
       } catch {
         collected.refuse(EventRefusal("invalid_json", "\(error)"))
         collected.position += 1

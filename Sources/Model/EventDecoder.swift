@@ -55,8 +55,8 @@ package struct EventDecoder {
     func has(_ field: Field) -> Bool { fields.has(field.rawValue) }
   }
 
-  /// `fallbackType` is the Segment call of the path, such as "track" for /v1/track; `sent` is the
-  /// batch's sentAt.
+  /// `fallbackType` is the Segment call of the path, such as "track" for /v1/track, nil for other paths; `sent` is the
+  /// batch's sentAt, which counts where the item has none of its own.
   package func decode(
     _ cursor: JSONCursor, received: Instant, fallbackType: String? = nil, sent: Instant? = nil
   ) throws(EventRefusal) -> Event {
@@ -65,16 +65,32 @@ package struct EventDecoder {
         "not_an_object", "an event must be a JSON object such as {\"name\": \"signup\", \"user\": \"42\"}")
     }
     let item = Item(cursor)
-    if item.has(.specversion) { return try decodeCloudEvent(item, received: received) }
-    // Segment's pages have a name, too; what tells them apart is how they name their users and ids.
-    let looksLikeSegment = item.has(.userId) || item.has(.messageId) || item.has(.anonymousId) || item.has(.event)
-    if looksLikeSegment || !item.has(.name) {
-      let type = item[.type]?.string(from: names) ?? (looksLikeSegment ? fallbackType : nil)
-      if let type, EventDecoder.segmentTypes.contains(type) {
-        return try decodeSegment(item, type: type, received: received, sent: sent)
-      }
+    switch EventDecoder.shape(of: item, fallbackType: fallbackType, names) {
+    case .cloudEvent: return try decodeCloudEvent(item, received: received)
+    case .segment(let type): return try decodeSegment(item, type: type, received: received, sent: sent)
+    case .native: return try decodeNative(item, received: received)
     }
-    return try decodeNative(item, received: received)
+  }
+
+  package enum Shape: Sendable, Equatable {
+    case native, cloudEvent
+    /// With the call it is, such as "track".
+    case segment(String)
+  }
+
+  /// What kind of text an item is; told by its own fields, and by the path only where they leave it open.
+  package static func shape(of cursor: JSONCursor, fallbackType: String?) -> Shape {
+    shape(of: Item(cursor), fallbackType: fallbackType, nil)
+  }
+
+  private static func shape(of item: Item, fallbackType: String?, _ names: TextTable?) -> Shape {
+    if item.has(.specversion) { return .cloudEvent }
+    // Segment's pages have a name, too; what tells them apart is how they name their users and ids.
+    if item.has(.name), !item.has(.userId), !item.has(.messageId), !item.has(.anonymousId) { return .native }
+    let looksForeign = item.has(.event) || item.has(.userId) || item.has(.anonymousId)
+    let type = item[.type]?.string(from: names) ?? fallbackType ?? (looksForeign ? "track" : nil)
+    guard let type, segmentTypes.contains(type) else { return .native }
+    return .segment(type)
   }
 
   package static let segmentTypes: Set<String> = ["track", "identify", "group", "alias", "page", "screen"]
@@ -82,12 +98,12 @@ package struct EventDecoder {
   // MARK: native
 
   private static let nativeFields: Set<String> = [
-    "id", "name", "time", "user", "anonymous", "account", "thing", "data", "traits", "context", "mode", "depth",
+    "id", "name", "time", "user", "anonymous", "account", "thing", "data", "traits", "context", "mode",
   ]
 
-  /// Our own events carry how deep they lie; from outside that is nobody's business.
+  /// Our own events carry how deep they lie. From outside that could silence rules or let loops run on.
   private var nativeFields: Set<String> {
-    source == "nudged" ? EventDecoder.nativeFields : EventDecoder.nativeFields.subtracting(["depth"])
+    source == "nudged" ? EventDecoder.nativeFields.union(["depth"]) : EventDecoder.nativeFields
   }
 
   private static let nativeFieldCount = Field.depth.rawValue + 1
@@ -98,7 +114,7 @@ package struct EventDecoder {
     if known == item.cursor.count, source == "nudged" || !item.has(.depth) { return }
     let allowed = nativeFields
     for member in item.cursor.members where !allowed.contains(member.key) {
-      let hint = Suggestion.ending(for: member.key, among: allowed)
+      let hint = Suggestion.ending(for: member.key, among: EventDecoder.nativeFields)
       throw EventRefusal(
         "unknown_field", "unknown field '\(member.key.prefix(60))'\(hint); put your own fields into \"data\"")
     }
@@ -127,9 +143,9 @@ package struct EventDecoder {
       name: name, id: try identifier(item[.id], field: "id"), source: source,
       time: try time(item[.time], field: "time", received: received, sent: nil), received: received,
       user: user ?? anonymous, anonymous: user == nil ? nil : anonymous, account: account, thing: thing,
-      depth: Int(item[.depth]?.integer ?? 0), document: item.cursor.document, item: item.cursor.index,
-      data: try object(item[.data], field: "data"), traits: try object(item[.traits], field: "traits"),
-      context: try object(item[.context], field: "context"))
+      depth: source == "nudged" ? Int(item[.depth]?.integer ?? 0) : 0, document: item.cursor.document,
+      item: item.cursor.index, data: try object(item[.data], field: "data"),
+      traits: try object(item[.traits], field: "traits"), context: try object(item[.context], field: "context"))
   }
 
   private func thingReference(_ cursor: JSONCursor?) throws(EventRefusal) -> SubjectReference? {
@@ -182,11 +198,12 @@ package struct EventDecoder {
       name = try eventName(cursor, field: "event")
     }
     let original = item[.originalTimestamp]
+    let sent = original == nil ? nil : item.cursor["sentAt"]?.instant ?? sent
     return Event(
       name: name, id: try identifier(item[.messageId], field: "messageId"), source: source,
       time: try time(
         original ?? item[.timestamp], field: original == nil ? "timestamp" : "originalTimestamp", received: received,
-        sent: original == nil ? nil : sent),
+        sent: sent),
       received: received, user: user, anonymous: anonymous, account: account, thing: nil, depth: 0,
       document: item.cursor.document, item: item.cursor.index, data: try object(item[.properties], field: "properties"),
       traits: try object(item[.traits], field: "traits"), context: context)
@@ -218,9 +235,12 @@ package struct EventDecoder {
       throw EventRefusal("missing_subject", "the field \"subject\" is missing: it says whom the event is about")
     }
     let id = try identifier(item[.id], field: "id")
+    guard !id.isEmpty else {
+      throw EventRefusal("missing_id", "the field \"id\" is missing: CloudEvents are told apart by source and id")
+    }
     // Their ids are unique within their own source only, so that source becomes part of the id.
     return Event(
-      name: try eventName(type, field: "type"), id: id.isEmpty ? "" : from + "#" + id, source: source,
+      name: try eventName(type, field: "type"), id: from + "#" + id, source: source,
       time: try time(item[.time], field: "time", received: received, sent: nil), received: received, user: subject,
       anonymous: nil, account: nil, thing: nil, depth: 0, document: item.cursor.document, item: item.cursor.index,
       data: item[.data].flatMap { $0.kind == .object ? $0.index : nil }, traits: nil, context: nil)

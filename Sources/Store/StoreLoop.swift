@@ -443,10 +443,8 @@ package final class StoreLoop {
       log, through: through, olderThan: age == 0 ? .distantFuture : now + -age, limit: isBusy ? 200 : 2_000)
     if gone == 0 { purgeTurn += 1 }
     nextPurge = gone > 0 ? now + 20 : now + 1_000
-    if status.full, gone == 0, purgeTurn % turns.count == 0 {
-      engine.restoreReserve()
-      status.full = false
-    }
+    // Without a reserve the next full disk would end the process, so that the door stays closed till then.
+    if status.full, gone == 0, purgeTurn % turns.count == 0, engine.restoreReserve() { status.full = false }
   }
 
   private func oldestOpenDelivery() throws(StoreError) -> Int64 {

@@ -25,7 +25,9 @@ package final class TextTable {
     var place = Int(truncatingIfNeeded: hash >> 20) & mask
     while slots[place] >= 0 {
       var known = texts[Int(slots[place])]
-      if known.utf8.count == bytes.count, known.withUTF8({ memcmp($0.baseAddress!, bytes.baseAddress!, bytes.count) == 0 }) {
+      if known.utf8.count == bytes.count,
+        known.withUTF8({ memcmp($0.baseAddress!, bytes.baseAddress!, bytes.count) == 0 })
+      {
         return known
       }
       place = (place + 1) & mask
