@@ -28,7 +28,7 @@ package final class Lane {
   private let mark: EvaluationMark
   private let parser = DocumentParser(maximumBytes: Limits.inflatedBodyBytes, maximumDepth: Limits.jsonDepth)
   private let decoder = EventDecoder(source: "nudged")
-  private var cells = Generations<Int64, SubjectCell>(capacity: Limits.subjectsInMemory)
+  private var cells = SubjectCache(capacity: Limits.subjectsInMemory)
   private var book: RuleBook
   private var runtime: RuleRuntime
   private var sequence: Int64 = 0
@@ -156,6 +156,7 @@ package final class Lane {
     let wanted = try evaluate(kind, event, routed.number, routed.incoming.dedupe, cell, now: now)
     try settleSubject(cell, routed, wanted: wanted, now: now)
     sendMessages(routed)
+    cells.keep(cell)
   }
 
   /// What rules asked to be set, and what the event itself says of its subject; after the rules, which
@@ -174,7 +175,7 @@ package final class Lane {
       }
       changed = true
     }
-    if event.user != nil, let account = event.account?.id, cell.row.account != account {
+    if event.user != nil, let account = event.account?.id, cell.account != account {
       cell.row.account = account
       changed = true
     }
@@ -197,7 +198,7 @@ package final class Lane {
       noteVerdict(routed.number, 0, [Verdict(rule: "", code: .failed, reason: reason)])
       return false
     }
-    cell.setTraits(merged.traits)
+    cell.row.traits = merged.traits
     if !book.rules.matching("nudged.trait.changed").isEmpty {
       var data = JSONWriter(capacity: merged.changed.count + 16)
       data.beginObject()
@@ -251,6 +252,7 @@ package final class Lane {
       cell.isUnwritten = false
       out.changes.append(RowKey(.subject, cell.subject), cell.row.packed)
     }
+    cells.keep(cell)
   }
 
   // MARK: rules
@@ -319,7 +321,7 @@ package final class Lane {
     let ruleNumber = book.numbers[position]
     let input = RuleInput(
       event: event, customerID: cell.customerID, traits: cell.traits(parser),
-      account: cell.row.account.isEmpty ? nil : cell.row.account, state: try cell.state(of: ruleNumber, reader),
+      account: cell.account.isEmpty ? nil : cell.account, state: try cell.state(of: ruleNumber, reader),
       now: now,
       seed: Hash128(high: dedupe.high ^ UInt64(bitPattern: ruleNumber), low: dedupe.low))
     mark.enter(rule: ruleNumber, event: dedupe)
@@ -450,17 +452,14 @@ package final class Lane {
   private func cell(
     _ subject: Int64, isNew: Bool, reference: SubjectReference?, now: Instant
   ) throws(StoreError) -> SubjectCell {
-    if let known = cells.find(subject) { return known }
-    let cell: SubjectCell
-    if !isNew, let packed = try reader.value(RowKey(.subject, subject)), let row = SubjectRow(packed) {
+    if !isNew, let known = cells.find(subject) { return known }
+    if !isNew, let row = try reader.value(RowKey(.subject, subject)) {
       let chain = try reader.value(RowKey(.chain, subject)).flatMap(NumberRow.unpack) ?? 0
-      cell = SubjectCell(subject: subject, row: row, chain: chain, isNew: false)
-    } else {
-      let row = SubjectRow(shard: Shards.shard(of: subject), names: reference.map { [$0] } ?? [], created: now)
-      cell = SubjectCell(subject: subject, row: row, chain: 0, isNew: isNew)
-      cell.isUnwritten = true
+      return SubjectCell(subject: subject, row: row, chain: chain, isNew: false)
     }
-    cells.insert(subject, cell)
+    let row = SubjectRow(shard: Shards.shard(of: subject), names: reference.map { [$0] } ?? [], created: now)
+    let cell = SubjectCell(subject: subject, row: row.packed, chain: 0, isNew: isNew)
+    cell.isUnwritten = true
     return cell
   }
 }

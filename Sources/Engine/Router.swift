@@ -36,7 +36,7 @@ package enum Shards {
 package final class Router {
   private let reader: StoreReader
   private let hash: KeyedHash
-  private var known: Generations<Hash128, Int64>
+  private var known: NumberCache
   private let dedupe: DedupeSet
   private var nextSubject: Int64
   private let numbers: Numbers
@@ -61,7 +61,7 @@ package final class Router {
     hash = KeyedHash(key0: hashKey.0, key1: hashKey.1)
     self.committed = committed
     self.runsToClose = runsToClose
-    known = Generations(capacity: Limits.identitiesInMemory)
+    known = NumberCache(capacity: Limits.identitiesInMemory)
     nextSubject = highestSubject + 1
     self.numbers = numbers
   }

@@ -5,7 +5,7 @@
 // Thread: its owner's. Promise: a key is there once; what was removed leaves no trace that slows the
 // rest down; the bytes of old values are reclaimed before they outweigh the living.
 
-struct FlatTable {
+package struct FlatTable {
   private struct Slot {
     var first: Int64 = 0
     var second: Int64 = 0
@@ -18,7 +18,10 @@ struct FlatTable {
   private static let tombstone = UInt32.max
 
   private var slots: [Slot] = []
-  private(set) var count = 0
+  package private(set) var count = 0
+
+  package init() {}
+
   private var shift: UInt64 = 64
   private var values: [UInt8] = []
   private var living = 0
@@ -39,7 +42,7 @@ struct FlatTable {
   }
 
   /// The record and the value; nil inside for a deleted row.
-  func look(_ first: Int64, _ second: Int64) -> (record: Int64, value: [UInt8]?)? {
+  package func look(_ first: Int64, _ second: Int64) -> (record: Int64, value: [UInt8]?)? {
     guard let place = find(first, second) else { return nil }
     return (abs(slots[place].record), value(of: slots[place]))
   }
@@ -50,7 +53,7 @@ struct FlatTable {
   }
 
   /// `value` nil marks the row as deleted; one that never reached its table just goes.
-  mutating func set(
+  package mutating func set(
     _ first: Int64, _ second: Int64, record: Int64, _ value: ArraySlice<UInt8>?, isNew: Bool = false
   ) {
     if (count + 1) * 4 > slots.count * 3 { grow() }
@@ -91,7 +94,7 @@ struct FlatTable {
   }
 
   /// Removes the row if it is still of this record.
-  mutating func remove(_ first: Int64, _ second: Int64, ifRecord record: Int64) {
+  package mutating func remove(_ first: Int64, _ second: Int64, ifRecord record: Int64) {
     guard let place = find(first, second), abs(slots[place].record) == record else { return }
     remove(at: place)
   }
