@@ -358,8 +358,6 @@ final class House: @unchecked Sendable {
     configuration = next
     remember(nextBook)
     gate?.replace(keyring(next))
-    // The new keys count from the next round on: without one, the next request would meet the old keys.
-    ping()
     delivery?.configure(next.destinations)
     deskMailbox.sendAlways(.publish(nextBook))
     return nil

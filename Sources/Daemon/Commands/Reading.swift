@@ -255,7 +255,10 @@ extension Command {
       if !source.arguments.wantsJSON { Terminal.complain(root["message"]?.string ?? response.text) }
       return 1
     }
-    if !source.arguments.wantsJSON { Terminal.print("\(root["rules"]?.integer ?? 0) rules are loaded anew") }
+    if !source.arguments.wantsJSON {
+      let count = root["rules"]?.integer ?? 0
+      Terminal.print(count == 1 ? "1 rule is loaded anew" : "\(count) rules are loaded anew")
+    }
     return 0
   }
 
