@@ -17,11 +17,13 @@ final class Scratch {
     path = String(cString: mkdtemp(&template))
   }
 
-  deinit { remove() }
-
-  private func remove() {
-    for name in ["store.db", "store.db-wal", "store.db-shm", "store.db.lock", "store.db.reserve"] { unlink(path + "/" + name) }
+  deinit {
+    empty()
     rmdir(path)
+  }
+
+  func empty() {
+    for name in ["store.db", "store.db-wal", "store.db-shm", "store.db.lock", "store.db.reserve"] { unlink(path + "/" + name) }
   }
 }
 

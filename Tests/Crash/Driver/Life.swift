@@ -75,8 +75,9 @@ struct Life {
 
   /// Kills on the way to the newest version until one start gets through.
   private mutating func migrate(_ tally: inout Tally) throws {
-    for _ in 0..<4 {
-      let order = Order(.migration, &random)
+    for _ in 0...random.next(below: 4) {
+      // From version 2 it is a shorter way.
+      let order = Order(.migration, &random, farthest: version == 1 ? nil : 9)
       self.order = order
       let daemon = try DaemonProcess(options, folder: scene.folder, order: order)
       guard try daemon.start() == .ended else {

@@ -12,7 +12,7 @@ enum Phase: String, CaseIterable, Sendable {
   /// At which matching call, at most. Where a phase has fewer, the round goes on and is drawn again.
   var farthest: UInt64 {
     switch self {
-    case .migration: 34
+    case .migration: 19
     case .beforeAppend, .appended, .committed: 120
     case .answered, .sent: 150
     case .checkpoint: 500
@@ -40,9 +40,9 @@ struct Order: Sendable, CustomStringConvertible {
   var count: UInt64
   var side: String
 
-  init(_ phase: Phase, _ random: inout SeededRandom) {
+  init(_ phase: Phase, _ random: inout SeededRandom, farthest: UInt64? = nil) {
     self.phase = phase
-    count = phase == .moment ? 3 + random.next(below: 400) : 1 + random.next(below: phase.farthest)
+    count = phase == .moment ? 3 + random.next(below: 400) : 1 + random.next(below: farthest ?? phase.farthest)
     side = phase.sides[Int(random.next(below: UInt64(phase.sides.count)))]
   }
 
