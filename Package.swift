@@ -75,7 +75,8 @@ let package = Package(
     .target(
       name: "Simulator", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Delivery"], path: "Tests/Simulator",
       swiftSettings: plain),
-    .testTarget(name: "SimulatorTests", dependencies: ["Basics", "Rules", "Simulator"], swiftSettings: plain),
+    .testTarget(
+      name: "SimulatorTests", dependencies: ["Basics", "Engine", "Model", "Rules", "Simulator", "Store"], swiftSettings: plain),
     .executableTarget(
       name: "crash", dependencies: ["Basics", "Model", "Intake", "Delivery", "CSQLite"], path: "Tests/Crash/Driver",
       swiftSettings: plain),

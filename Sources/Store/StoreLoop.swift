@@ -113,6 +113,7 @@ package final class StoreLoop {
       try behind.apply(packed, record: number)
       try Redo.walk(packed) { key, _ in
         if key.table == .rule { rule = max(rule, key.first) }
+        if key.table == .subject { subject = max(subject, key.first) }
       }
     }
     tailBytes = tail
