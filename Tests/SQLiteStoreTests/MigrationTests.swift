@@ -96,7 +96,10 @@ import Testing
   }
 
   private func findDeliveries(_ reader: StoreReader) throws {
-    #expect(try reader.engine.deliveries(before: .max, limit: 10).map(\.delivery.id) == ["msg_old-4", "msg_old-3", "msg_old-2"])
+    #expect(
+      try reader.engine.deliveries(before: .max, limit: 10).map(\.delivery.id) == [
+        "msg_old-4", "msg_old-3", "msg_old-2",
+      ])
     let open = try reader.rows(from: RowKey(.openDelivery, 0), to: RowKey(.openDelivery, .max), limit: 10)
     #expect(open.map(\.key.first) == [2, 3])
     #expect(open.compactMap { $0.value.flatMap(OpenDelivery.init)?.attempts } == [1, 0])

@@ -23,7 +23,9 @@ final class Scratch {
   }
 
   func empty() {
-    for name in ["store.db", "store.db-wal", "store.db-shm", "store.db.lock", "store.db.reserve"] { unlink(path + "/" + name) }
+    for name in ["store.db", "store.db-wal", "store.db-shm", "store.db.lock", "store.db.reserve"] {
+      unlink(path + "/" + name)
+    }
   }
 }
 

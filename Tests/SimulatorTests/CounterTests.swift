@@ -26,8 +26,11 @@ import Testing
     let parser = DocumentParser(maximumBytes: 4_096)
     let incoming = try #require(
       OwnEvent.decode(body, received: now, parser: parser, hash: KeyedHash(key0: disk.hashKey.0, key1: disk.hashKey.1)))
-    let routed = RoutedEvent(incoming: incoming, number: store.recovered.event + 1, subject: subject)
-    let decisions = try lane.step([.event(routed)], now: now)
+    // A router that is made to give out just this number.
+    let router = Router(
+      reader: try store.makeReader(), hashKey: disk.hashKey, highestSubject: subject - 1, dedupe: DedupeSet(nextRun: 0),
+      numbers: Numbers(event: store.recovered.event, delivery: 0), committed: Counter(), lanes: 1)
+    let decisions = try lane.step([.event(try #require(try router.route(incoming, now: now)))], now: now)
     _ = try store.step([.decisions(decisions)], now: now)
     return decisions
   }

@@ -84,7 +84,8 @@ final class Client {
   }
 
   func post(_ path: String, _ body: [UInt8]) -> Response? {
-    let head = "POST \(path) HTTP/1.1\r\nHost: nudged\r\nContent-Type: application/json\r\nContent-Length: \(body.count)\r\n\r\n"
+    let head =
+      "POST \(path) HTTP/1.1\r\nHost: nudged\r\nContent-Type: application/json\r\nContent-Length: \(body.count)\r\n\r\n"
     return exchange(Array(head.utf8) + body)
   }
 
@@ -123,7 +124,8 @@ final class Client {
 
   private static func headEnd(_ bytes: [UInt8]) -> Int? {
     guard bytes.count >= 4 else { return nil }
-    for position in 3..<bytes.count where bytes[position] == 10 && bytes[position - 1] == 13 && bytes[position - 2] == 10 {
+    for position in 3..<bytes.count
+    where bytes[position] == 10 && bytes[position - 1] == 13 && bytes[position - 2] == 10 {
       return position + 1
     }
     return nil

@@ -39,7 +39,8 @@ enum Crash {
     } catch {
       report(tally, seconds: 0)
       say("crash: \(error)")
-      say("  seed \(options.seed), life \(number), round \(tally.total), after \(life?.order?.description ?? "nothing")")
+      say(
+        "  seed \(options.seed), life \(number), round \(tally.total), after \(life?.order?.description ?? "nothing")")
       if let life {
         say("  everything is kept in \(life.folder); the daemon's last words:\n\(life.logTail)")
         life.end(removes: false)

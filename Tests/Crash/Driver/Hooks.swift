@@ -52,7 +52,9 @@ final class Hooks: RequestHandler, @unchecked Sendable {
 
   func handle(_ request: borrowing Request, token: AnswerToken) -> Answer? {
     var headers: [String: String] = [:]
-    for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] { headers[name] = request.headerText(named: name) }
+    for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
+      headers[name] = request.headerText(named: name)
+    }
     let found = headers
     let body = Array(request.body)
     let check = SignatureCheck.check(signing, header: { found[$0] }, body: body, now: Clocks.system.wall())

@@ -53,7 +53,9 @@ struct Life {
     if version > 0, wanted.contains(.migration) { try migrate(&tally) }
     repeat {
       var phases = wanted.filter { $0 != .migration }
-      for position in phases.indices.reversed() { phases.swapAt(position, Int(random.next(below: UInt64(position + 1)))) }
+      for position in phases.indices.reversed() {
+        phases.swapAt(position, Int(random.next(below: UInt64(position + 1))))
+      }
       for phase in phases {
         try round(Order(phase, &random), &tally)
         if random.chance(1, in: 2) { try prove(&tally) }
@@ -104,7 +106,9 @@ struct Life {
     }
     if let complaint = ledger.complaint { throw Wrong(complaint) }
     if options.talks {
-      say("  \(order): \(ledger.count - before) events, \(Patience.milliseconds() - began) ms, \(daemon.ended()?.description ?? "alive")")
+      say(
+        "  \(order): \(ledger.count - before) events, \(Patience.milliseconds() - began) ms, \(daemon.ended()?.description ?? "alive")"
+      )
     }
     try count(order, daemon, &tally)
   }

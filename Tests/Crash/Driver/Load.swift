@@ -80,7 +80,8 @@ private struct Sender {
     if response.status == 429 || response.status == 503 { return true }
     if response.status != 200 || Load.duplicates(response) != 1 {
       ledger.complain(
-        "the acknowledged event \(event.id) was sent again and not known: \(String(decoding: response.body, as: UTF8.self))")
+        "the acknowledged event \(event.id) was sent again and not known: \(String(decoding: response.body, as: UTF8.self))"
+      )
     }
     return true
   }
@@ -95,7 +96,9 @@ extension Load {
     return writer.bytes
   }
 
-  static func duplicates(_ response: Response) -> Int64? { (try? Document.parse(response.body))?.root["duplicates"]?.integer }
+  static func duplicates(_ response: Response) -> Int64? {
+    (try? Document.parse(response.body))?.root["duplicates"]?.integer
+  }
 
   /// Sends what nobody acknowledged, until all of it is.
   static func resend(_ ledger: Ledger, port: UInt16) throws {

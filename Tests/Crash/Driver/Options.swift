@@ -48,7 +48,9 @@ struct Options: Sendable {
       case "--talk": talks = true
       case "--help": Options.end(0, Options.help)
       default:
-        guard let value = rest.popFirst() else { Options.end(2, "\(word) needs a value, or is not known\n\(Options.help)") }
+        guard let value = rest.popFirst() else {
+          Options.end(2, "\(word) needs a value, or is not known\n\(Options.help)")
+        }
         take(word, value)
       }
     }
@@ -68,7 +70,8 @@ struct Options: Sendable {
     case "--seed": seed = UInt64(Options.number(value))
     case "--phase":
       guard let phase = Phase(rawValue: value) else {
-        Options.end(2, "there is no phase \(value); there are \(Phase.allCases.map(\.rawValue).joined(separator: ", "))")
+        Options.end(
+          2, "there is no phase \(value); there are \(Phase.allCases.map(\.rawValue).joined(separator: ", "))")
       }
       phases.append(phase)
     default: Options.end(2, "\(word) is not known\n\(Options.help)")

@@ -5,7 +5,9 @@
 import Basics
 
 enum Phase: String, CaseIterable, Sendable {
-  case migration, beforeAppend = "before_append", appended, committed, answered, sent, checkpoint, sweep, stop
+  case migration
+  case beforeAppend = "before_append"
+  case appended, committed, answered, sent, checkpoint, sweep, stop
   /// SIGKILL from outside, at no chosen call.
   case moment
 
@@ -46,7 +48,9 @@ struct Order: Sendable, CustomStringConvertible {
     side = phase.sides[Int(random.next(below: UInt64(phase.sides.count)))]
   }
 
-  var description: String { phase == .moment ? "moment after \(count) ms" : "\(phase.rawValue) at call \(count), \(side)" }
+  var description: String {
+    phase == .moment ? "moment after \(count) ms" : "\(phase.rawValue) at call \(count), \(side)"
+  }
 }
 
 /// What is wrong, as a sentence.

@@ -39,7 +39,9 @@ struct Proof {
   private func stop(_ daemon: DaemonProcess) throws {
     daemon.signal(SIGTERM)
     let ending = daemon.wait(milliseconds: 25_000)
-    guard ending == .exited(0) else { throw Wrong("a clean stop ended with \(ending?.description ?? "nothing within 25 s")") }
+    guard ending == .exited(0) else {
+      throw Wrong("a clean stop ended with \(ending?.description ?? "nothing within 25 s")")
+    }
   }
 
   private func ask(_ client: Client, _ path: String) throws -> JSONCursor? {
@@ -78,8 +80,12 @@ struct Proof {
       if event.isAcknowledged, found[event.id] == nil { lost.append(event.id) }
     }
     if let first = lost.first { throw Wrong("\(lost.count) acknowledged events are lost, the first is \(first)") }
-    if let twice = found.first(where: { $0.value > 1 }) { throw Wrong("the event \(twice.key) is stored \(twice.value) times") }
-    if let strange = found.keys.first(where: { !known.contains($0) }) { throw Wrong("nobody sent the event \(strange)") }
+    if let twice = found.first(where: { $0.value > 1 }) {
+      throw Wrong("the event \(twice.key) is stored \(twice.value) times")
+    }
+    if let strange = found.keys.first(where: { !known.contains($0) }) {
+      throw Wrong("nobody sent the event \(strange)")
+    }
   }
 
   // MARK: draining

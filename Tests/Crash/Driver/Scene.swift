@@ -16,36 +16,36 @@ struct Scene {
 
   private static let rules = [
     "count": """
-      return rule {
-        title = "Count ticks", on = "tick",
-        run = function(event, customer)
-          state.ticks = (state.ticks or 0) + 1
-          for part = 1, event.data.hooks do
-            send("hook", "tick", { event = event.id, part = part, subject = customer.id, ticks = state.ticks })
-          end
-          if event.data.echo then emit("echo", {}) end
-          if event.account then emit("tell", {}, { subject = "account:" .. event.account }) end
-        end,
-      }
-      """,
+    return rule {
+      title = "Count ticks", on = "tick",
+      run = function(event, customer)
+        state.ticks = (state.ticks or 0) + 1
+        for part = 1, event.data.hooks do
+          send("hook", "tick", { event = event.id, part = part, subject = customer.id, ticks = state.ticks })
+        end
+        if event.data.echo then emit("echo", {}) end
+        if event.account then emit("tell", {}, { subject = "account:" .. event.account }) end
+      end,
+    }
+    """,
     "echo": """
-      return rule {
-        title = "Count echoes", on = "echo",
-        run = function(event) state.echoes = (state.echoes or 0) + 1 end,
-      }
-      """,
+    return rule {
+      title = "Count echoes", on = "echo",
+      run = function(event) state.echoes = (state.echoes or 0) + 1 end,
+    }
+    """,
     "seen": """
-      return rule {
-        title = "Count for accounts", on = "tick", per = "account",
-        run = function(event) state.seen = (state.seen or 0) + 1 end,
-      }
-      """,
+    return rule {
+      title = "Count for accounts", on = "tick", per = "account",
+      run = function(event) state.seen = (state.seen or 0) + 1 end,
+    }
+    """,
     "told": """
-      return rule {
-        title = "Count what accounts were told", on = "tell", per = "account",
-        run = function(event) state.told = (state.told or 0) + 1 end,
-      }
-      """,
+    return rule {
+      title = "Count what accounts were told", on = "tell", per = "account",
+      run = function(event) state.told = (state.told or 0) + 1 end,
+    }
+    """,
   ]
 
   init(random: inout SeededRandom) throws {

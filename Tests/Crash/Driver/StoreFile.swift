@@ -13,7 +13,8 @@ struct StoreFile {
   /// `keepsLog` they stay in the log, as after a kill.
   func make(from sql: String, keepsLog: Bool) throws {
     var handle: OpaquePointer?
-    guard sqlite3_open_v2(path, &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nil) == SQLITE_OK, let handle else {
+    guard sqlite3_open_v2(path, &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nil) == SQLITE_OK, let handle
+    else {
       throw Wrong("cannot make \(path)")
     }
     defer { sqlite3_close_v2(handle) }
@@ -36,7 +37,10 @@ struct StoreFile {
     let report = try first(handle, "PRAGMA integrity_check")
     guard report == "ok" else { throw Wrong("the integrity check says: \(report)") }
     for (what, sql) in [
-      ("records that recovery would have to apply", "SELECT count(*) FROM redo WHERE record > (SELECT value FROM meta WHERE name = 'mark')"),
+      (
+        "records that recovery would have to apply",
+        "SELECT count(*) FROM redo WHERE record > (SELECT value FROM meta WHERE name = 'mark')"
+      ),
       ("messages that nobody took", "SELECT count(*) FROM message"),
       ("deliveries that are not settled", "SELECT count(*) FROM open_delivery"),
       ("due deliveries", "SELECT count(*) FROM due"),
