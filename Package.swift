@@ -82,16 +82,21 @@ let package = Package(
     .testTarget(
       name: "StoreTests", dependencies: ["Basics", "Model", "Store", "StoreContract"], swiftSettings: plain),
     .testTarget(
-      name: "SQLiteStoreTests", dependencies: ["Basics", "Model", "Store", "SQLiteStore", "StoreContract"],
-      swiftSettings: plain),
+      name: "SQLiteStoreTests", dependencies: ["Basics", "Model", "Store", "SQLiteStore", "StoreContract", "CSQLite"],
+      exclude: ["Fixtures"], swiftSettings: plain),
     .target(
       name: "Simulator", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Delivery"],
       path: "Tests/Simulator",
       swiftSettings: plain),
-    .testTarget(name: "SimulatorTests", dependencies: ["Basics", "Rules", "Simulator"], swiftSettings: plain),
+    .testTarget(
+      name: "SimulatorTests", dependencies: ["Basics", "Engine", "Model", "Rules", "Simulator", "Store"],
+      swiftSettings: plain),
     .testTarget(
       name: "EngineTests", dependencies: ["Basics", "Model", "Rules", "Store", "Engine"], swiftSettings: plain),
     .testTarget(name: "DaemonTests", dependencies: ["Basics"], swiftSettings: plain),
+    .executableTarget(
+      name: "crash", dependencies: ["Basics", "Model", "Intake", "Delivery", "CSQLite"], path: "Tests/Crash/Driver",
+      swiftSettings: plain),
     .testTarget(name: "HouseTests", swiftSettings: plain),
     .testTarget(
       name: "DeliveryTests", dependencies: ["Basics", "Model", "Store", "Delivery", "CPlatform"], swiftSettings: plain),

@@ -170,6 +170,7 @@ final class House: @unchecked Sendable {
     let lanes = configuration.lanes
     let numbers = Numbers(event: store.recovered.event, delivery: store.recovered.delivery)
     let hashKey = store.recovered.hashKey
+    let highestSubject = store.highestSubject
     laneMailboxes = (1..<max(lanes, 1)).map { _ in Mailbox<LaneInput>(capacity: Limits.laneQueue) }
     laneCounters = (0..<lanes).map { _ in LaneCounters() }
     let path = configuration.storePath + ".lanes"
@@ -184,7 +185,8 @@ final class House: @unchecked Sendable {
         return {
           try Lane(
             index: index, lanes: lanes, reader: reader.take(), numbers: numbers, hashKey: hashKey,
-            mark: EvaluationMark(path: path, lane: index) ?? EvaluationMark(), book: book, counters: counters[index])
+            mark: EvaluationMark(path: path, lane: index) ?? EvaluationMark(), book: book, highestSubject: highestSubject,
+            counters: counters[index])
         }
       }
       for index in 1..<max(lanes, 1) {

@@ -42,12 +42,12 @@ package final class Lane {
   package let counters: LaneCounters
   /// The highest subject that came with this lane's events, and what of that is written down. A number
   /// that was given out must never be given out again, even when only an identity refers to it.
-  private var newestSubject: Int64 = 0
-  private var countedSubject: Int64 = 0
+  private var newestSubject: Int64
+  private var countedSubject: Int64
 
   package init(
     index: Int, lanes: Int, reader: StoreReader, numbers: Numbers, hashKey: (UInt64, UInt64), mark: EvaluationMark,
-    book: RuleBook, counters: LaneCounters = LaneCounters()
+    book: RuleBook, highestSubject: Int64, counters: LaneCounters = LaneCounters()
   ) throws(RuleComplaint) {
     self.index = index
     self.lanes = lanes
@@ -58,6 +58,9 @@ package final class Lane {
     self.counters = counters
     hash = KeyedHash(key0: hashKey.0, key1: hashKey.1)
     runtime = try RuleRuntime(book.rules)
+    // What the last process wrote down is never lowered.
+    newestSubject = highestSubject
+    countedSubject = highestSubject
     out = Decisions(lane: index, sequence: 0)
     pendingRows = book.rows
   }

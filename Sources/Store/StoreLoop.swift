@@ -117,18 +117,30 @@ package final class StoreLoop {
       try behind.apply(packed, record: number, isRecovery: true)
       try Redo.walk(packed) { key, _, _ in
         if key.table == .rule { rule = max(rule, key.first) }
+        if key.table == .subject { subject = max(subject, key.first) }
       }
     }
     tailBytes = tail
-    for row in try reader.rows(
-      from: RowKey(.counter, Counted.subjects), to: RowKey(.counter, Counted.subjects + 1), limit: 1_000)
-    {
-      subject = max(subject, row.value.flatMap(NumberRow.unpack) ?? 0)
-    }
+    let counted = try reader.rows(from: RowKey(.counter, Counted.subjects), to: RowKey(.counter, Counted.subjects + 1), limit: 1_000)
+    for row in counted { subject = max(subject, row.value.flatMap(NumberRow.unpack) ?? 0) }
+    if counted.isEmpty { subject = max(subject, try StoreLoop.highestNamed(reader)) }
     highestSubject = subject
     highestRule = rule
     status.record = record
     status.behind = behind.count
+  }
+
+  /// The highest subject that an identity refers to: for a store from before subjects were counted, once,
+  /// until the first event after it writes the counter.
+  private static func highestNamed(_ reader: StoreReader) throws(StoreError) -> Int64 {
+    var highest: Int64 = 0
+    var from = RowKey(.identity, .min, .min)
+    while true {
+      let rows = try reader.rows(from: from, to: RowKey(.identity, .max, .max), limit: 10_000)
+      for row in rows { highest = max(highest, row.value.flatMap(NumberRow.unpack) ?? 0) }
+      guard rows.count == 10_000, let last = rows.last?.key, last.second < .max else { return highest }
+      from = RowKey(.identity, last.first, last.second + 1)
+    }
   }
 
   package var recovered: Recovered { engine.recovered }

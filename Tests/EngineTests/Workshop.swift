@@ -81,7 +81,7 @@ final class Workshop {
       lanes.append(
         try Lane(
           index: index, lanes: count, reader: try store.makeReader(), numbers: numbers,
-          hashKey: store.recovered.hashKey, mark: mark, book: book))
+          hashKey: store.recovered.hashKey, mark: mark, book: book, highestSubject: store.highestSubject))
     }
   }
 
