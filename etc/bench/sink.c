@@ -6,7 +6,8 @@
  * POST (any path) takes a webhook with "X-Signature: sha256=<hex HMAC-SHA256 of the body>" and answers
  * 200, or 401 when the signature is wrong. The delay is from the body's "sent_ns", the wall clock in
  * nanoseconds, to the moment the webhook is complete here. GET /figures tells what was seen since the
- * last GET /clear.
+ * last GET /clear. After GET /hold webhooks are taken but not answered until GET /release, so that a
+ * backlog grows at the sender.
  *
  * Thread: one, with epoll. Promise: a webhook with a wrong signature is counted as wrong and never as
  * received; every answer leaves before the next request of its connection is read.
@@ -36,7 +37,8 @@ static char *buffers[CONNECTIONS];
 static size_t held[CONNECTIONS];
 static uint32_t *samples;
 static long received, wrong, samples_count;
-static int64_t first_ns, last_ns;
+static int64_t first_ns, last_ns, released_ns;
+static bool holding, owed[CONNECTIONS];
 static EVP_MAC_CTX *keyed;
 
 static int64_t wall_ns(void) {
@@ -108,9 +110,19 @@ static void tell_figures(int fd) {
   qsort(samples, (size_t)samples_count, sizeof *samples, by_size);
   snprintf(text, sizeof text,
            "{\"received\":%ld,\"wrong\":%ld,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f,\"first_ns\":%lld,"
-           "\"last_ns\":%lld}\n",
-           received, wrong, quantile(0.5), quantile(0.99), quantile(1), (long long)first_ns, (long long)last_ns);
+           "\"last_ns\":%lld,\"released_ns\":%lld}\n",
+           received, wrong, quantile(0.5), quantile(0.99), quantile(1), (long long)first_ns, (long long)last_ns,
+           (long long)released_ns);
   reply(fd, 200, text);
+}
+
+static void release(void) {
+  holding = false;
+  released_ns = wall_ns();
+  for (int fd = 0; fd < CONNECTIONS; fd++) {
+    if (owed[fd]) reply(fd, 200, "{}\n");
+    owed[fd] = false;
+  }
 }
 
 static void handle(int fd, const char *head, size_t head_bytes, const char *body, size_t body_bytes) {
@@ -118,13 +130,20 @@ static void handle(int fd, const char *head, size_t head_bytes, const char *body
     tell_figures(fd);
   } else if (!strncmp(head, "GET /clear", 10)) {
     received = wrong = samples_count = 0;
-    first_ns = last_ns = 0;
+    first_ns = last_ns = released_ns = 0;
+    reply(fd, 200, "{}\n");
+  } else if (!strncmp(head, "GET /hold", 9)) {
+    holding = true;
+    reply(fd, 200, "{}\n");
+  } else if (!strncmp(head, "GET /release", 12)) {
+    release();
     reply(fd, 200, "{}\n");
   } else if (is_signed(head, head_bytes, body, body_bytes)) {
     last_ns = wall_ns();
     if (!received++) first_ns = last_ns;
     keep_delay(body, body_bytes, last_ns);
-    reply(fd, 200, "{}\n");
+    if (holding) owed[fd] = true;
+    else reply(fd, 200, "{}\n");
   } else {
     wrong++;
     reply(fd, 401, "{}\n");
@@ -135,6 +154,7 @@ static void forget(int fd) {
   free(buffers[fd]);
   buffers[fd] = NULL;
   held[fd] = 0;
+  owed[fd] = false;
   close(fd);
 }
 

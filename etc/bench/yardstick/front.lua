@@ -5,6 +5,7 @@
 
 local ffi = require "ffi"
 local json = require "cjson.safe"
+local semaphore = require "ngx.semaphore"
 
 ffi.cdef [[
   const void *EVP_sha256(void);
@@ -16,7 +17,7 @@ local digest, sum, sum_bytes = crypto.EVP_sha256(), ffi.new "unsigned char[32]",
 local hex = {}
 for byte = 0, 255 do hex[byte] = ("%02x"):format(byte) end
 
-local SENDERS, CLAIM = 64, 1024
+local SENDERS, CLAIM = 64, 512
 local front = {}
 local redis_path, host, port, path, secret
 
@@ -126,47 +127,67 @@ local function deliver(body)
   end
 end
 
--- Takes what is in the outbox and sends it 64 wide; what arrived is taken out of it.
-local function pump(socket, from)
-  local found = ask(socket, { "XREADGROUP", "GROUP", "senders", "one", "COUNT", CLAIM, "BLOCK", 1000, "STREAMS",
-    "webhook", from })
-  if found == nil then return nil end
-  local list = found and found[1] and found[1][2] or {}
-  if #list == 0 then return 0 end
-  local next_place, done, threads = 0, {}, {}
-  local function sender()
-    while next_place < #list do
-      next_place = next_place + 1
-      local entry = list[next_place]
-      if deliver(entry[2][2]) then done[#done + 1] = entry[1] end
+-- What was claimed and waits for a sender, and what arrived and waits to leave the outbox.
+local claimed, first, last, arrived = {}, 1, 0, {}
+local work, settled, room = semaphore.new(), semaphore.new(), semaphore.new()
+
+local function sender()
+  while not ngx.worker.exiting() do
+    if work:wait(5) then
+      local entry = claimed[first]
+      claimed[first] = nil
+      first = first + 1
+      if deliver(entry[2][2]) then
+        arrived[#arrived + 1] = entry[1]
+        settled:post()
+      end
+      if first % 64 == 0 then room:post() end
     end
   end
-  for place = 1, math.min(SENDERS, #list) do threads[place] = ngx.thread.spawn(sender) end
-  for _, thread in ipairs(threads) do ngx.thread.wait(thread) end
-  if #done > 0 then
-    ask(socket, { "XACK", "webhook", "senders", unpack(done) })
-    ask(socket, { "XDEL", "webhook", unpack(done) })
+end
+
+-- Takes what has arrived out of the outbox: as much at once as came together while the last was synced.
+local function settler()
+  local socket
+  while not ngx.worker.exiting() do
+    if settled:wait(5) and #arrived > 0 then
+      local list = arrived
+      arrived = {}
+      socket = socket or redis()
+      ask(socket, { "XACK", "webhook", "senders", unpack(list) })
+      ask(socket, { "XDEL", "webhook", unpack(list) })
+    end
   end
-  return #list
+end
+
+local function claimer()
+  local socket = redis()
+  if not socket then return ngx.timer.at(0.2, claimer) end
+  ask(socket, { "XGROUP", "CREATE", "webhook", "senders", "0", "MKSTREAM" })
+  -- First what was claimed and not settled before a stop, then what is new.
+  local from = "0"
+  while not ngx.worker.exiting() do
+    while last - first > CLAIM do room:wait(1) end
+    local found = ask(socket, { "XREADGROUP", "GROUP", "senders", "one", "COUNT", CLAIM, "BLOCK", 1000, "STREAMS",
+      "webhook", from })
+    if found == nil then break end
+    local list = found and found[1] and found[1][2] or {}
+    if from ~= ">" then from = #list > 0 and list[#list][1] or ">" end
+    for _, entry in ipairs(list) do
+      last = last + 1
+      claimed[last] = entry
+    end
+    if #list > 0 then work:post(#list) end
+  end
+  socket:close()
+  if not ngx.worker.exiting() then ngx.timer.at(0.2, claimer) end
 end
 
 local function send_on(premature)
   if premature then return end
-  local socket = redis()
-  if not socket then
-    ngx.timer.at(0.2, send_on)
-    return
-  end
-  ask(socket, { "XGROUP", "CREATE", "webhook", "senders", "0", "MKSTREAM" })
-  -- First what was claimed and not finished before a stop, then what is new.
-  local from = "0"
-  while not ngx.worker.exiting() do
-    local count = pump(socket, from)
-    if count == nil then break end
-    if from == "0" and count == 0 then from = ">" end
-  end
-  socket:close()
-  if not ngx.worker.exiting() then ngx.timer.at(0.2, send_on) end
+  for _ = 1, SENDERS do ngx.thread.spawn(sender) end
+  ngx.thread.spawn(settler)
+  claimer()
 end
 
 function front.start()
