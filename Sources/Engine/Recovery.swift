@@ -60,7 +60,7 @@ package enum Recovery {
     _ body: [UInt8], source: String, received: Instant, _ parser: DocumentParser, _ hash: KeyedHash
   ) -> IncomingEvent? {
     guard let document = try? parser.parse(body),
-      let event = try? EventDecoder(source: source).decode(document.root, received: received, fallbackType: "track")
+      let event = try? EventDecoder(source: source).decode(document.root, received: received)
     else { return nil }
     return IncomingEvent(event: event, dedupe: OwnEvent.dedupe(source, event.id, hash), body: body, ticket: nil)
   }

@@ -68,7 +68,7 @@ struct EventsEndpoint {
     do throws(EventRefusal) {
       let event = try decode(item, text.count, call: call, caller: caller, received: received, sent: nil)
       let ticket = Ticket(request: token.numbers, accepted: 1, refusals: [])
-      let incoming = finish(event, text: text, ticket: ticket)
+      let incoming = finish(event, text: text, call: call, ticket: ticket)
       return .events([incoming], ticket)
     } catch {
       return .refused(Answer(status: 400, code: error.code, message: error.message))
@@ -82,20 +82,26 @@ struct EventsEndpoint {
       throw EventRefusal("too_large", "the event has \(bytes) bytes; at most \(Limits.eventBytes) are taken")
     }
     return try EventDecoder(source: caller.source).decode(
-      item, received: received, fallbackType: call ?? "track", sent: sent)
+      item, received: received, fallbackType: call, sent: sent)
   }
 
-  /// An event without an id gets one, written into its text, so that it keeps it.
-  private mutating func finish(_ event: Event, text: [UInt8], ticket: Ticket) -> IncomingEvent {
-    guard event.id.isEmpty else {
-      return IncomingEvent(event: event, dedupe: dedupe(event), body: text, ticket: ticket)
+  /// What the text does not say by itself is written into it: the id of an event that came without one,
+  /// and the call that only the path named. So it reads the same when it comes from the store.
+  private mutating func finish(_ event: Event, text: [UInt8], call: String?, ticket: Ticket) -> IncomingEvent {
+    var event = event
+    var fields = ""
+    let isNative = EventDecoder.isNative(event.itemCursor)
+    if event.id.isEmpty {
+      withoutID += 1
+      event = event.with(id: "made-" + Hex.encode(random.next()) + Hex.encode(random.next()))
+      fields += "\"\(isNative ? "id" : "messageId")\":\"\(event.id)\","
+    }
+    if let call, !isNative, event.itemCursor["type"] == nil {
+      fields += "\"type\":\"\(call)\","
     }
     var text = text
-    withoutID += 1
-    let event = event.with(id: "made-" + Hex.encode(random.next()) + Hex.encode(random.next()))
-    let field = event.itemCursor["name"] != nil && event.itemCursor["type"] == nil ? "id" : "messageId"
-    if let brace = text.firstIndex(of: UInt8(ascii: "{")) {
-      text.insert(contentsOf: "\"\(field)\":\"\(event.id)\",".utf8, at: brace + 1)
+    if !fields.isEmpty, let brace = text.firstIndex(of: UInt8(ascii: "{")) {
+      text.insert(contentsOf: fields.utf8, at: brace + 1)
     }
     return IncomingEvent(event: event, dedupe: dedupe(event), body: text, ticket: ticket)
   }
@@ -143,7 +149,7 @@ struct EventsEndpoint {
     var incoming: [IncomingEvent] = []
     incoming.reserveCapacity(events.count)
     for position in events.indices {
-      incoming.append(finish(events[position].event, text: events[position].text, ticket: ticket))
+      incoming.append(finish(events[position].event, text: events[position].text, call: nil, ticket: ticket))
     }
     return .events(incoming, ticket)
   }

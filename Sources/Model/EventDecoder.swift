@@ -24,7 +24,7 @@ package struct EventDecoder: Sendable {
   package init(source: String) { self.source = source }
 
   /// `fallbackType` is the Segment call of the path, such as "track" for /v1/track; `sent` is the
-  /// batch's sentAt. `fallbackId` stands in where the sender gave no id.
+  /// batch's sentAt. Without a type and without such a path, an item with Segment's ids is a track call.
   package func decode(
     _ item: JSONCursor, received: Instant, fallbackType: String? = nil, sent: Instant? = nil
   ) throws(EventRefusal) -> Event {
@@ -33,8 +33,9 @@ package struct EventDecoder: Sendable {
         "not_an_object", "an event must be a JSON object such as {\"name\": \"signup\", \"user\": \"42\"}")
     }
     if item["specversion"] != nil { return try decodeCloudEvent(item, received: received) }
-    if item["name"] == nil || item["userId"] != nil || item["messageId"] != nil || item["anonymousId"] != nil {
-      let type = item["type"]?.string ?? fallbackType
+    if !EventDecoder.isNative(item) {
+      let hasTheirIds = item["userId"] != nil || item["anonymousId"] != nil
+      let type = item["type"]?.string ?? fallbackType ?? (hasTheirIds ? "track" : nil)
       if let type, EventDecoder.segmentTypes.contains(type) {
         return try decodeSegment(item, type: type, received: received, sent: sent)
       }
@@ -42,16 +43,27 @@ package struct EventDecoder: Sendable {
     return try decodeNative(item, received: received)
   }
 
+  /// Our own form has a name and none of Segment's ids; everything else may still be either.
+  package static func isNative(_ item: JSONCursor) -> Bool {
+    item["name"] != nil && item["userId"] == nil && item["messageId"] == nil && item["anonymousId"] == nil
+      && item["specversion"] == nil
+  }
+
   package static let segmentTypes: Set<String> = ["track", "identify", "group", "alias", "page", "screen"]
 
   // MARK: native
 
   private static let nativeFields: Set<String> = [
-    "id", "name", "time", "user", "anonymous", "account", "thing", "data", "traits", "context", "mode", "depth",
+    "id", "name", "time", "user", "anonymous", "account", "thing", "data", "traits", "context", "mode",
   ]
 
+  /// How deep an event lies in a chain of emitted ones is our own to say.
+  private func isNativeField(_ name: String) -> Bool {
+    EventDecoder.nativeFields.contains(name) || name == "depth" && source == "nudged"
+  }
+
   private func decodeNative(_ item: JSONCursor, received: Instant) throws(EventRefusal) -> Event {
-    for member in item.members where !EventDecoder.nativeFields.contains(member.key) {
+    for member in item.members where !isNativeField(member.key) {
       let hint = Suggestion.ending(for: member.key, among: EventDecoder.nativeFields)
       throw EventRefusal(
         "unknown_field", "unknown field '\(member.key.prefix(60))'\(hint); put your own fields into \"data\"")
@@ -163,9 +175,12 @@ package struct EventDecoder: Sendable {
       throw EventRefusal("missing_subject", "the field \"subject\" is missing: it says whom the event is about")
     }
     let id = try identifier(item["id"], field: "id")
+    guard !id.isEmpty else {
+      throw EventRefusal("missing_id", "the field \"id\" is missing: CloudEvents are told apart by source and id")
+    }
     // Their ids are unique within their own source only, so that source becomes part of the id.
     return Event(
-      name: try eventName(type, field: "type"), id: id.isEmpty ? "" : from + "#" + id, source: source,
+      name: try eventName(type, field: "type"), id: from + "#" + id, source: source,
       time: try time(item["time"], field: "time", received: received, sent: nil), received: received, user: subject,
       anonymous: nil, account: nil, thing: nil, depth: 0, document: item.document, item: item.index,
       data: item["data"].flatMap { $0.kind == .object ? $0.index : nil }, traits: nil, context: nil)
