@@ -83,8 +83,11 @@ extension Arguments {
     if let listen = shared("listen") { configuration.listen = [listen] }
     if let admin = shared("admin") { configuration.admin = admin }
     for pair in all("--set") { try apply(pair, to: &configuration) }
-    return (configuration, shared("rules") != nil)
+    return (configuration, shared("rules") != nil || isSet("rules"))
   }
+
+  /// Whether --set fixes this key, so that a reload does not change it.
+  func isSet(_ key: String) -> Bool { all("--set").contains { $0.hasPrefix(key + "=") } }
 
   private func apply(_ pair: String, to configuration: inout Configuration) throws(UsageError) {
     let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)

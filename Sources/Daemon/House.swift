@@ -365,10 +365,12 @@ final class House: @unchecked Sendable {
     next.store = configuration.store
     next.lanes = configuration.lanes
     if rulesAreFixed { next.rules = configuration.rules }
+    if opennessIsFixed { next.openLocally = configuration.openLocally }
     return next
   }
 
   var rulesAreFixed = false
+  var opennessIsFixed = false
 
   func answer(_ token: AnswerToken, _ complaints: Complaints?) {
     if let complaints {

@@ -39,6 +39,7 @@ private struct Serve {
     raiseDescriptorLimit()
     let house = House(configuration: configuration, log: log)
     house.rulesAreFixed = rulesAreFixed
+    house.opennessIsFixed = arguments.isSet("open_locally")
     try house.start()
     let status = "serving \(house.ruleCount) rules"
     log.notice(
