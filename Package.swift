@@ -82,6 +82,7 @@ let package = Package(
       swiftSettings: plain),
     .testTarget(name: "SimulatorTests", dependencies: ["Basics", "Rules", "Simulator"], swiftSettings: plain),
     .testTarget(name: "HouseTests", swiftSettings: plain),
+    .testTarget(name: "DocsTests", dependencies: ["Basics", "Model", "Rules", "Daemon"], swiftSettings: plain),
     .testTarget(
       name: "DeliveryTests", dependencies: ["Basics", "Model", "Store", "Delivery", "CPlatform"], swiftSettings: plain),
   ],
