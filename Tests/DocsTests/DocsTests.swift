@@ -22,8 +22,10 @@ import Testing
 
   /// The block as a rule, with the libraries of its page beside it.
   private static func load(_ block: Block) -> RuleSet.Loading {
-    var sources = Pages.blocks("lua", in: luaPages).filter { $0.page == block.page && $0.name?.hasPrefix("lib/") == true }
-      .map { RuleSource(path: $0.name!, text: $0.text) }
+    var sources = Pages.blocks("lua", in: luaPages).filter {
+      $0.page == block.page && $0.name?.hasPrefix("lib/") == true
+    }
+    .map { RuleSource(path: $0.name!, text: $0.text) }
     switch block.name {
     case "fragment": sources.append(RuleSource(path: "fragment.lua", text: wrapped(block)))
     case let name? where name.hasPrefix("lib/"): break
@@ -79,9 +81,12 @@ import Testing
   func `every configuration on the pages is accepted`(block: Block) {
     // 32 bytes, as Standard Webhooks wants them.
     let secret = "whsec_" + Base64.encode(Array(repeating: 7, count: 32)) + "\n"
-    var files = [("nudged.lua", block.text), ("rules/x.lua", "return rule { title = 'T', on = 'x', run = function() end }")]
+    var files = [
+      ("nudged.lua", block.text), ("rules/x.lua", "return rule { title = 'T', on = 'x', run = function() end }"),
+    ]
     for word in ["file", "credential"] {
-      for name in Pages.words(after: word + " \"", in: [block.page]) where !name.contains(" ") && name != "PATH" && name != "NAME" {
+      for name in Pages.words(after: word + " \"", in: [block.page])
+      where !name.contains(" ") && name != "PATH" && name != "NAME" {
         files.append((name, secret))
       }
     }
@@ -94,10 +99,12 @@ import Testing
   @Test func `every key of the configuration is on its page`() {
     let page = Pages.read("etc/doc/configuration.md")
     let source = "Sources/Daemon/Configuration.swift"
-    let keys = Pages.list(source, after: "static let keys = [") + Pages.list(source, after: "static let destinationKeys = [")
+    let keys =
+      Pages.list(source, after: "static let keys = [") + Pages.list(source, after: "static let destinationKeys = [")
     #expect(keys.count > 20)
     for key in keys + ["rights", "source"] {
-      #expect(["| `\(key)` |", "| `\(key)`, ", ", `\(key)` |"].contains { page.contains($0) }, "\(key) is not in a table")
+      #expect(
+        ["| `\(key)` |", "| `\(key)`, ", ", `\(key)` |"].contains { page.contains($0) }, "\(key) is not in a table")
     }
   }
 
@@ -114,8 +121,11 @@ import Testing
 
   @Test func `every reason to refuse an event is on the page`() {
     let page = Pages.read("etc/doc/events.md")
-    let files = ["Sources/Model/EventDecoder.swift", "Sources/Intake/EventsEndpoint.swift", "Sources/Intake/Gate.swift"]
-    let codes = Pages.words(after: "EventRefusal(\"", in: files) + Pages.words(after: "EventRefusal(\n        \"", in: files)
+    let files = [
+      "Sources/Model/EventDecoder.swift", "Sources/Intake/EventsEndpoint.swift", "Sources/Intake/Gate.swift",
+    ]
+    let codes =
+      Pages.words(after: "EventRefusal(\"", in: files) + Pages.words(after: "EventRefusal(\n        \"", in: files)
       + Pages.words(after: "code: \"", in: files)
     #expect(codes.count > 20)
     for code in Set(codes) where code != "bad_path" { #expect(page.contains("`\(code)`"), "\(code) is not mentioned") }
@@ -123,7 +133,9 @@ import Testing
 
   @Test func `every metric is on the page and every one on the page is there`() {
     let source = Set(Pages.words(after: "\"nudged_", in: ["Sources/Daemon/House.swift"]))
-    let page = Pages.read("etc/doc/operating.md").split(separator: "| `nudged_").dropFirst().map { String($0.prefix { $0 != "`" }) }
+    let page = Pages.read("etc/doc/operating.md").split(separator: "| `nudged_").dropFirst().map {
+      String($0.prefix { $0 != "`" })
+    }
     #expect(source.count > 10)
     #expect(Set(page) == source)
   }
@@ -149,12 +161,15 @@ import Testing
   }
 
   @Test(arguments: [
-    ("events.md", Limits.nativeBodyBytes), ("events.md", Limits.requestBodyBytes), ("events.md", Limits.inflatedBodyBytes),
+    ("events.md", Limits.nativeBodyBytes), ("events.md", Limits.requestBodyBytes),
+    ("events.md", Limits.inflatedBodyBytes),
     ("events.md", Limits.eventBytes), ("events.md", Limits.eventsPerRequest), ("events.md", Limits.requestHeadBytes),
-    ("events.md", Limits.requestHeaders), ("events.md", Limits.connections), ("events.md", Limits.connectionsPerAddress),
+    ("events.md", Limits.requestHeaders), ("events.md", Limits.connections),
+    ("events.md", Limits.connectionsPerAddress),
     ("events.md", Limits.eventsUnderWay), ("events.md", Limits.inflationRatio), ("events.md", Limits.jsonDepth),
     ("events.md", Limits.eventNameBytes), ("events.md", Int(Limits.headDeadlineMilliseconds / 1000)),
-    ("events.md", Int(Limits.bodyDeadlineMilliseconds / 1000)), ("events.md", Int(Limits.idleDeadlineMilliseconds / 1000)),
+    ("events.md", Int(Limits.bodyDeadlineMilliseconds / 1000)),
+    ("events.md", Int(Limits.idleDeadlineMilliseconds / 1000)),
     ("events.md", Int(Limits.dedupeHorizonMilliseconds / 86_400_000)),
     ("rules.md", Limits.ruleInstructions), ("rules.md", Int(Limits.ruleCPUMilliseconds)),
     ("rules.md", Limits.ruleMemoryGrowthBytes), ("rules.md", Limits.ruleBlockBytes), ("rules.md", Limits.ruleEffects),
@@ -172,7 +187,8 @@ import Testing
 
   @Test(arguments: [
     Limits.eventBytes, Limits.nativeBodyBytes, Limits.eventsPerRequest, Limits.ruleInstructions, Limits.ruleEffects,
-    Limits.ruleMemoryGrowthBytes, Limits.stateKeys, Limits.stateBytes, Limits.traitsBytes, Limits.rules, Limits.rulesPerEvent,
+    Limits.ruleMemoryGrowthBytes, Limits.stateKeys, Limits.stateBytes, Limits.traitsBytes, Limits.rules,
+    Limits.rulesPerEvent,
     Limits.connections,
   ])
   func `every number of the first page is the limit`(limit: Int) {
