@@ -263,7 +263,9 @@ struct ConfigurationReader {
     }
     if let retry = value["retry"] { destination.retryDelaysMilliseconds = readRetry(retry, at: path + ".retry") }
     if let allow = value["allow"] { destination.allowedNetworks = texts(allow, at: path + ".allow") }
-    for problem in DestinationCheck.problems(of: destination) { complaints.append(file.complaint(at: path, "'\(path)': \(problem)")) }
+    for problem in DestinationCheck.problems(of: destination) {
+      complaints.append(file.complaint(at: path, "'\(path)': \(problem)"))
+    }
     configuration.destinations.append(destination)
   }
 

@@ -185,7 +185,8 @@ final class House: @unchecked Sendable {
         return {
           try Lane(
             index: index, lanes: lanes, reader: reader.take(), numbers: numbers, hashKey: hashKey,
-            mark: EvaluationMark(path: path, lane: index) ?? EvaluationMark(), book: book, highestSubject: highestSubject,
+            mark: EvaluationMark(path: path, lane: index) ?? EvaluationMark(), book: book,
+            highestSubject: highestSubject,
             counters: counters[index])
         }
       }

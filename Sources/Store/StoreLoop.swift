@@ -121,7 +121,8 @@ package final class StoreLoop {
       }
     }
     tailBytes = tail
-    let counted = try reader.rows(from: RowKey(.counter, Counted.subjects), to: RowKey(.counter, Counted.subjects + 1), limit: 1_000)
+    let counted = try reader.rows(
+      from: RowKey(.counter, Counted.subjects), to: RowKey(.counter, Counted.subjects + 1), limit: 1_000)
     for row in counted { subject = max(subject, row.value.flatMap(NumberRow.unpack) ?? 0) }
     if counted.isEmpty { subject = max(subject, try StoreLoop.highestNamed(reader)) }
     highestSubject = subject
