@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -132,6 +133,11 @@ int platform_allocate(int fd, int64_t bytes) {
   if (code == 0) return 0;
   errno = code;
   return -1;
+}
+void platform_tune_memory(void) {
+  mallopt(M_ARENA_MAX, 2);
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  mallopt(M_TRIM_THRESHOLD, 4 << 20);
 }
 int platform_lock(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
 int platform_errno(void) { return errno; }

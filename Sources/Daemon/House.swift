@@ -176,9 +176,11 @@ final class House: @unchecked Sendable {
     let path = configuration.storePath + ".lanes"
     let exits = laneExits()
     do throws(StoreError) {
-      let (router, pending) = try recoverRouter(store, numbers: numbers, lanes: lanes)
+      // The router and the first lane live on one thread and share its reader.
       var readers: [Carried<StoreReader>] = []
-      for _ in 0..<lanes { readers.append(Carried(try store.makeReader())) }
+      let shared = try store.makeReader()
+      for index in 0..<lanes { readers.append(Carried(index == 0 ? shared : try store.makeReader())) }
+      let (router, pending) = try recoverRouter(store, reader: shared, numbers: numbers, lanes: lanes)
       let counters = laneCounters
       func make(_ index: Int) -> @Sendable () throws -> Lane {
         let reader = readers[index]
@@ -215,9 +217,8 @@ final class House: @unchecked Sendable {
   }
 
   private func recoverRouter(
-    _ store: StoreLoop, numbers: Numbers, lanes: Int
+    _ store: StoreLoop, reader: StoreReader, numbers: Numbers, lanes: Int
   ) throws(StoreError) -> (Router, [LaneMessage]) {
-    let reader = try store.makeReader()
     let dedupe = DedupeSet(nextRun: store.recovered.dedupeRun)
     let runs = try Recovery.dedupe(dedupe, from: store, reader: reader)
     let router = Router(

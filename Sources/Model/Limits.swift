@@ -101,5 +101,9 @@ package enum Limits {
   /// far more than can be under way: what leaves it for a closed run has to be on disk by then.
   package static let dedupeHalfBits: UInt64 = 19
   package static let dedupeHorizonMilliseconds: Int64 = 7 * 24 * 60 * 60 * 1000
+  /// SQLite's own caches. Small, because the kernel caches the file as well: the hot path only appends,
+  /// and sweeps walk their tables in the order of their keys.
+  package static let writerCacheKilobytes = 6_000
+  package static let readerCacheKilobytes = 2_000
   package static let reserveBytes: Int64 = 64 * 1024 * 1024
 }

@@ -26,7 +26,7 @@ package final class SQLiteStore: StoreEngine {
   package init(path: String) throws(StoreError) {
     self.path = path
     lock = try StoreLock(path)
-    connection = try Connection(path: path, readOnly: false, cacheKilobytes: 16_000)
+    connection = try Connection(path: path, readOnly: false, cacheKilobytes: Limits.writerCacheKilobytes)
     try connection.run("PRAGMA journal_mode = WAL")
     try connection.run("PRAGMA synchronous = FULL")
     try connection.run("PRAGMA secure_delete = OFF")
@@ -167,7 +167,7 @@ package final class SQLiteStore: StoreEngine {
   package func storeReader() throws(StoreError) -> any EngineReader { SQLiteReader(connection) }
 
   package func makeReader() throws(StoreError) -> any EngineReader {
-    SQLiteReader(try Connection(path: path, readOnly: true, cacheKilobytes: 8_000))
+    SQLiteReader(try Connection(path: path, readOnly: true, cacheKilobytes: Limits.readerCacheKilobytes))
   }
 
   // MARK: space

@@ -22,21 +22,24 @@ package struct FlatTable {
 
   package init() {}
 
-  private var shift: UInt64 = 64
   private var values: [UInt8] = []
   private var living = 0
 
   private func home(_ first: Int64, _ second: Int64) -> Int {
     let mixed = UInt64(bitPattern: first) &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(bitPattern: second) &* 0xC2B2_AE3D_27D4_EB4F
-    return Int(truncatingIfNeeded: (mixed &* 0x9FB2_1C65_1E98_DF25) >> shift)
+    // Any size will do, not only powers of two: a large table grows by half and not to twice its memory.
+    return Int(truncatingIfNeeded: (mixed &* 0x9FB2_1C65_1E98_DF25).multipliedFullWidth(by: UInt64(slots.count)).high)
   }
+
+  @inline(__always)
+  private func following(_ place: Int) -> Int { place + 1 == slots.count ? 0 : place + 1 }
 
   private func find(_ first: Int64, _ second: Int64) -> Int? {
     if count == 0 { return nil }
     var place = home(first, second)
     while slots[place].record != 0 {
       if slots[place].first == first, slots[place].second == second { return place }
-      place = (place + 1) & (slots.count - 1)
+      place = following(place)
     }
     return nil
   }
@@ -56,10 +59,10 @@ package struct FlatTable {
   package mutating func set(
     _ first: Int64, _ second: Int64, record: Int64, _ value: ArraySlice<UInt8>?, isNew: Bool = false
   ) {
-    if (count + 1) * 4 > slots.count * 3 { grow() }
+    if (count + 1) * 5 > slots.count * 4 { grow() }
     var place = home(first, second)
     while slots[place].record != 0, slots[place].first != first || slots[place].second != second {
-      place = (place + 1) & (slots.count - 1)
+      place = following(place)
     }
     var slot = slots[place]
     let isFresh = slot.record < 0 || (slot.record == 0 && isNew)
@@ -73,7 +76,7 @@ package struct FlatTable {
     slot.record = isFresh ? -record : record
     store(value, in: &slot)
     slots[place] = slot
-    if values.count > 1 << 20, values.count > living * 2 { compact() }
+    if values.count > 1 << 20, values.count > (living + count * 8) * 3 / 2 { compact() }
   }
 
   private mutating func store(_ value: ArraySlice<UInt8>?, in slot: inout Slot) {
@@ -83,14 +86,28 @@ package struct FlatTable {
       slot.length = FlatTable.tombstone
       return
     }
+    let room = slot.length == FlatTable.tombstone ? 0 : FlatTable.rounded(old)
     living += value.count - old
-    if value.count <= old {
+    if value.count <= room {
       values.replaceSubrange(Int(slot.offset)..<Int(slot.offset) + value.count, with: value)
     } else {
       slot.offset = UInt32(values.count)
-      values.append(contentsOf: value)
+      append(value)
     }
     slot.length = UInt32(value.count)
+  }
+
+  /// A little room to grow in place: counters get longer one digit at a time.
+  private static func rounded(_ count: Int) -> Int { (count + 15) & ~15 }
+
+  private mutating func append(_ value: ArraySlice<UInt8>) {
+    let room = FlatTable.rounded(value.count)
+    // A quarter more at a time: doubling would leave half of a large table's memory unused.
+    if values.count + room > values.capacity, values.capacity > 1 << 20 {
+      values.reserveCapacity(values.capacity + values.capacity / 4)
+    }
+    values.append(contentsOf: value)
+    for _ in value.count..<room { values.append(0) }
   }
 
   /// Removes the row if it is still of this record.
@@ -99,6 +116,9 @@ package struct FlatTable {
     remove(at: place)
   }
 
+  /// Steps from one place forward to another.
+  private func distance(_ from: Int, _ to: Int) -> Int { to >= from ? to - from : to - from + slots.count }
+
   private mutating func remove(at place: Int) {
     var hole = place
     if slots[hole].length != FlatTable.tombstone { living -= Int(slots[hole].length) }
@@ -106,16 +126,16 @@ package struct FlatTable {
     // The rows behind move up into the hole, so that no marks of removed rows are ever needed.
     var next = hole
     while true {
-      next = (next + 1) & (slots.count - 1)
+      next = following(next)
       guard slots[next].record != 0 else { break }
       let wanted = home(slots[next].first, slots[next].second)
-      if (next - wanted) & (slots.count - 1) >= (next - hole) & (slots.count - 1) {
+      if distance(wanted, next) >= distance(hole, next) {
         slots[hole] = slots[next]
         hole = next
       }
     }
     slots[hole] = Slot()
-    if count == 0 { values.removeAll(keepingCapacity: values.capacity < 1 << 20) }
+    if count == 0, slots.count > 4_096 { self = FlatTable() }
   }
 
   /// Every row: key, record, whether it is deleted.
@@ -125,25 +145,24 @@ package struct FlatTable {
 
   private mutating func grow() {
     let old = slots
-    let size = max(16, slots.count * 2)
-    slots = Array(repeating: Slot(), count: size)
-    shift = UInt64(64 - size.trailingZeroBitCount)
+    slots = Array(repeating: Slot(), count: max(16, slots.count < 32_768 ? slots.count * 2 : slots.count * 3 / 2))
     for slot in old where slot.record != 0 {
       var place = home(slot.first, slot.second)
-      while slots[place].record != 0 { place = (place + 1) & (size - 1) }
+      while slots[place].record != 0 { place = following(place) }
       slots[place] = slot
     }
   }
 
   private mutating func compact() {
     var packed: [UInt8] = []
-    packed.reserveCapacity(living * 3 / 2)
+    packed.reserveCapacity((living + count * 8) * 5 / 4)
     for place in slots.indices where slots[place].record != 0 && slots[place].length != FlatTable.tombstone {
       let start = Int(slots[place].offset)
+      let length = Int(slots[place].length)
       slots[place].offset = UInt32(packed.count)
-      packed.append(contentsOf: values[start..<start + Int(slots[place].length)])
+      packed.append(contentsOf: values[start..<start + length])
+      for _ in length..<FlatTable.rounded(length) { packed.append(0) }
     }
     values = packed
-    living = packed.count
   }
 }

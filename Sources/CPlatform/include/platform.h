@@ -61,4 +61,7 @@ int platform_allocate(int fd, int64_t bytes);
 /* An exclusive lock on an open file: 0, or -1 when another process holds it. */
 int platform_lock(int fd);
 int platform_errno(void);
+/* For a process with a few long threads that hand memory to each other: few arenas, and large blocks go
+ * back to the kernel when they are freed. To be called before any thread is made. */
+void platform_tune_memory(void);
 #endif

@@ -30,6 +30,7 @@ private struct Serve {
 
   func run() throws -> Int32 {
     guard arguments.words.isEmpty else { throw UsageError("unexpected word \"\(arguments.words[0])\"") }
+    platform_tune_memory()
     // Before any thread is made, so that all of them have these signals blocked.
     let signals = platform_signalfd([SIGTERM, SIGINT, SIGHUP], 3)
     guard signals >= 0 else { throw StartFailure("cannot watch for signals: \(String(cString: strerror(errno)))") }
