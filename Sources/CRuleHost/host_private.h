@@ -105,7 +105,6 @@ struct rule_host {
   const char *load_name;
   const char *load_text;
   size_t load_count;
-  uint32_t run_slot;
   int words_ref;     /* the table behind all globals */
   int libraries_ref; /* name -> frozen value */
   int rule_ref;      /* the last table given to rule{…} */
@@ -132,6 +131,8 @@ int budget_on_error(lua_State *L);
 /* rule_values.c */
 void values_install(lua_State *L);
 void values_push_handle(lua_State *L, enum slot slot, uint32_t node);
+/* Pushes the two arguments of run and when; never raises. */
+void values_push_subjects(lua_State *L, const rule_host *host);
 void values_push_node(lua_State *L, const document *d, enum slot slot, uint32_t node);
 bool values_is_handle(lua_State *L, int index);
 /* The document and node behind a handle; false for one that has neither. Raises when it is stale. */
@@ -147,7 +148,7 @@ bool json_is_text(const char *bytes, size_t count);
 /* rule_state.c */
 void state_install(lua_State *L);
 void state_begin(rule_host *host);
-void state_finish(lua_State *L);
+void state_finish(rule_host *host);
 
 /* rule_reads.c */
 void reads_note(lua_State *L, const char *prefix, const char *key, size_t count, int value);

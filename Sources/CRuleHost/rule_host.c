@@ -1,6 +1,6 @@
 /*
- * The entries of the host: create, load, evaluate, run. Each prepares the budget, does one protected
- * call of a static function and turns what came out into a report.
+ * The entries of the host: create, load, evaluate, run. Each prepares the budget, does its protected
+ * call and turns what came out into a report.
  *
  * Thread: the host's. Promise: outside of those protected calls nothing is called that could raise.
  */
@@ -82,15 +82,10 @@ const rule_report *rule_host_report(const rule_host *host) { return &host->repor
 void rule_host_keep_closures(rule_host *host, bool keep) { host->keep_closures = keep; }
 const document_buffer *rule_host_closures(const rule_host *host) { return &host->closures; }
 
-/* The one protected call. */
+/* The protected call, and what comes after it. */
 
-static int enter(rule_host *host, lua_CFunction body) {
-  lua_State *L = host->L;
-  lua_settop(L, 0);
-  lua_pushcfunction(L, budget_on_error);
-  lua_pushcfunction(L, body);
-  int code = lua_pcall(L, 0, 0, 1);
-  lua_settop(L, 0);
+static int leave(rule_host *host, int code) {
+  lua_settop(host->L, 0);
   if (host->stop) {
     host->report.status = (uint32_t)host->stop;
   } else if (code == LUA_ERRMEM || code == LUA_ERRERR) {
@@ -104,6 +99,14 @@ static int enter(rule_host *host, lua_CFunction body) {
   int status = (int)host->report.status;
   budget_end(host);
   return status;
+}
+
+static int enter(rule_host *host, lua_CFunction body) {
+  lua_State *L = host->L;
+  lua_settop(L, 0);
+  lua_pushcfunction(L, budget_on_error);
+  lua_pushcfunction(L, body);
+  return leave(host, lua_pcall(L, 0, 0, 1));
 }
 
 /* Loading. */
@@ -293,46 +296,50 @@ int rule_host_add_constructor(rule_host *host, const char *word) {
 
 void rule_host_trust(rule_host *host, uint32_t slot) { host->rules[slot].straight = true; }
 
-static void call_with_subject(lua_State *L, rule_host *host, int function, int line, int results) {
+/* Calls a function of a rule with (event, customer), protected and without a C function in between. What
+ * is pushed here allocates nothing and so cannot raise. */
+static int call_protected(rule_host *host, int function, int line, int results) {
+  lua_State *L = host->L;
   host->fallback_line = line;
+  lua_settop(L, 0);
+  lua_pushcfunction(L, budget_on_error);
   lua_rawgeti(L, LUA_REGISTRYINDEX, function);
-  values_push_handle(L, SLOT_EVENT, 0);
-  values_push_handle(L, SLOT_CUSTOMER, 0);
-  lua_call(L, 2, results);
+  values_push_subjects(L, host);
+  return lua_pcall(L, 2, results, 1);
 }
 
-/* False: `when` said no. */
-static bool matches(lua_State *L, rule_host *host, const loaded_rule *rule) {
-  if (rule->when == LUA_NOREF) return true;
+/* Whether to go on to `run`; otherwise the report says why not. */
+static bool matches(rule_host *host, const loaded_rule *rule, int *code) {
   host->phase = PHASE_WHEN;
-  call_with_subject(L, host, rule->when, rule->when_line, 1);
-  if (!lua_isboolean(L, -1))
-    luaL_error(L, "'when' must return true or false; it returned %s%s", lua_isnil(L, -1) ? "" : "a ",
-               values_type_name(L, -1));
-  return lua_toboolean(L, -1);
-}
-
-static int run_body(lua_State *L) {
-  rule_host *host = host_of(L);
-  const loaded_rule *rule = &host->rules[host->run_slot];
-  if (!matches(L, host, rule)) {
+  *code = call_protected(host, rule->when, rule->when_line, 1);
+  if (*code != LUA_OK || host->stop) return false;
+  if (lua_isboolean(host->L, -1)) {
+    if (lua_toboolean(host->L, -1)) return true;
     host->report.status = RULE_NOT_MATCHED;
-    return 0;
+    return false;
   }
-  host->phase = PHASE_RUNNING;
-  call_with_subject(L, host, rule->run, rule->run_line, 0);
-  state_finish(L);
-  return 0;
+  char text[96];
+  int count = snprintf(text, sizeof text, "'when' must return true or false; it returned %s%s",
+                       lua_isnil(host->L, -1) ? "" : "a ", values_type_name(host->L, -1));
+  host->report.line = rule->when_line;
+  budget_set_message(host, text, (size_t)count);
+  host->report.status = RULE_ERROR;
+  return false;
 }
 
 int rule_host_run(rule_host *host, uint32_t slot, const rule_input *input) {
   budget_begin(host, !host->rules[slot].straight);
   host->input = input;
-  host->run_slot = slot;
   host->generation = (host->generation + 1) & (((uint64_t)1 << (64 - HANDLE_NODE_BITS - HANDLE_SLOT_BITS)) - 1);
   if (host->generation == 0) host->generation = 1;
   host->randoms = 0;
   state_begin(host);
-  host->phase = PHASE_RUNNING;
-  return enter(host, run_body);
+  const loaded_rule *rule = &host->rules[slot];
+  int code = LUA_OK;
+  if (rule->when == LUA_NOREF || matches(host, rule, &code)) {
+    host->phase = PHASE_RUNNING;
+    code = call_protected(host, rule->run, rule->run_line, 0);
+    if (code == LUA_OK && !host->stop) state_finish(host);
+  }
+  return leave(host, code);
 }

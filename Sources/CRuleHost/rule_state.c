@@ -7,6 +7,7 @@
 #include "host_private.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* The state: an array of entries sorted by key. Texts lie in the given JSON or in an arena of the host's;
@@ -310,9 +311,18 @@ static void write_entry(document_buffer *out, const rule_host *host, const state
   else document_buffer_append(out, e->integer ? "true" : "false", e->integer ? 4 : 5);
 }
 
-/* Writes the new text into the report when something was written. */
-void state_finish(lua_State *L) {
-  rule_host *host = host_of(L);
+static void refuse_size(rule_host *host, size_t count) {
+  char text[96];
+  int length = snprintf(text, sizeof text, "state would take %zu bytes as JSON; it may have %zu", count,
+                        host->limits.state_text_bytes);
+  host->report.status = RULE_ERROR;
+  host->report.line = host->fallback_line;
+  budget_set_message(host, text, (size_t)length);
+}
+
+/* Writes the new text into the report when something was written. Escapes are only known here, so the
+ * limit is checked once more. */
+void state_finish(rule_host *host) {
   if (!host->state_dirty) return;
   document_buffer *out = &host->json;
   size_t start = out->count;
@@ -323,8 +333,7 @@ void state_finish(lua_State *L) {
   }
   document_buffer_append(out, "}", 1);
   size_t count = out->count - start;
-  if (out->failed || count > host->limits.state_text_bytes)
-    luaL_error(L, "state would take %d bytes as JSON; it may have %d", (int)count, (int)host->limits.state_text_bytes);
+  if (out->failed || count > host->limits.state_text_bytes) return refuse_size(host, count);
   host->report.text = out->bytes + start;
   host->report.text_count = count;
   host->report.state_changed = true;

@@ -27,7 +27,7 @@ const char *values_type_name(lua_State *L, int index) {
   return lua_touserdata(L, index) == &values_null ? "null" : "table";
 }
 
-static inline void push_handle(lua_State *L, rule_host *host, enum slot slot, uint32_t node) {
+static inline void push_handle(lua_State *L, const rule_host *host, enum slot slot, uint32_t node) {
   uintptr_t bits = host->generation << (HANDLE_NODE_BITS + HANDLE_SLOT_BITS) | (uintptr_t)slot << HANDLE_NODE_BITS | node;
   lua_pushlightuserdata(L, (void *)bits);
 }
@@ -35,6 +35,11 @@ static inline void push_handle(lua_State *L, rule_host *host, enum slot slot, ui
 void values_push_handle(lua_State *L, enum slot slot, uint32_t node) {
   if (node >= NODE_LIMIT) luaL_error(L, "this event has too many values to be read by a rule");
   push_handle(L, host_of(L), slot, node);
+}
+
+void values_push_subjects(lua_State *L, const rule_host *host) {
+  push_handle(L, host, SLOT_EVENT, 0);
+  push_handle(L, host, SLOT_CUSTOMER, 0);
 }
 
 void values_push_node(lua_State *L, const document *d, enum slot slot, uint32_t index) {

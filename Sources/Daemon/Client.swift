@@ -121,7 +121,8 @@ struct Client {
 
   private static func headEnd(_ bytes: [UInt8]) -> Int? {
     guard bytes.count >= 4 else { return nil }
-    for position in 0...(bytes.count - 4) where bytes[position] == 13 && bytes[position + 1] == 10 && bytes[position + 2] == 13 && bytes[position + 3] == 10 {
+    for position in 0...(bytes.count - 4)
+    where bytes[position] == 13 && bytes[position + 1] == 10 && bytes[position + 2] == 13 && bytes[position + 3] == 10 {
       return position + 4
     }
     return nil

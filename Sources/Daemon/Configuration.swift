@@ -80,7 +80,11 @@ struct ConfigurationReader {
     configuration.rules = configuration.resolve(text(root, "rules", at: "rules") ?? configuration.rules)
     if let lanes = integer(root, "lanes", at: "lanes", in: 1...16) { configuration.lanes = Int(lanes) }
     if let open = root["open_locally"] {
-      if let value = open.boolean { configuration.openLocally = value } else { complain("open_locally", "must be true or false") }
+      if let value = open.boolean {
+        configuration.openLocally = value
+      } else {
+        complain("open_locally", "must be true or false")
+      }
     }
     for (name, value) in members(root, "keys") { readKey(name, value) }
     for (name, value) in members(root, "destinations") { readDestination(name, value) }
@@ -94,7 +98,9 @@ struct ConfigurationReader {
   }
 
   private mutating func checkNames(_ table: JSONCursor, at path: String, known: [String]) {
-    guard table.kind == .object || table.count == 0 else { return complain(path.isEmpty ? "configuration" : path, "must be a table") }
+    guard table.kind == .object || table.count == 0 else {
+      return complain(path.isEmpty ? "configuration" : path, "must be a table")
+    }
     for (name, _) in table.members where !known.contains(name) {
       let full = path.isEmpty ? name : path + "." + name
       let suggestion = Suggestion.nearest(to: name, among: known)
@@ -156,7 +162,10 @@ struct ConfigurationReader {
     let place: String
     if let name = value["$credential"]?.string {
       guard let folder = Files.environment("CREDENTIALS_DIRECTORY") else {
-        complain(path, "asks for the credential \"\(name)\", but systemd gave none: use LoadCredential= in the unit, or file \"PATH\"")
+        complain(
+          path,
+          "asks for the credential \"\(name)\", but systemd gave none: use LoadCredential= in the unit, or file \"PATH\""
+        )
         return nil
       }
       place = folder + "/" + name
@@ -188,7 +197,9 @@ struct ConfigurationReader {
   private mutating func readKey(_ name: String, _ value: JSONCursor) {
     let path = "keys.\(name)"
     checkNames(value, at: path, known: ["secret", "rights", "source"])
-    guard let secret = value["secret"] else { return complain(path, "needs a secret: credential \"NAME\" or file \"PATH\"") }
+    guard let secret = value["secret"] else {
+      return complain(path, "needs a secret: credential \"NAME\" or file \"PATH\"")
+    }
     var rights: Set<Right> = [.ingest]
     if let list = value["rights"] {
       rights = []
@@ -230,7 +241,11 @@ struct ConfigurationReader {
       }
     }
     if let mode = text(value, "mode", at: path + ".mode") {
-      if let known = Destination.Mode(rawValue: mode) { destination.mode = known } else { complain(path + ".mode", "must be \"live\" or \"log\"") }
+      if let known = Destination.Mode(rawValue: mode) {
+        destination.mode = known
+      } else {
+        complain(path + ".mode", "must be \"live\" or \"log\"")
+      }
     }
     for (header, content) in value["headers"]?.members ?? [] {
       guard let text = content.string else {
@@ -240,11 +255,17 @@ struct ConfigurationReader {
       destination.headers.append(.init(name: header, value: text))
     }
     if let time = duration(value, "timeout", at: path + ".timeout") { destination.timeoutMilliseconds = time }
-    if let time = duration(value, "connect_timeout", at: path + ".connect_timeout") { destination.connectTimeoutMilliseconds = time }
-    if let count = integer(value, "concurrency", at: path + ".concurrency", in: 1...512) { destination.concurrency = Int(count) }
+    if let time = duration(value, "connect_timeout", at: path + ".connect_timeout") {
+      destination.connectTimeoutMilliseconds = time
+    }
+    if let count = integer(value, "concurrency", at: path + ".concurrency", in: 1...512) {
+      destination.concurrency = Int(count)
+    }
     if let retry = value["retry"] { destination.retryDelaysMilliseconds = readRetry(retry, at: path + ".retry") }
     if let allow = value["allow"] { destination.allowedNetworks = texts(allow, at: path + ".allow") }
-    for problem in DestinationCheck.problems(of: destination) { complaints.append(file.complaint(at: path, problem)) }
+    for problem in DestinationCheck.problems(of: destination) {
+      complaints.append(file.complaint(at: path, "'\(path)': \(problem)"))
+    }
     configuration.destinations.append(destination)
   }
 
@@ -267,7 +288,9 @@ struct ConfigurationReader {
       return .standard(secrets.compactMap { readStandardSecret($0, at: path) })
     case "body":
       guard let secret = secrets.first else {
-        if value["secret"] == nil { complain(path, "needs a secret to sign with: credential \"NAME\" or file \"PATH\"") }
+        if value["secret"] == nil {
+          complain(path, "needs a secret to sign with: credential \"NAME\" or file \"PATH\"")
+        }
         return nil
       }
       return .body(
@@ -291,7 +314,9 @@ struct ConfigurationReader {
   private mutating func readRetry(_ value: JSONCursor, at path: String) -> [Int64] {
     texts(value, at: path).compactMap { text in
       let milliseconds = DurationText.milliseconds(text)
-      if milliseconds == nil { complain(path, "has \"\(text)\", which is no duration; write for example {\"5 s\", \"1 m\"}") }
+      if milliseconds == nil {
+        complain(path, "has \"\(text)\", which is no duration; write for example {\"5 s\", \"1 m\"}")
+      }
       return milliseconds
     }
   }
@@ -329,6 +354,11 @@ enum Files {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     defer { Glibc.close(descriptor) }
+    return read(descriptor: descriptor)
+  }
+
+  /// To its end.
+  static func read(descriptor: Int32) -> [UInt8]? {
     var out: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 64 * 1024)
     while true {
@@ -353,7 +383,9 @@ enum Files {
   static func makeFolder(_ path: String) {
     var made = ""
     for part in path.split(separator: "/", omittingEmptySubsequences: false) {
-      made += made.isEmpty && !path.hasPrefix("/") ? String(part) : (made == "/" ? "" : made.isEmpty ? "" : "/") + String(part)
+      made +=
+        made.isEmpty && !path.hasPrefix("/")
+        ? String(part) : (made == "/" ? "" : made.isEmpty ? "" : "/") + String(part)
       if made.isEmpty { made = "/" }
       mkdir(made, 0o755)
     }

@@ -41,6 +41,7 @@ final class House: @unchecked Sendable {
   private let clocks: Clocks
   private let log: Log
   private(set) var configuration: Configuration
+  private let readAgain: () throws -> Configuration
   private let answers = AnswerBox()
   let wakeUp = WakeUp()
   let events: Mailbox<MainEvent>
@@ -62,8 +63,12 @@ final class House: @unchecked Sendable {
   private let startedAt: Instant
   private(set) var ports: [UInt16] = []
 
-  init(configuration: Configuration, clocks: Clocks = .system, log: Log) {
+  /// `readAgain` gives the configuration anew, with what the command line says on top.
+  init(
+    configuration: Configuration, clocks: Clocks = .system, log: Log, readAgain: @escaping () throws -> Configuration
+  ) {
     self.configuration = configuration
+    self.readAgain = readAgain
     events = Mailbox(capacity: 1_000, wakeUp: wakeUp)
     self.clocks = clocks
     self.log = log
@@ -77,9 +82,12 @@ final class House: @unchecked Sendable {
     let rules = try loadRules(configuration)
     let known = try knownRules(store)
     highestRule = store.highestRule
+    // A rule that ended the process at its first event has its number in no record yet.
+    let numbered = RuleBook(rules: rules, known: known, highest: highestRule, destinations: []).known
     let first = RuleBook(
       rules: rules, known: known, highest: highestRule, destinations: configuration.destinations,
-      switchedOff: switchedOff(known))
+      switchedOff: switchedOff(numbered))
+    forgotten = known
     remember(first)
     let listeners = try openListeners()
     try startLanes(store, first)
@@ -112,7 +120,8 @@ final class House: @unchecked Sendable {
   static func load(_ configuration: Configuration) throws(StartFailure) -> RuleSet.Loading {
     guard let sources = Files.rules(in: configuration.rules) else {
       throw StartFailure(
-        "cannot read the rules folder \(configuration.rules): \(String(cString: strerror(errno))); name another with --rules")
+        "cannot read the rules folder \(configuration.rules): \(String(cString: strerror(errno))); name another with --rules"
+      )
     }
     return RuleSet.load(
       sources: sources, knownDestinations: Set(configuration.destinations.map(\.name)), folder: configuration.rules)
@@ -176,7 +185,8 @@ final class House: @unchecked Sendable {
         return {
           try Lane(
             index: index, lanes: lanes, reader: reader.take(), numbers: numbers, hashKey: hashKey,
-            mark: EvaluationMark(path: path, lane: index) ?? EvaluationMark(), book: book, highestSubject: highestSubject,
+            mark: EvaluationMark(path: path, lane: index) ?? EvaluationMark(), book: book,
+            highestSubject: highestSubject,
             counters: counters[index])
         }
       }
@@ -250,7 +260,9 @@ final class House: @unchecked Sendable {
           if !outputs.deliveries.isEmpty { _ = delivery.deliver(outputs.deliveries) }
           for message in outputs.messages { desk.sendAlways(.message(message)) }
           for run in outputs.closedRuns { desk.sendAlways(.runClosed(run)) }
-          if manyLanes, !outputs.committed.isEmpty { desk.sendAlways(.committed(outputs.committed.map { ($0.lane, $0.sequence) })) }
+          if manyLanes, !outputs.committed.isEmpty {
+            desk.sendAlways(.committed(outputs.committed.map { ($0.lane, $0.sequence) }))
+          }
           for line in outputs.logs { log.info(line.text, ["rule": line.rule, "event": "\(line.event)"]) }
         },
         failed: { events.sendAlways(.failed($0)) }),
@@ -327,12 +339,13 @@ final class House: @unchecked Sendable {
 
   /// Loads everything new beside the old; on any error the old stays and the complaints come back.
   func reload() -> Complaints? {
-    var next = configuration
-    if !configuration.file.isEmpty {
-      switch ConfigurationReader.read(path: configuration.file) {
-      case .failure(let complaints): return complaints
-      case .success(let read): next = merge(read)
-      }
+    let next: Configuration
+    do {
+      next = merge(try readAgain())
+    } catch let complaints as Complaints {
+      return complaints
+    } catch {
+      return Complaints([RuleComplaint(file: configuration.file, line: 1, message: "\(error)")])
     }
     let loading: RuleSet.Loading
     do throws(StartFailure) { loading = try House.load(next) } catch {
@@ -356,18 +369,15 @@ final class House: @unchecked Sendable {
   /// Numbers of rules that are gone; one that comes back gets its old number, and with it its state.
   private var forgotten: [String: Int64] = [:]
 
-  /// What the command line or a socket fixed at start does not change at a reload.
+  /// Where it listens and keeps things is fixed at start and does not change at a reload.
   private func merge(_ read: Configuration) -> Configuration {
     var next = read
     next.listen = configuration.listen
     next.admin = configuration.admin
     next.store = configuration.store
     next.lanes = configuration.lanes
-    if rulesAreFixed { next.rules = configuration.rules }
     return next
   }
-
-  var rulesAreFixed = false
 
   func answer(_ token: AnswerToken, _ complaints: Complaints?) {
     if let complaints {
@@ -409,17 +419,22 @@ final class House: @unchecked Sendable {
 
   private func rulesReport() -> [UInt8] {
     guard let book = book.withLock({ $0 }) else { return [] }
-    let list: [JSONValue] = book.rules.rules.map { rule in
+    return House.report(book.rules, switchedOff: book.switchedOff).text + [0x0A]
+  }
+
+  /// What `rules list` tells, with a daemon or without.
+  static func report(_ rules: RuleSet, switchedOff: Set<String> = []) -> JSONValue {
+    let list: [JSONValue] = rules.rules.map { rule in
       var members: [JSONValue.Member] = [
         .init("rule", .string(rule.path)), .init("title", .string(rule.header.title)),
         .init("on", .array(rule.header.on.map { .string($0) })), .init("per", .string(rule.header.per)),
         .init("mode", .string(rule.header.mode.rawValue)), .init("priority", .integer(Int64(rule.header.priority))),
         .init("hash", .string(rule.contentHash.hex)),
       ]
-      if book.switchedOff.contains(rule.path) { members.append(.init("switched_off", true)) }
+      if switchedOff.contains(rule.path) { members.append(.init("switched_off", true)) }
       return .object(members)
     }
-    return JSONValue.object([.init("rules", .array(list))]).text + [0x0A]
+    return .object([.init("rules", .array(list))])
   }
 
   private func statusReport() -> [UInt8] {
@@ -444,13 +459,16 @@ final class House: @unchecked Sendable {
     lines.counter("nudged_events_total", "Events decided.", lanes.reduce(0) { $0 + $1.events.value })
     lines.counter("nudged_events_repeated_total", "Events that had been seen before.", lanes.first?.repeats.value ?? 0)
     lines.counter("nudged_rules_ran_total", "Rules that ran to their end.", lanes.reduce(0) { $0 + $1.ran.value })
-    lines.counter("nudged_rules_failed_total", "Rules that failed or went over budget.", lanes.reduce(0) { $0 + $1.failed.value })
+    lines.counter(
+      "nudged_rules_failed_total", "Rules that failed or went over budget.", lanes.reduce(0) { $0 + $1.failed.value })
     lines.counter("nudged_commits_total", "Groups committed.", storeCounters.commits.value)
     lines.gauge("nudged_unswept_rows", "Rows newer than their table.", storeCounters.behind.value)
     lines.gauge("nudged_events_under_way", "Events accepted and not yet on disk.", underWay.value)
     if let gate {
-      lines.counter("nudged_requests_refused_total", "Requests with a body that was refused.", gate.counters.refused.value)
-      lines.counter("nudged_requests_turned_away_total", "Requests answered 429 or 503.", gate.counters.turnedAway.value)
+      lines.counter(
+        "nudged_requests_refused_total", "Requests with a body that was refused.", gate.counters.refused.value)
+      lines.counter(
+        "nudged_requests_turned_away_total", "Requests answered 429 or 503.", gate.counters.turnedAway.value)
     }
     if let figures = delivery?.figures {
       lines.counter("nudged_deliveries_delivered_total", "Deliveries that arrived.", Int64(figures.counters.delivered))

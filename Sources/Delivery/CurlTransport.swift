@@ -28,6 +28,8 @@ package final class CurlTransport {
   /// What is registered with epoll for each descriptor, as CURL_POLL bits; and what libcurl wants.
   private var registered: [UInt8] = []
   private var wanted: [UInt8] = []
+  /// Whether we opened it; only then we hear when it is closed.
+  private var isConnection: [Bool] = []
   /// When libcurl wants to be called although no socket is ready, in steady nanoseconds.
   private var timer: Int64?
   private let events = UnsafeMutablePointer<platform_event>.allocate(capacity: CurlTransport.mostEvents)
@@ -173,9 +175,13 @@ package final class CurlTransport {
   }
 
   private func makeTransfer() -> Transfer {
-    let transfer = Transfer(closing: Unmanaged.passUnretained(self).toOpaque()) { context, socket in
-      CurlTransport.from(context).closeSocket(socket)
-    }
+    let transfer = Transfer(
+      closing: Unmanaged.passUnretained(self).toOpaque(),
+      closeSocket: { context, socket in CurlTransport.from(context).closeSocket(socket) },
+      didOpen: { [unowned self] socket in
+        makeRoom(for: socket)
+        isConnection[Int(socket)] = true
+      })
     all.append(transfer)
     return transfer
   }
@@ -210,30 +216,35 @@ package final class CurlTransport {
   }
 
   /// libcurl announces and withdraws its interest for every request. A descriptor that is only waited
-  /// for to be readable stays registered in between: that saves two system calls a request.
+  /// for to be readable stays registered in between: that saves two system calls a request. What libcurl
+  /// opened itself, for name lookups, it closes without a word, so that is taken out at once.
   private func socketChanged(_ socket: curl_socket_t, _ what: Int32) {
     let index = Int(socket)
-    if index >= wanted.count {
-      let missing = max(64, index + 1 - wanted.count)
-      wanted.append(contentsOf: repeatElement(0, count: missing))
-      registered.append(contentsOf: repeatElement(0, count: missing))
-    }
+    makeRoom(for: socket)
     let wish = what == CURL_POLL_REMOVE ? 0 : UInt8(truncatingIfNeeded: what) & 3
     wanted[index] = wish
-    let needed = wish == 0 ? registered[index] & CurlTransport.readable : wish
+    let kept = isConnection[index] ? registered[index] & CurlTransport.readable : 0
+    let needed = wish == 0 ? kept : wish
     if needed == registered[index] { return }
     if needed == 0 { return forget(socket) }
     var interest: UInt32 = 0
     if needed & CurlTransport.readable != 0 { interest |= UInt32(PLATFORM_READABLE.rawValue) }
     if needed & CurlTransport.writable != 0 { interest |= UInt32(PLATFORM_WRITABLE.rawValue) }
     let token = UInt64(UInt32(bitPattern: socket))
-    // libcurl's own pairs for name lookups are closed without a word; then a change meets nothing.
     if registered[index] == 0 || platform_epoll_change(epoll, socket, interest, token) != 0 {
       if platform_epoll_add(epoll, socket, interest, token) != 0 {
         _ = platform_epoll_change(epoll, socket, interest, token)
       }
     }
     registered[index] = needed
+  }
+
+  private func makeRoom(for socket: curl_socket_t) {
+    guard Int(socket) >= wanted.count else { return }
+    let missing = max(64, Int(socket) + 1 - wanted.count)
+    wanted.append(contentsOf: repeatElement(0, count: missing))
+    registered.append(contentsOf: repeatElement(0, count: missing))
+    isConnection.append(contentsOf: repeatElement(false, count: missing))
   }
 
   private func forget(_ socket: curl_socket_t) {
@@ -245,6 +256,7 @@ package final class CurlTransport {
     if Int(socket) < registered.count {
       registered[Int(socket)] = 0
       wanted[Int(socket)] = 0
+      isConnection[Int(socket)] = false
     }
     return close(socket)
   }

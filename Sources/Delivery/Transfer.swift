@@ -22,6 +22,7 @@ final class Transfer {
   private(set) var socketsOpened = 0
   private(set) var answerIsTooLong = false
 
+  private let didOpen: (Int32) -> Void
   private var bodyBytesSeen = 0
   private var headerBytesSeen = 0
   private var buffer: UnsafeMutablePointer<UInt8>
@@ -42,9 +43,12 @@ final class Transfer {
   /// So much of an answer is read before the connection is given up; only the first part is kept.
   private static let mostResponseBytes = 16 * Limits.responseBytes
 
-  init(closing: UnsafeMutableRawPointer, closeSocket: @escaping ccurl_close_callback) {
+  init(
+    closing: UnsafeMutableRawPointer, closeSocket: @escaping ccurl_close_callback, didOpen: @escaping (Int32) -> Void
+  ) {
     guard let easy = curl_easy_init() else { preconditionFailure("no memory for another transfer") }
     self.easy = easy
+    self.didOpen = didOpen
     capacity = Transfer.usualCapacity
     buffer = .allocate(capacity: capacity)
     lines.initialize(repeating: curl_slist(), count: Transfer.mostLines)
@@ -213,7 +217,9 @@ final class Transfer {
       return -1
     }
     let socket = platform_socket(address.pointee.family, address.pointee.socktype)
-    if socket >= 0 { socketsOpened += 1 }
+    guard socket >= 0 else { return socket }
+    socketsOpened += 1
+    didOpen(socket)
     return socket
   }
 

@@ -130,7 +130,9 @@ package final class DedupeSet {
   package var keysInMemory: Int { current.count + (previous?.count ?? 0) + closing.reduce(0) { $0 + $1.table.count } }
 
   /// True when the hash is new; it is known from now on. A full half comes back as a run to be stored.
-  package func insert(_ hash: Hash128, now: Instant, committed: Int64, reader: StoreReader) throws(StoreError) -> (isNew: Bool, close: DedupeRun?) {
+  package func insert(_ hash: Hash128, now: Instant, committed: Int64, reader: StoreReader) throws(StoreError) -> (
+    isNew: Bool, close: DedupeRun?
+  ) {
     if previous?.contains(hash) == true { return (false, nil) }
     for table in closing where table.table.contains(hash) { return (false, nil) }
     if try isInRuns(hash, reader) { return (false, nil) }

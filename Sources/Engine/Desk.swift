@@ -40,7 +40,8 @@ package final class Desk {
   package static func lane(of subject: Int64, lanes: Int) -> Int { Shards.shard(of: subject) % lanes }
 
   /// One list of inputs for each lane, and runs the store should write.
-  package func step(_ inputs: [DeskInput], now: Instant) throws(StoreError) -> (lanes: [[LaneInput]], runs: [DedupeRun]) {
+  package func step(_ inputs: [DeskInput], now: Instant) throws(StoreError) -> (lanes: [[LaneInput]], runs: [DedupeRun])
+  {
     var out = [[LaneInput]](repeating: [], count: lanes)
     if lanes == 1 { out[0].reserveCapacity(inputs.count) }
     // First, because what was given to lanes is counted at the end of a step.

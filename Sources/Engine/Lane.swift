@@ -28,7 +28,7 @@ package final class Lane {
   private let mark: EvaluationMark
   private let parser = DocumentParser(maximumBytes: Limits.inflatedBodyBytes, maximumDepth: Limits.jsonDepth)
   private let decoder = EventDecoder(source: "nudged")
-  private var cells = Generations<Int64, SubjectCell>(capacity: Limits.subjectsInMemory)
+  private var cells = SubjectCache(capacity: Limits.subjectsInMemory)
   private var book: RuleBook
   private var runtime: RuleRuntime
   private var sequence: Int64 = 0
@@ -65,7 +65,7 @@ package final class Lane {
     pendingRows = book.rows
   }
 
-  /// Rows of a new book, written with the next decisions.
+  /// Rows of the first book, written with the first decisions.
   private var pendingRows: [Change]
 
   // MARK: step
@@ -79,6 +79,7 @@ package final class Lane {
     out.changes.reserve(inputs.count * 3)
     verdicts = VerdictWriter()
     verdictRange = nil
+    flushRows()
     for input in inputs { try take(input, now: now) }
     out.verdicts = verdicts.packed
     if let verdictRange { out.verdictRange = verdictRange }
@@ -112,10 +113,18 @@ package final class Lane {
       runtime = try RuleRuntime(next.rules)
       book = next
       pendingRows = next.rows
+      flushRows()
       counters.noteBook(next)
     } catch {
       counters.noteRefusedBook(error)
     }
+  }
+
+  /// At once and not with the next event: a number that no row explains would be given to another rule
+  /// after the next start.
+  private func flushRows() {
+    for row in pendingRows { out.changes.append(row) }
+    pendingRows = []
   }
 
   private func decideEmitted(now: Instant) throws(StoreError) {
@@ -133,15 +142,12 @@ package final class Lane {
     let event = routed.incoming.event
     let isNew = routed.created.contains(routed.subject)
     let cell = try cell(routed.subject, isNew: isNew, reference: event.primary, now: now)
-    if !pendingRows.isEmpty {
-      for row in pendingRows { out.changes.append(row) }
-      pendingRows = []
-    }
     for change in routed.changes { out.changes.append(change) }
     out.dedupe.append(routed.incoming.dedupe)
     out.events.append(
       EventRow(
-        number: routed.number, subject: routed.subject, previous: cell.chain, received: event.received, source: event.source,
+        number: routed.number, subject: routed.subject, previous: cell.chain, received: event.received,
+        source: event.source,
         name: event.name, cause: routed.cause, depth: event.depth, body: routed.incoming.body))
     cell.chain = routed.number
     out.changes.append(RowKey(.chain, routed.subject), number: routed.number)
@@ -153,6 +159,7 @@ package final class Lane {
     let wanted = try evaluate(kind, event, routed.number, routed.incoming.dedupe, cell, now: now)
     try settleSubject(cell, routed, wanted: wanted, now: now)
     sendMessages(routed)
+    cells.keep(cell)
   }
 
   /// What rules asked to be set, and what the event itself says of its subject; after the rules, which
@@ -164,10 +171,14 @@ package final class Lane {
     var changed = cell.isUnwritten
     for reference in routed.linked where !cell.row.names.contains(reference) {
       // The user's name comes before the visitor's: it is what rules see.
-      if reference.namespace == "anon" { cell.row.names.append(reference) } else { cell.row.names.insert(reference, at: 0) }
+      if reference.namespace == "anon" {
+        cell.row.names.append(reference)
+      } else {
+        cell.row.names.insert(reference, at: 0)
+      }
       changed = true
     }
-    if event.user != nil, let account = event.account?.id, cell.row.account != account {
+    if event.user != nil, let account = event.account?.id, cell.account != account {
       cell.row.account = account
       changed = true
     }
@@ -185,11 +196,12 @@ package final class Lane {
   private func merge(_ additions: JSONCursor, into cell: SubjectCell, _ routed: RoutedEvent) -> Bool {
     guard let merged = Traits.merge(cell.row.traits, additions, parser) else { return false }
     guard merged.traits.count <= Limits.traitsBytes else {
-      let reason = "traits would take \(merged.traits.count) bytes, \(Limits.traitsBytes) are allowed; they stay as they were"
+      let reason =
+        "traits would take \(merged.traits.count) bytes, \(Limits.traitsBytes) are allowed; they stay as they were"
       noteVerdict(routed.number, 0, [Verdict(rule: "", code: .failed, reason: reason)])
       return false
     }
-    cell.setTraits(merged.traits)
+    cell.row.traits = merged.traits
     if !book.rules.matching("nudged.trait.changed").isEmpty {
       var data = JSONWriter(capacity: merged.changed.count + 16)
       data.beginObject()
@@ -213,7 +225,7 @@ package final class Lane {
       let describes = other.kind == "account" && event.name == "group" && event.traits != nil
       guard listens || describes || routed.created.contains(other.subject) else { continue }
       let key = RowKey(.message, routed.number, Int64(position))
-      out.changes.append(key, MessageRow(kind: .observe, subject: other.subject).packed)
+      out.changes.append(key, MessageRow(kind: .observe, subject: other.subject).packed, isNew: true)
       let copy = IncomingEvent(event: event, dedupe: routed.incoming.dedupe, body: routed.incoming.body, ticket: nil)
       out.messages.append(
         LaneMessage(event: routed.number, position: Int64(position), subject: other.subject, content: .observe(copy)))
@@ -226,7 +238,8 @@ package final class Lane {
     out.changes.append(RowKey(.message, message.event, message.position), nil)
     guard case .observe(let incoming) = message.content else { return }
     let event = incoming.event
-    let reference = message.position == 0 && event.account != nil && event.primary != event.account ? event.account : event.thing
+    let reference =
+      message.position == 0 && event.account != nil && event.primary != event.account ? event.account : event.thing
     let kind = reference?.namespace ?? "account"
     let cell = try cell(message.subject, isNew: false, reference: reference, now: now)
     let wanted = try evaluate(kind, event, message.event, incoming.dedupe, cell, now: now)
@@ -242,6 +255,7 @@ package final class Lane {
       cell.isUnwritten = false
       out.changes.append(RowKey(.subject, cell.subject), cell.row.packed)
     }
+    cells.keep(cell)
   }
 
   // MARK: rules
@@ -255,14 +269,23 @@ package final class Lane {
     if event.depth >= Limits.causalDepth {
       noteVerdict(
         number, 0,
-        [Verdict(rule: "", code: .tooDeep, reason: "\(Limits.causalDepth) emitted events lie behind it: rules that wake each other end here")])
+        [
+          Verdict(
+            rule: "", code: .tooDeep,
+            reason: "\(Limits.causalDepth) emitted events lie behind it: rules that wake each other end here")
+        ])
       return []
     }
     var wanted: [[UInt8]] = []
     var told: [Verdict] = []
     var notMatched = 0
+    var conflicts = TraitConflicts()
     for position in matching where book.rules.rules[position].header.per == kind {
-      let verdict = try ask(position, event, number, dedupe, cell, now: now, wanted: &wanted)
+      let before = wanted.count
+      var verdict = try ask(position, event, number, dedupe, cell, now: now, wanted: &wanted)
+      for json in wanted[before...] {
+        if let conflict = conflicts.note(json, rule: verdict.rule, parser) { verdict.reason = conflict }
+      }
       if verdict.code == .notMatched { notMatched += 1 } else { told.append(verdict) }
     }
     if notMatched > 0 || !told.isEmpty { noteVerdict(number, notMatched, told) }
@@ -280,7 +303,8 @@ package final class Lane {
   ) throws(StoreError) -> Verdict {
     let rule = book.rules.rules[position]
     if rule.header.mode == .paused || book.switchedOff.contains(rule.path) {
-      return Verdict(rule: rule.path, code: .paused, reason: rule.header.mode == .paused ? "" : "switched off: it ended the process")
+      return Verdict(
+        rule: rule.path, code: .paused, reason: rule.header.mode == .paused ? "" : "switched off: it ended the process")
     }
     var key = ""
     if rule.header.key != .subject {
@@ -300,10 +324,14 @@ package final class Lane {
     let ruleNumber = book.numbers[position]
     let input = RuleInput(
       event: event, customerID: cell.customerID, traits: cell.traits(parser),
-      account: cell.row.account.isEmpty ? nil : cell.row.account, state: try cell.state(of: ruleNumber, reader), now: now,
+      account: cell.account.isEmpty ? nil : cell.account, state: try cell.state(of: ruleNumber, reader),
+      now: now,
       seed: Hash128(high: dedupe.high ^ UInt64(bitPattern: ruleNumber), low: dedupe.low))
     mark.enter(rule: ruleNumber, event: dedupe)
-    let outcome = runtime.run(position, input)
+    var outcome = runtime.run(position, input)
+    // The second net counts time, which is the machine's and not the rule's: what it stopped had no
+    // effect and may try once more.
+    if outcome.limit == .time { outcome = runtime.run(position, input) }
     mark.leave()
     counters.note(outcome.code)
     var verdict = Verdict(
@@ -401,13 +429,16 @@ package final class Lane {
     _ name: String, _ data: [UInt8], id: Hash128, from event: Event, _ number: Int64, _ cell: SubjectCell,
     to target: SubjectReference
   ) {
-    guard let incoming = own(name, data, id: id, about: target, depth: event.depth + 1, received: lastNow) else { return }
+    guard let incoming = own(name, data, id: id, about: target, depth: event.depth + 1, received: lastNow) else {
+      return
+    }
     // Places 0 and 1 belong to the event's account and thing; several rules and subjects may emit from
     // one event, so that the effect's hash tells their places apart.
     let position = Int64(bitPattern: id.low >> 1) | 2
     let row = MessageRow(
-      kind: .emitted, subject: cell.subject, target: target.description, id: id.hex, received: lastNow, body: incoming.body)
-    out.changes.append(RowKey(.message, number, position), row.packed)
+      kind: .emitted, subject: cell.subject, target: target.description, id: id.hex, received: lastNow,
+      body: incoming.body)
+    out.changes.append(RowKey(.message, number, position), row.packed, isNew: true)
     out.messages.append(
       LaneMessage(event: number, position: position, subject: cell.subject, content: .emitted(incoming, to: target)))
   }
@@ -424,17 +455,14 @@ package final class Lane {
   private func cell(
     _ subject: Int64, isNew: Bool, reference: SubjectReference?, now: Instant
   ) throws(StoreError) -> SubjectCell {
-    if let known = cells.find(subject) { return known }
-    let cell: SubjectCell
-    if !isNew, let packed = try reader.value(RowKey(.subject, subject)), let row = SubjectRow(packed) {
+    if !isNew, let known = cells.find(subject) { return known }
+    if !isNew, let row = try reader.value(RowKey(.subject, subject)) {
       let chain = try reader.value(RowKey(.chain, subject)).flatMap(NumberRow.unpack) ?? 0
-      cell = SubjectCell(subject: subject, row: row, chain: chain, isNew: false)
-    } else {
-      let row = SubjectRow(shard: Shards.shard(of: subject), names: reference.map { [$0] } ?? [], created: now)
-      cell = SubjectCell(subject: subject, row: row, chain: 0, isNew: isNew)
-      cell.isUnwritten = true
+      return SubjectCell(subject: subject, row: row, chain: chain, isNew: false)
     }
-    cells.insert(subject, cell)
+    let row = SubjectRow(shard: Shards.shard(of: subject), names: reference.map { [$0] } ?? [], created: now)
+    let cell = SubjectCell(subject: subject, row: row.packed, chain: 0, isNew: isNew)
+    cell.isUnwritten = true
     return cell
   }
 }

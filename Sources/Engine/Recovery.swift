@@ -10,7 +10,9 @@ package import Store
 
 package enum Recovery {
   /// Fills the set from the closed runs and the packed rows. Returns runs that became due meanwhile.
-  package static func dedupe(_ set: DedupeSet, from loop: StoreLoop, reader: StoreReader) throws(StoreError) -> [DedupeRun] {
+  package static func dedupe(_ set: DedupeSet, from loop: StoreLoop, reader: StoreReader) throws(StoreError)
+    -> [DedupeRun]
+  {
     try set.recoverRuns(through: loop.recovered.dedupeRun, reader: reader.engine)
     var runs: [DedupeRun] = []
     try loop.dedupeRows { record, time, packed in
@@ -31,7 +33,8 @@ package enum Recovery {
         throw StoreError(.damaged, "a message between lanes cannot be read; restore the store from a backup")
       }
       if let content = try content(of: message, event: row.key.first, reader, parser, hash) {
-        out.append(LaneMessage(event: row.key.first, position: row.key.second, subject: message.subject, content: content))
+        out.append(
+          LaneMessage(event: row.key.first, position: row.key.second, subject: message.subject, content: content))
       }
     }
     return out
@@ -46,7 +49,9 @@ package enum Recovery {
       return read(row.body, source: row.source, received: row.received, parser, hash).map { .observe($0) }
     case .emitted:
       guard let target = SubjectReference(message.target) else { return nil }
-      return OwnEvent.decode(message.body, received: message.received, parser: parser, hash: hash).map { .emitted($0, to: target) }
+      return OwnEvent.decode(message.body, received: message.received, parser: parser, hash: hash).map {
+        .emitted($0, to: target)
+      }
     }
   }
 
@@ -55,7 +60,7 @@ package enum Recovery {
     _ body: [UInt8], source: String, received: Instant, _ parser: DocumentParser, _ hash: KeyedHash
   ) -> IncomingEvent? {
     guard let document = try? parser.parse(body),
-      let event = try? EventDecoder(source: source).decode(document.root, received: received, fallbackType: "track")
+      let event = try? EventDecoder(source: source).decode(document.root, received: received)
     else { return nil }
     return IncomingEvent(event: event, dedupe: OwnEvent.dedupe(source, event.id, hash), body: body, ticket: nil)
   }

@@ -26,7 +26,10 @@ extension ConnectionLoop {
     }
     let place = connection.place(token.sequence)
     // Where two answers came for one request the first stands.
-    guard case .none = connection.due[place].reply else { return values.lateAnswers += 1 }
+    guard case .none = connection.due[place].reply else {
+      values.lateAnswers += 1
+      return
+    }
     if token.sequence == connection.oldest, connection.stream == nil {
       write(connection, reply)
       writeNext(connection)

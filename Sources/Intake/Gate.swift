@@ -81,14 +81,17 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     ring = keyring
   }
 
-  /// The keyring of this round; replaced between two rounds.
+  /// The keyring that counts, and whether there is a newer one.
   private var ring: Keyring
+  private let hasNewRing = Atomic(false)
 
-  /// From any thread: counts from the next round on.
-  package func replace(_ next: Keyring) { keyring.withLock { $0 = next } }
+  /// From any thread: counts from the next request on.
+  package func replace(_ next: Keyring) {
+    keyring.withLock { $0 = next }
+    hasNewRing.store(true, ordering: .releasing)
+  }
 
   package func turnEnded() {
-    ring = keyring.withLock { $0 }
     guard !batch.isEmpty else { return }
     var taken: [IncomingEvent] = []
     swap(&taken, &batch)
@@ -115,11 +118,16 @@ package final class Gate: RequestHandler, @unchecked Sendable {
   // MARK: paths
 
   package func handle(_ request: borrowing Request, token: AnswerToken) -> Answer? {
+    if hasNewRing.load(ordering: .relaxed), hasNewRing.exchange(false, ordering: .acquiring) {
+      ring = keyring.withLock { $0 }
+    }
     if request.isPath("/v1/events") {
       if request.method == .post { return takeEvents(request, call: nil, token) }
       return query(request, token)
     }
-    if request.isPath("/healthz") { return onlyGet(request) ?? Answer(status: 200, body: Array("{\"status\":\"ok\"}\n".utf8)) }
+    if request.isPath("/healthz") {
+      return onlyGet(request) ?? Answer(status: 200, body: Array("{\"status\":\"ok\"}\n".utf8))
+    }
     if request.isPath("/readyz") { return onlyGet(request) ?? readiness() }
     if let call = Gate.segmentCall(request) {
       return request.method == .post ? takeEvents(request, call: call, token) : wrongMethod("POST")
@@ -147,11 +155,13 @@ package final class Gate: RequestHandler, @unchecked Sendable {
 
   private func wrongMethod(_ right: String) -> Answer {
     Answer(
-      status: 405, code: "wrong_method", message: "this path takes \(right) only", headers: [("Allow", right)])
+      status: 405, code: "wrong_method", message: "this path takes only \(right)", headers: [("Allow", right)])
   }
 
   private func readiness() -> Answer {
-    guard let obstacle = exits.obstacle() else { return Answer(status: 200, body: Array("{\"status\":\"ready\"}\n".utf8)) }
+    guard let obstacle = exits.obstacle() else {
+      return Answer(status: 200, body: Array("{\"status\":\"ready\"}\n".utf8))
+    }
     return Answer(status: 503, code: "not_ready", message: obstacle.message)
   }
 
@@ -187,30 +197,36 @@ package final class Gate: RequestHandler, @unchecked Sendable {
       counters.turnedAway.add(1)
       return Gate.busy("\(Limits.eventsUnderWay) events are not on disk yet")
     }
-    if let encoding = request.header("content-encoding"), !encoding.isEmpty, !request.header("content-encoding", is: "identity") {
+    if let encoding = request.header("content-encoding"), !encoding.isEmpty,
+      !request.header("content-encoding", is: "identity")
+    {
       return takeCompressed(request, call: call, caller: caller!, token)
     }
     return take(request.body, call: call, caller: caller!, token)
   }
 
   private func contentRefusal(_ request: borrowing Request) -> Answer? {
+    if request.header("content-type", is: "application/json") { return nil }
     guard let type = request.headerText("content-type") else { return nil }
     let plain = type.prefix { $0 != ";" }.lowercased()
     let known =
-      plain.hasSuffix("json") || plain == "application/x-ndjson" || plain == "text/plain" || plain == "application/octet-stream"
+      plain.hasSuffix("json") || plain == "application/x-ndjson" || plain == "text/plain"
+      || plain == "application/octet-stream"
       || plain == "application/cloudevents-batch+json" || plain == "application/x-www-form-urlencoded"
     // curl's -d says form-urlencoded; the body decides, and a real form is not JSON.
     return known
       ? nil
       : Answer(
-        status: 415, code: "wrong_type", message: "the content type \(plain.prefix(60)) is not taken; send application/json")
+        status: 415, code: "wrong_type",
+        message: "the content type \(plain.prefix(60)) is not taken; send application/json")
   }
 
   private func takeCompressed(
     _ request: borrowing Request, call: String?, caller: Caller, _ token: AnswerToken
   ) -> Answer? {
     guard request.header("content-encoding", is: "gzip") else {
-      return Answer(status: 415, code: "wrong_encoding", message: "bodies are taken plain or with Content-Encoding: gzip")
+      return Answer(
+        status: 415, code: "wrong_encoding", message: "bodies are taken plain or with Content-Encoding: gzip")
     }
     do throws(GunzipError) {
       let inflated = try Gunzip.inflate(
@@ -247,6 +263,7 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     let caller = ring.caller(of: request)
     if request.method == .post { return command(segments, caller, request.pathText, token) }
     if let refusal = refusal(caller, needs: .read) { return refusal }
+    if request.isPath("/v1/events"), onlyGet(request) != nil { return wrongMethod("GET, POST") }
     if let refusal = onlyGet(request) { return refusal }
     switch segments.dropFirst().first ?? "" {
     case "" where segments.first == "metrics":
@@ -255,7 +272,9 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     case "rules": return Answer(status: 200, body: exits.rules())
     default: break
     }
-    guard let question = Question(segments: Array(segments.dropFirst()), request) else { return notFound(request.pathText) }
+    guard let question = Question(segments: Array(segments.dropFirst()), request) else {
+      return notFound(request.pathText)
+    }
     let reports = reports
     let answers = answers
     exits.ask { reader in answers.post(token, reports.answer(question, reader)) }

@@ -46,6 +46,9 @@ package struct Reports: Sendable {
     }
   }
 
+  /// How many rows one question may look at: it runs between two commits.
+  private static let longestWalk = 20_000
+
   /// Nil when what is asked for does not exist.
   package func value(_ question: Question, _ reader: StoreReader) throws(StoreError) -> JSONValue? {
     switch question {
@@ -100,9 +103,11 @@ package struct Reports: Sendable {
     if let subject {
       guard let number = try find(subject, reader) else { return nil }
       var next = try reader.value(RowKey(.chain, number)).flatMap(NumberRow.unpack) ?? 0
-      while next > 0, rows.count < limit, let row = try reader.engine.event(next) {
+      var looked = 0
+      while next > 0, rows.count < limit, looked < Reports.longestWalk, let row = try reader.engine.event(next) {
         if next < before { rows.append(row) }
         next = row.previous
+        looked += 1
       }
     } else {
       rows = try reader.engine.events(before: before, limit: limit)
@@ -132,7 +137,8 @@ package struct Reports: Sendable {
   }
 
   private func event(_ number: Int64, _ reader: StoreReader) throws(StoreError) -> JSONValue? {
-    guard let row = try reader.engine.event(number), case .object(var members) = Reports.describe(row, short: false) else {
+    guard let row = try reader.engine.event(number), case .object(var members) = Reports.describe(row, short: false)
+    else {
       return nil
     }
     var verdicts: [JSONValue] = []
@@ -169,7 +175,7 @@ package struct Reports: Sendable {
     var out: [JSONValue] = []
     var next = before
     var looked = 0
-    while out.count < limit, looked < 20_000 {
+    while out.count < limit, looked < Reports.longestWalk {
       let rows = try reader.engine.deliveries(before: next, limit: 500)
       for row in rows where out.count < limit {
         looked += 1
@@ -205,7 +211,9 @@ package struct Reports: Sendable {
       .init("attempts", .integer(Int64(max(attempts.count, open?.attempts ?? 0)))),
     ]
     if let open { members.append(.init("due", .string(ISO8601.format(open.due)))) }
-    if let last = attempts.last, last.settlement != .delivered { members.append(.init("last_message", .string(last.message))) }
+    if let last = attempts.last, last.settlement != .delivered {
+      members.append(.init("last_message", .string(last.message)))
+    }
     if full {
       members.append(.init("body", Reports.parse(delivery.body)))
       members.append(.init("tries", .array(attempts.map(Reports.describe))))
@@ -221,7 +229,8 @@ package struct Reports: Sendable {
       .init("outcome", .string(attempt.outcome.word)), .init("status", .integer(Int64(attempt.status))),
       .init("message", .string(attempt.message)), .init("address", .string(attempt.address)), .init("next", next),
       .init("dns_us", .integer(attempt.dnsMicroseconds)), .init("connect_us", .integer(attempt.connectMicroseconds)),
-      .init("tls_us", .integer(attempt.tlsMicroseconds)), .init("first_byte_us", .integer(attempt.firstByteMicroseconds)),
+      .init("tls_us", .integer(attempt.tlsMicroseconds)),
+      .init("first_byte_us", .integer(attempt.firstByteMicroseconds)),
       .init("total_us", .integer(attempt.totalMicroseconds)),
       .init("response", .string(String(decoding: attempt.response.prefix(2_000), as: UTF8.self))),
     ])

@@ -102,7 +102,9 @@ package struct Request: ~Copyable {
     for field in head.fields where Int(field.nameLength) == name.utf8.count {
       let found = UnsafeRawBufferPointer(start: base + Int(field.nameStart), count: Int(field.nameLength))
       guard String(decoding: found, as: UTF8.self).lowercased() == name else { continue }
-      return String(decoding: UnsafeRawBufferPointer(start: base + Int(field.valueStart), count: Int(field.valueLength)), as: UTF8.self)
+      return String(
+        decoding: UnsafeRawBufferPointer(start: base + Int(field.valueStart), count: Int(field.valueLength)),
+        as: UTF8.self)
     }
     return nil
   }

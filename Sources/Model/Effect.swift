@@ -72,7 +72,9 @@ package struct Verdict: Sendable, Equatable {
   package var reads: [ReadValue]
   package var effects: Int
 
-  package init(rule: String, code: VerdictCode, line: Int = 0, reason: String = "", reads: [ReadValue] = [], effects: Int = 0) {
+  package init(
+    rule: String, code: VerdictCode, line: Int = 0, reason: String = "", reads: [ReadValue] = [], effects: Int = 0
+  ) {
     self.rule = rule
     self.code = code
     self.line = line

@@ -54,7 +54,8 @@ package final class Event: Sendable {
 
   package init(
     name: String, id: String, source: String, time: Instant, received: Instant, user: SubjectReference?,
-    anonymous: SubjectReference? = nil, account: SubjectReference?, thing: SubjectReference?, depth: Int, document: Document, item: UInt32, data: UInt32?,
+    anonymous: SubjectReference? = nil, account: SubjectReference?, thing: SubjectReference?, depth: Int,
+    document: Document, item: UInt32, data: UInt32?,
     traits: UInt32?, context: UInt32?
   ) {
     self.name = name
@@ -77,7 +78,8 @@ package final class Event: Sendable {
   /// The same event with an id that was made up for it.
   package func with(id: String) -> Event {
     Event(
-      name: name, id: id, source: source, time: time, received: received, user: user, anonymous: anonymous, account: account,
+      name: name, id: id, source: source, time: time, received: received, user: user, anonymous: anonymous,
+      account: account,
       thing: thing, depth: depth, document: document, item: item, data: data, traits: traits, context: context)
   }
 

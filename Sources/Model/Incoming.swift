@@ -30,7 +30,9 @@ package final class Ticket: Sendable {
   package var duplicateCount: Int { duplicates.load(ordering: .relaxed) }
 
   /// So many more events are durable. True when they were the last.
-  package func settle(_ count: Int) -> Bool { remaining.subtract(count, ordering: .acquiringAndReleasing).newValue == 0 }
+  package func settle(_ count: Int) -> Bool {
+    remaining.subtract(count, ordering: .acquiringAndReleasing).newValue == 0
+  }
 }
 
 /// An event on its way to its lane.

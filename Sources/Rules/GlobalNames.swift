@@ -12,7 +12,7 @@ package enum GlobalNames {
   ]
 
   /// Words of the design that nothing answers yet.
-  static let later: Set<String> = [
+  package static let later: Set<String> = [
     "wait", "wait_until", "wait_for", "wait_any", "call", "finish", "checkpoint", "issue_certificate", "count", "sum",
     "min", "max", "avg", "distinct", "first", "last", "variant",
   ]

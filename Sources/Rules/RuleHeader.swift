@@ -25,6 +25,10 @@ package struct RuleHeader: Sendable, Equatable {
     case byEvent([String: String])
   }
 
+  /// The keys that are honoured, and those that are known and refused.
+  package static var availableKeys: [String] { HeaderReader.available }
+  package static var laterKeys: [String] { HeaderReader.later }
+
   package var title: String
   package var on: [String]
   /// "user", "account" or a kind of thing.

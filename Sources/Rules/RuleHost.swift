@@ -150,18 +150,18 @@ package final class RuleHost {
 
   // Reports.
 
-  package var report: UnsafePointer<rule_report> { rule_host_report(host) }
+  var report: UnsafePointer<rule_report> { rule_host_report(host) }
 
-  package var message: String {
+  var message: String {
     let start = UnsafeRawPointer(rule_report_message(report)!)
     return String(
       decoding: UnsafeRawBufferPointer(start: start, count: Int(report.pointee.message_count)), as: UTF8.self)
   }
-  package var file: String { String(cString: rule_report_file(report)) }
-  package var reportText: [UInt8] {
+  var file: String { String(cString: rule_report_file(report)) }
+  var reportText: [UInt8] {
     Array(UnsafeRawBufferPointer(start: report.pointee.text, count: report.pointee.text_count))
   }
-  package var complaint: RuleComplaint {
+  var complaint: RuleComplaint {
     RuleComplaint(file: file, line: max(1, Int(report.pointee.line)), message: message)
   }
 

@@ -79,28 +79,29 @@ package final class RuleRuntime {
     }
   }
 
+  // Each case builds its outcome in one go: a variable filled bit by bit would be copied on return.
   private func outcome(_ status: rule_status, effects: [Effect], position: Int) -> RuleOutcome {
     let report = host.report
-    var outcome = RuleOutcome(
-      code: .ran, line: 0, reason: "", effects: [], state: nil, reads: reads(report), units: Int(report.pointee.units),
-      limit: nil)
     switch status {
     case RULE_OK:
-      outcome.effects = effects
-      if report.pointee.state_changed { outcome.state = host.reportText }
-      return outcome
-    case RULE_NOT_MATCHED:
-      outcome.code = .notMatched
-      return outcome
-    case RULE_SKIPPED: outcome.code = .skipped
-    case RULE_UNITS, RULE_MEMORY, RULE_TIME:
-      outcome.code = .overBudget
-      outcome.limit = status == RULE_UNITS ? .units : status == RULE_MEMORY ? .memory : .time
-    default: outcome.code = .failed
+      return RuleOutcome(
+        code: .ran, line: 0, reason: "", effects: effects, state: report.pointee.state_changed ? host.reportText : nil,
+        reads: reads(report), units: Int(report.pointee.units), limit: nil)
+    case RULE_NOT_MATCHED: return ended(.notMatched, position, named: false)
+    case RULE_SKIPPED: return ended(.skipped, position)
+    case RULE_UNITS: return ended(.overBudget, position, limit: .units)
+    case RULE_MEMORY: return ended(.overBudget, position, limit: .memory)
+    case RULE_TIME: return ended(.overBudget, position, limit: .time)
+    default: return ended(.failed, position)
     }
-    outcome.line = Int(report.pointee.line)
-    outcome.reason = reason(position)
-    return outcome
+  }
+
+  /// An end without effects; `named`: with line and reason.
+  private func ended(_ code: VerdictCode, _ position: Int, named: Bool = true, limit: RuleLimit? = nil) -> RuleOutcome {
+    let report = host.report
+    return RuleOutcome(
+      code: code, line: named ? Int(report.pointee.line) : 0, reason: named ? reason(position) : "", effects: [],
+      state: nil, reads: reads(report), units: Int(report.pointee.units), limit: limit)
   }
 
   /// The message; a place in a library is named, the rule's own file goes without saying.

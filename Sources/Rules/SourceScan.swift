@@ -4,7 +4,6 @@
 // Thread: values. Promise: names the true line; a file it refuses would not have worked or is not allowed.
 
 internal import Basics
-
 internal import Model
 
 struct SourceScan {

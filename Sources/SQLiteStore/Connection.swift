@@ -14,12 +14,14 @@ final class Connection {
   init(path: String, readOnly: Bool, cacheKilobytes: Int) throws(StoreError) {
     var opened: OpaquePointer?
     let flags =
-      SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)
+      SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+      | (readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)
     let code = sqlite3_open_v2(path, &opened, flags, nil)
     guard code == SQLITE_OK, let opened else {
       let reason = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "no memory"
       sqlite3_close_v2(opened)
-      throw StoreError(.failed, "cannot open the store \(path): \(reason); check that the folder exists and is writable")
+      throw StoreError(
+        .failed, "cannot open the store \(path): \(reason); check that the folder exists and is writable")
     }
     handle = opened
     _ = csqlite_config_flag(handle, SQLITE_DBCONFIG_DQS_DML, 0)

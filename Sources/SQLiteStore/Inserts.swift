@@ -27,7 +27,8 @@ final class Inserts {
     rollback = try connection.prepare("ROLLBACK")
     mark = try connection.prepare("UPDATE meta SET value = ? WHERE name = 'mark'")
     event = try connection.prepare(
-      "INSERT INTO event (event, subject, previous, received, source, name, cause, depth, body) VALUES (?,?,?,?,?,?,?,?,?)")
+      "INSERT INTO event (event, subject, previous, received, source, name, cause, depth, body) VALUES (?,?,?,?,?,?,?,?,?)"
+    )
     verdict = try connection.prepare("INSERT INTO verdict (row, first, last, time, packed) VALUES (?,?,?,?,?)")
     delivery = try connection.prepare(
       """
@@ -45,14 +46,17 @@ final class Inserts {
       replace.append(
         try connection.prepare(
           "INSERT OR REPLACE INTO \(names.table) (\(names.first), \(names.second), record, value) VALUES (?,?,?,?)"))
-      remove.append(try connection.prepare("DELETE FROM \(names.table) WHERE \(names.first) = ? AND \(names.second) = ?"))
+      remove.append(
+        try connection.prepare("DELETE FROM \(names.table) WHERE \(names.first) = ? AND \(names.second) = ?"))
     }
     self.replace = replace
     self.remove = remove
   }
 
   func close() {
-    for statement in [begin, commit, rollback, mark, event, verdict, delivery, attempt, redo, dedupe, page] + replace + remove {
+    for statement in [begin, commit, rollback, mark, event, verdict, delivery, attempt, redo, dedupe, page] + replace
+      + remove
+    {
       statement.finalize()
     }
   }

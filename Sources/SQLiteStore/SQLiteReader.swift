@@ -80,7 +80,8 @@ final class SQLiteReader: EngineReader {
   func verdicts(around event: Int64) throws(StoreError) -> [VerdictRow] {
     // A batch spans at most a group of events; further back no batch can reach this one.
     let statement = try connection.statement(
-      "SELECT first, last, packed FROM verdict WHERE first <= ?1 AND first > ?1 - 100000 AND last >= ?1 ORDER BY first, row")
+      "SELECT first, last, packed FROM verdict WHERE first <= ?1 AND first > ?1 - 100000 AND last >= ?1 ORDER BY first, row"
+    )
     statement.bind(1, event)
     var out: [VerdictRow] = []
     while try statement.next() {
@@ -135,7 +136,8 @@ final class SQLiteReader: EngineReader {
           delivery: statement.integer(0), attempt: Int(statement.integer(1)),
           started: Instant(milliseconds: statement.integer(2)),
           outcome: AttemptOutcome(rawValue: UInt8(clamping: statement.integer(3))) ?? .other,
-          status: Int(statement.integer(4)), settlement: settlement, message: statement.text(7), address: statement.text(8),
+          status: Int(statement.integer(4)), settlement: settlement, message: statement.text(7),
+          address: statement.text(8),
           dnsMicroseconds: statement.integer(9), connectMicroseconds: statement.integer(10),
           tlsMicroseconds: statement.integer(11), firstByteMicroseconds: statement.integer(12),
           totalMicroseconds: statement.integer(13), response: statement.bytes(14)))

@@ -39,7 +39,8 @@ package final class SQLiteStore: StoreEngine {
     restoreReserve()
   }
 
-  private static func maximum(_ column: String, of table: String, _ connection: Connection) throws(StoreError) -> Int64 {
+  private static func maximum(_ column: String, of table: String, _ connection: Connection) throws(StoreError) -> Int64
+  {
     let statement = try connection.prepare("SELECT max(\(column)) FROM \(table)")
     defer { statement.reset() }
     return try statement.next() ? statement.integer(0) : 0
@@ -138,7 +139,8 @@ package final class SQLiteStore: StoreEngine {
           (SELECT delivery, attempt FROM (SELECT * FROM attempt ORDER BY delivery LIMIT ?3) WHERE delivery <= ?1 AND started < ?2)
         """
     case .redo:
-      sql = "DELETE FROM redo WHERE record IN (SELECT record FROM redo WHERE record <= ?1 AND ?2 > 0 ORDER BY record LIMIT ?3)"
+      sql =
+        "DELETE FROM redo WHERE record IN (SELECT record FROM redo WHERE record <= ?1 AND ?2 > 0 ORDER BY record LIMIT ?3)"
     case .dedupe: sql = SQLiteStore.purge("dedupe", key: "record", time: "time")
     case .dedupeRun:
       sql = """
@@ -174,13 +176,15 @@ package final class SQLiteStore: StoreEngine {
 
   package func freeReserve() -> Bool { unlink(reservePath) == 0 }
 
-  package func restoreReserve() {
+  @discardableResult
+  package func restoreReserve() -> Bool {
     let descriptor = open(reservePath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { return }
+    guard descriptor >= 0 else { return false }
     let held = platform_allocate(descriptor, Limits.reserveBytes) == 0
     Glibc.close(descriptor)
     // Half a reserve would only help to fill the disk.
     if !held { unlink(reservePath) }
+    return held
   }
 
   package var sizeBytes: Int64 {
@@ -209,11 +213,13 @@ private final class StoreLock {
     descriptor = open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
       throw StoreError(
-        .failed, "cannot make the lock file \(path).lock: \(String(cString: strerror(errno))); check the folder and its rights")
+        .failed,
+        "cannot make the lock file \(path).lock: \(String(cString: strerror(errno))); check the folder and its rights")
     }
     guard platform_lock(descriptor) == 0 else {
       throw StoreError(
-        .locked, "another nudged has the store \(path) open; stop it, or speak to it with --admin, or use another --store")
+        .locked,
+        "another nudged has the store \(path) open; stop it, or speak to it with --admin, or use another --store")
     }
   }
 

@@ -22,7 +22,8 @@ package struct EventRow: Sendable, Equatable {
   package var body: [UInt8]
 
   package init(
-    number: Int64, subject: Int64, previous: Int64, received: Instant, source: String, name: String, cause: Int64, depth: Int,
+    number: Int64, subject: Int64, previous: Int64, received: Instant, source: String, name: String, cause: Int64,
+    depth: Int,
     body: [UInt8]
   ) {
     self.number = number
@@ -232,7 +233,8 @@ package struct Group: Sendable {
 
   /// Whether anything is there that a crash must not lose.
   package var appends: Bool {
-    !(events.isEmpty && verdicts.isEmpty && attempts.isEmpty && redo.isEmpty && dedupe.isEmpty && deliveries.isEmpty && pages.isEmpty)
+    !(events.isEmpty && verdicts.isEmpty && attempts.isEmpty && redo.isEmpty && dedupe.isEmpty && deliveries.isEmpty
+      && pages.isEmpty)
   }
 }
 

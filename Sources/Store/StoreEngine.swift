@@ -57,7 +57,8 @@ package protocol StoreEngine: AnyObject {
   var recovered: Recovered { get }
 
   /// Redo records above `mark`, oldest first.
-  func redo(after mark: Int64, _ body: (_ record: Int64, _ packed: [UInt8]) throws(StoreError) -> Void) throws(StoreError)
+  func redo(after mark: Int64, _ body: (_ record: Int64, _ packed: [UInt8]) throws(StoreError) -> Void)
+    throws(StoreError)
 
   /// Packed dedupe rows not yet covered by a closed run, oldest first.
   func dedupe(_ body: (_ record: Int64, _ time: Instant, _ packed: [UInt8]) -> Void) throws(StoreError)
@@ -77,8 +78,8 @@ package protocol StoreEngine: AnyObject {
 
   /// Frees the space set aside for the day the disk is full; true when there was some.
   func freeReserve() -> Bool
-  /// Sets it aside again, when there is room.
-  func restoreReserve()
+  /// Sets it aside again; false when there is no room for it.
+  @discardableResult func restoreReserve() -> Bool
 
   /// Bytes the store takes on disk.
   var sizeBytes: Int64 { get }

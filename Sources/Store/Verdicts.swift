@@ -86,7 +86,8 @@ extension VerdictRow {
       let name = reader.text()
       reads.append(ReadValue(name: name, value: reader.text()))
     }
-    return reader.failed ? nil : Verdict(rule: rule, code: code, line: line, reason: reason, reads: reads, effects: effects)
+    return reader.failed
+      ? nil : Verdict(rule: rule, code: code, line: line, reason: reason, reads: reads, effects: effects)
   }
 }
 

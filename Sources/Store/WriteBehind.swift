@@ -19,17 +19,21 @@ package final class WriteBehind: Sendable {
   /// Nil: not here. A row without value: deleted, do not look further.
   package func look(_ key: RowKey) -> Row? {
     tables.withLock { tables in
-      tables[Int(key.table.rawValue)].look(key.first, key.second).map { Row(key: key, record: $0.record, value: $0.value) }
+      tables[Int(key.table.rawValue)].look(key.first, key.second).map {
+        Row(key: key, record: $0.record, value: $0.value)
+      }
     }
   }
 
-  /// Absolute values of a new record; they replace what is here.
-  package func apply(_ redo: [UInt8], record: Int64) throws(StoreError) {
+  /// Absolute values of a new record; they replace what is here. While recovering, "new" means nothing:
+  /// the last process may have swept the row already.
+  package func apply(_ redo: [UInt8], record: Int64, isRecovery: Bool = false) throws(StoreError) {
     if redo.isEmpty { return }
     let result = tables.withLock { tables -> Result<Void, StoreError> in
       do throws(StoreError) {
-        try Redo.walk(redo) { key, range in
-          tables[Int(key.table.rawValue)].set(key.first, key.second, record: record, range.map { redo[$0] })
+        try Redo.walk(redo) { key, range, isNew in
+          tables[Int(key.table.rawValue)].set(
+            key.first, key.second, record: record, range.map { redo[$0] }, isNew: isNew && !isRecovery)
         }
         return .success(())
       } catch { return .failure(error) }
@@ -41,7 +45,7 @@ package final class WriteBehind: Sendable {
   package func range(from: RowKey, to: RowKey) -> [Row] {
     tables.withLock { tables in
       var keys: [RowKey] = []
-      tables[Int(from.table.rawValue)].forEach { first, second in
+      tables[Int(from.table.rawValue)].visit { first, second in
         let key = RowKey(from.table, first, second)
         if key >= from, key < to { keys.append(key) }
       }
@@ -58,7 +62,7 @@ package final class WriteBehind: Sendable {
     var keys = tables.withLock { tables in
       var keys: [RowKey] = []
       keys.reserveCapacity(tables[Int(table.rawValue)].count)
-      tables[Int(table.rawValue)].forEach { keys.append(RowKey(table, $0, $1)) }
+      tables[Int(table.rawValue)].visit { keys.append(RowKey(table, $0, $1)) }
       return keys
     }
     keys.sort { $0.first != $1.first ? $0.first < $1.first : $0.second < $1.second }

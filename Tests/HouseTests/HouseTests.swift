@@ -27,7 +27,8 @@ import Testing
   /// Files that hold C handles or locks and answer for what the compiler cannot see.
   private static let answerable: Set<String> = [
     "Sources/Basics/JSON/Document.swift", "Sources/Basics/Threads/Worker.swift", "Sources/Basics/Threads/Mailbox.swift",
-    "Sources/Basics/Threads/Carried.swift", "Sources/Engine/EvaluationMark.swift", "Sources/Intake/ConnectionLoop.swift",
+    "Sources/Basics/Threads/Carried.swift", "Sources/Engine/EvaluationMark.swift",
+    "Sources/Intake/ConnectionLoop.swift",
     "Sources/Intake/Gate.swift", "Sources/Daemon/House.swift", "Sources/Daemon/Commands/Receive.swift",
   ]
 
@@ -68,7 +69,8 @@ import Testing
       if file.path.hasPrefix("Sources/C/") { continue }
       let isSwift = file.path.hasSuffix(".swift")
       let head = file.text.prefix(1_500)
-      #expect(head.hasPrefix(isSwift ? "//" : "/*") || head.hasPrefix("//"), "\(file.path) does not open with a comment")
+      #expect(
+        head.hasPrefix(isSwift ? "//" : "/*") || head.hasPrefix("//"), "\(file.path) does not open with a comment")
       let says = { (words: [Substring]) in words.contains { head.contains($0) } }
       #expect(says(["Thread:", "Contract:"]), "\(file.path) does not say on which thread it lives")
       #expect(says(["Promise:", "Promise of", "Contract:"]), "\(file.path) does not say what it promises")
@@ -108,7 +110,8 @@ import Testing
 
   @Test func `the top level holds what belongs there and nothing else`() {
     let allowed: Set<String> = [
-      "Package.swift", "Sources", "Tests", "rules", "etc", "README.md", "LICENSE", ".ci", ".git", ".gitignore", ".swift-format",
+      "Package.swift", "Sources", "Tests", "rules", "etc", "README.md", "LICENSE", ".ci", ".git", ".gitignore",
+      ".swift-format",
       ".build", ".swiftpm",
     ]
     for name in tree.topLevel { #expect(allowed.contains(name), "\(name) does not belong at the top level") }

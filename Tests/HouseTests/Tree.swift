@@ -15,7 +15,9 @@ struct SourceFile {
     let lines = lines
     for (start, line) in lines.enumerated() {
       let words = line.split(separator: " ")
-      guard let keyword = words.firstIndex(of: "func"), keyword + 1 < words.count, !line.contains("//") else { continue }
+      guard let keyword = words.firstIndex(of: "func"), keyword + 1 < words.count, !line.contains("//") else {
+        continue
+      }
       let indent = line.prefix { $0 == " " }
       guard let length = lines[start...].firstIndex(where: { $0 == indent + "}" }) else { continue }
       out.append((String(words[keyword + 1].prefix { $0 != "(" && $0 != "<" }), length - start + 1))

@@ -11,7 +11,8 @@ import Testing
 @testable import Intake
 
 @Suite struct ChaosTests {
-  @Test(arguments: 0..<24) func `whatever clients do, answers are theirs, complete and in order`(_ seed: UInt64) throws {
+  @Test(arguments: 0..<24) func `whatever clients do, answers are theirs, complete and in order`(_ seed: UInt64) throws
+  {
     var chaos = try Chaos(seed: seed)
     for _ in 0..<600 { chaos.act() }
     chaos.finish()

@@ -71,7 +71,12 @@ final class Client {
     var chunk = [UInt8](repeating: 0, count: 65_536)
     while true {
       let count = recv(descriptor, &chunk, chunk.count, 0)
-      if count > 0 { received += chunk[..<count] } else { return isEnded = count == 0 || errno != EAGAIN }
+      if count > 0 {
+        received += chunk[..<count]
+      } else {
+        isEnded = count == 0 || errno != EAGAIN
+        return
+      }
     }
   }
 

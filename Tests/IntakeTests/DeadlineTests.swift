@@ -117,7 +117,8 @@ import Testing
     let body = [UInt8](repeating: 0x62, count: 8 << 20)
     door.handler.reply = { _ in Answer(status: 200, body: body) }
     let client = door.connect()
-    client.send("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\nGET /3 HTTP/1.1\r\nHost: a\r\n\r\n")
+    client.send(
+      "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\nGET /3 HTTP/1.1\r\nHost: a\r\n\r\n")
     door.settle()
     // What waits is bounded: the second request was not read while the first answer is under way.
     #expect(door.handler.seen.count == 1)

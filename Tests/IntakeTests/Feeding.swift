@@ -3,6 +3,7 @@
 // Thread: values. Promise: what it reports names everything a handler could tell apart.
 
 import Basics
+
 @testable import Intake
 
 struct Outcome: Equatable {

@@ -147,7 +147,8 @@ import Testing
     door.turn(client) { door.loop.isFinished && client.isEnded }
     // Whoever still answers does no harm.
     door.box.post(door.handler.seen[0].token, Answer(status: 200, body: []))
-    let stream = door.box.beginStream(door.handler.seen[0].token, head: Answer(streamStatus: 200, contentType: "text/plain"))
+    let stream = door.box.beginStream(
+      door.handler.seen[0].token, head: Answer(streamStatus: 200, contentType: "text/plain"))
     #expect(stream.send([1]) == .gone)
   }
 

@@ -9,10 +9,14 @@ struct Mutations {
   private let seeds: [[UInt8]]
   private let good: [[UInt8]]
   private static let morsels: [[UInt8]] = [
-    "\r\n", "\n", "\r", "\r\n\r\n", " ", "\t", ":", ";", ",", "\0", "\u{b}", "%", "%2e", "%00", "/", "..", "?", "#", "0", "f", "-",
-    "+", "\"", "[", "]", "@", "Host: b\r\n", "Content-Length: 3\r\n", "Content-Length: 0\r\n", "Transfer-Encoding: chunked\r\n",
-    "Transfer-Encoding: identity\r\n", "Connection: close\r\n", "Connection: keep-alive\r\n", "Expect: 100-continue\r\n", " HTTP/1.1",
-    " HTTP/1.0", "http://a", "0\r\n\r\n", "3\r\nabc\r\n", "1;a=b\r\nx\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "\u{ff}", "\u{7f}",
+    "\r\n", "\n", "\r", "\r\n\r\n", " ", "\t", ":", ";", ",", "\0", "\u{b}", "%", "%2e", "%00", "/", "..", "?", "#",
+    "0", "f", "-",
+    "+", "\"", "[", "]", "@", "Host: b\r\n", "Content-Length: 3\r\n", "Content-Length: 0\r\n",
+    "Transfer-Encoding: chunked\r\n",
+    "Transfer-Encoding: identity\r\n", "Connection: close\r\n", "Connection: keep-alive\r\n",
+    "Expect: 100-continue\r\n", " HTTP/1.1",
+    " HTTP/1.0", "http://a", "0\r\n\r\n", "3\r\nabc\r\n", "1;a=b\r\nx\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "\u{ff}", "\u{7f}",
   ].map { Array($0.utf8) }
 
   init(seed: UInt64) {

@@ -26,7 +26,8 @@ import Testing
   }
 
   @Test func `a chunked body arrives as one piece`() {
-    let text = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;x\r\nhello\r\n1\r\n \r\n5\r\nworld\r\n0\r\nA: b\r\n\r\n"
+    let text =
+      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;x\r\nhello\r\n1\r\n \r\n5\r\nworld\r\n0\r\nA: b\r\n\r\n"
     #expect(Feed.byteByByte(Array(text.utf8)).requests.first?.body == Array("hello world".utf8))
   }
 

@@ -39,7 +39,8 @@ let wellFormed: [Probe] = [
   Probe("chunked in capitals", post("TRANSFER-ENCODING: Chunked\r\n", "3\r\nabc\r\n0\r\n\r\n"), 200),
   Probe(
     "chunked with extensions and trailers",
-    post("Transfer-Encoding: chunked\r\n", "3;a=b\r\nabc\r\nA;x=\"y z\"\r\n0123456789\r\n0;last\r\nX-Sum: 1\r\n\r\n"), 200),
+    post("Transfer-Encoding: chunked\r\n", "3;a=b\r\nabc\r\nA;x=\"y z\"\r\n0123456789\r\n0;last\r\nX-Sum: 1\r\n\r\n"),
+    200),
   Probe("three at once", get("/a") + post("Content-Length: 2\r\n", "hi") + get("/b"), 200, 200, 200),
   Probe("close after the first", post("Connection: close\r\n"), 200),
   Probe("HTTP/1.0 without Host", "GET / HTTP/1.0\r\n\r\n", 200),
@@ -157,7 +158,8 @@ let malformed: [Probe] = [
   Probe("another expectation", post("Expect: coffee\r\n"), 417, stricter: "nginx ignores it"),
   Probe("a target that is too long", get("/" + String(repeating: "a", count: 5000)), 414, stricter: "4 KB"),
   Probe("a request line without end", "GET /" + String(repeating: "a", count: 20_000), 414),
-  Probe("a head that is too large", post("X-A: " + String(repeating: "a", count: 17_000) + "\r\n"), 431, stricter: "16 KB"),
+  Probe(
+    "a head that is too large", post("X-A: " + String(repeating: "a", count: 17_000) + "\r\n"), 431, stricter: "16 KB"),
   Probe(
     "too many headers", post(String(repeating: "X-A: b\r\n", count: 101)), 431, stricter: "100 headers"),
   Probe("a TLS hello", "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}", 400),

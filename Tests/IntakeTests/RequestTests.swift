@@ -25,7 +25,9 @@ import Testing
     #expect(condition, sourceLocation: sourceLocation)
   }
 
-  private func get(_ target: String, _ headers: String = "") -> String { "GET \(target) HTTP/1.1\r\nHost: a\r\n\(headers)\r\n" }
+  private func get(_ target: String, _ headers: String = "") -> String {
+    "GET \(target) HTTP/1.1\r\nHost: a\r\n\(headers)\r\n"
+  }
 
   @Test func `headers are found whatever their case, without blanks around them`() throws {
     try look(get("/", "X-Token:  abc \r\ncontent-TYPE: application/JSON\r\nX-Token: second\r\n")) { request in
@@ -80,7 +82,9 @@ import Testing
     door.handler.limit = 4
     let client = door.connect()
     door.exchange(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nabcd")
-    door.exchange(client, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n1\r\ne\r\n0\r\n\r\n", answers: 2)
+    door.exchange(
+      client, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n1\r\ne\r\n0\r\n\r\n",
+      answers: 2)
     #expect(client.replies.map(\.status) == [200, 413])
   }
 
@@ -94,7 +98,8 @@ import Testing
     door.exchange(client, get("/"))
     #expect(
       client.text
-        == "HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain\r\nRetry-After: 7  X-Evil: 1\r\nContent-Length: 4\r\n\r\nwait")
+        == "HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain\r\nRetry-After: 7  X-Evil: 1\r\nContent-Length: 4\r\n\r\nwait"
+    )
   }
 
   @Test func `a failure is a code and a sentence, as JSON`() throws {

@@ -47,6 +47,7 @@ import Testing
       "for i = 1, 2000 do state['k' .. i % 7] = ('y'):rep(100) end for i = 0, 6 do state['k' .. i] = nil end",
       #"{"a":"kept","b":"kept too"}"#
     ),
+    ("", "state.x = ('\\1'):rep(4000)", "state would take 24008 bytes as JSON; it may have 8192"),
     ("[]", "state.a = 1", "the stored state of this rule is not a JSON object"),
     (#"{"a":1"#, "state.a = 1", "the stored state of this rule is not a JSON object"),
     (#"{"a":01}"#, "state.b = 1", #"{"a":1,"b":1}"#),

@@ -31,7 +31,8 @@ final class SimulatedDaemon {
 
   static let lanesOfSeed = [1, 2, 3]
 
-  init(disk: MemoryStore.Disk, rules: RuleSet, destinations: [Destination], lanes count: Int, dedupeBits: UInt64) throws {
+  init(disk: MemoryStore.Disk, rules: RuleSet, destinations: [Destination], lanes count: Int, dedupeBits: UInt64) throws
+  {
     store = try StoreLoop(engine: MemoryStore(disk))
     committed.set(store.recovered.record)
     let reader = try store.makeReader()

@@ -118,7 +118,8 @@ package final class Simulation {
       let outcome: AttemptOutcome = !fails ? .delivered : arrives ? .timeout : .status
       daemon.finish(
         TransferResult(
-          delivery: flight.start.delivery.number, started: now, outcome: outcome, status: outcome == .delivered ? 200 : 500))
+          delivery: flight.start.delivery.number, started: now, outcome: outcome,
+          status: outcome == .delivered ? 200 : 500))
     }
   }
 
@@ -192,7 +193,9 @@ package final class Simulation {
       if round > 100, events.allSatisfy(\.acknowledged), daemon.isQuiet(now: now), try openDeliveries() == 0 { return }
     }
     let waiting = events.filter { !$0.acknowledged }.map(\.id)
-    throw fail("it never came to rest: unanswered \(waiting.prefix(5)), open deliveries \(try openDeliveries()), \(daemon.waiting)")
+    throw fail(
+      "it never came to rest: unanswered \(waiting.prefix(5)), open deliveries \(try openDeliveries()), \(daemon.waiting)"
+    )
   }
 
   private func openDeliveries() throws -> Int {
@@ -210,7 +213,9 @@ package final class Simulation {
     try checkWebhooks()
   }
 
-  private func fail(_ what: String) -> Violation { Violation(description: "seed \(seed), \(lanes) lanes\(isRestarted ? ", after the last start" : ""): \(what)") }
+  private func fail(_ what: String) -> Violation {
+    Violation(description: "seed \(seed), \(lanes) lanes\(isRestarted ? ", after the last start" : ""): \(what)")
+  }
 
   private func checkState() throws {
     var users: [String: Int64] = [:]

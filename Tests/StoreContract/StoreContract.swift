@@ -20,14 +20,16 @@ package enum StoreContract {
 
   static func event(_ number: Int64, subject: Int64 = 1, previous: Int64 = 0, at time: Instant = now) -> EventRow {
     EventRow(
-      number: number, subject: subject, previous: previous, received: time, source: "web", name: "signup", cause: 0, depth: 0,
+      number: number, subject: subject, previous: previous, received: time, source: "web", name: "signup", cause: 0,
+      depth: 0,
       body: Array("{\"n\":\(number)}".utf8))
   }
 
   static func delivery(_ number: Int64, at time: Instant = now) -> DeliveryRow {
     DeliveryRow(
       delivery: Delivery(
-        number: number, id: "msg_\(number)", destination: "crm", type: "hello", created: time, body: Array("{}".utf8), due: time,
+        number: number, id: "msg_\(number)", destination: "crm", type: "hello", created: time, body: Array("{}".utf8),
+        due: time,
         expires: time + 5_000),
       event: 1, subject: 1, rule: "welcome")
   }
@@ -40,12 +42,16 @@ package enum StoreContract {
     var verdicts = VerdictWriter()
     verdicts.append(
       event: 2, counted: 3,
-      [Verdict(rule: "a", code: .ran, line: 7, reason: "why", reads: [ReadValue(name: "state.n", value: "1")], effects: 2)])
+      [
+        Verdict(
+          rule: "a", code: .ran, line: 7, reason: "why", reads: [ReadValue(name: "state.n", value: "1")], effects: 2)
+      ])
     group.verdicts = [VerdictRow(first: 1, last: 3, packed: verdicts.packed)]
     group.deliveries = [[delivery(1)]]
     group.attempts = [
       Attempt(
-        delivery: 1, attempt: 1, started: now, outcome: .status, status: 500, settlement: .retry(at: now + 5_000), message: "no",
+        delivery: 1, attempt: 1, started: now, outcome: .status, status: 500, settlement: .retry(at: now + 5_000),
+        message: "no",
         address: "127.0.0.1", dnsMicroseconds: 1, connectMicroseconds: 2, tlsMicroseconds: 3, firstByteMicroseconds: 4,
         totalMicroseconds: 5, response: [1, 2, 3])
     ]

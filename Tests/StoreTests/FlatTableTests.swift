@@ -17,9 +17,11 @@ import Testing
     var model: [RowKey: (Int64, [UInt8]?)] = [:]
     var random = SeededRandom(seed: 3)
     for record in Int64(1)...20_000 {
-      let key = RowKey(random.chance(1, in: 2) ? .state : .chain, Int64(random.next(below: 300)), Int64(random.next(below: 3)))
+      let key = RowKey(
+        random.chance(1, in: 2) ? .state : .chain, Int64(random.next(below: 300)), Int64(random.next(below: 3)))
       let value: [UInt8]? =
-        random.chance(1, in: 5) ? nil : (0..<random.next(below: 40)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        random.chance(1, in: 5)
+        ? nil : (0..<random.next(below: 40)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
       try apply(behind, key, value, record: record)
       model[key] = (record, value)
     }

@@ -14,7 +14,9 @@ extension RandomSource {
   /// A number from 0 up to, not including, `bound`. The bias is below 2^-32 for bounds below 2^32.
   package mutating func next(below bound: UInt64) -> UInt64 { next().multipliedFullWidth(by: bound).high }
 
-  package mutating func chance(_ numerator: UInt64, in denominator: UInt64) -> Bool { next(below: denominator) < numerator }
+  package mutating func chance(_ numerator: UInt64, in denominator: UInt64) -> Bool {
+    next(below: denominator) < numerator
+  }
 }
 
 /// The kernel's, taken in blocks.

@@ -119,7 +119,8 @@ package final class Mailbox<Item>: @unchecked Sendable {
     while items.isEmpty {
       if closed { return nil }
       waiting = true
-      let code = timeoutMilliseconds == nil ? pthread_cond_wait(arrived, lock) : pthread_cond_timedwait(arrived, lock, &deadline)
+      let code =
+        timeoutMilliseconds == nil ? pthread_cond_wait(arrived, lock) : pthread_cond_timedwait(arrived, lock, &deadline)
       waiting = false
       if code == ETIMEDOUT { break }
     }

@@ -2,8 +2,9 @@
  * The rule host: one Lua state with its sandbox, its limits and the values it may see. This header is
  * all that Swift knows of Lua; no type of lua.h passes through it.
  *
- * Thread: a host belongs to the thread that created it; one entry at a time. Promise: every entry does
- * exactly one protected call, returns a status and never jumps over its caller; Swift is called back
+ * Thread: a host belongs to the thread that created it; one entry at a time. Promise: every entry enters
+ * Lua by a protected call only (a run by two, `when` and `run`), returns a status and never jumps over
+ * its caller; Swift is called back
  * only with plain decoded values, and what it answers is pushed or raised after it has returned.
  */
 #ifndef NUDGED_RULE_HOST_H

@@ -21,11 +21,13 @@ extension Command {
       """
   ) { raw in
     let arguments = try Arguments(raw)
-    guard arguments.words.isEmpty else { throw UsageError("unexpected word \"\(arguments.words[0])\"; name the folder with --rules") }
+    guard arguments.words.isEmpty else {
+      throw UsageError("unexpected word \"\(arguments.words[0])\"; name the folder with --rules")
+    }
     var complaints: [RuleComplaint] = []
     var count = 0
     do {
-      let configuration = try arguments.configuration().configuration
+      let configuration = try arguments.configuration()
       let loading = try House.load(configuration)
       complaints = loading.complaints
       count = loading.set.rules.count
@@ -35,14 +37,18 @@ extension Command {
     if arguments.wantsJSON {
       let list: [JSONValue] = complaints.map { complaint in
         [
-          "file": .string(complaint.file), "line": .integer(Int64(complaint.line)), "message": .string(complaint.message),
+          "file": .string(complaint.file), "line": .integer(Int64(complaint.line)),
+          "message": .string(complaint.message),
           "suggestion": complaint.suggestion.map { .string($0) } ?? .null,
         ]
       }
-      Terminal.print(JSONValue.object([.init("complaints", .array(list)), .init("rules", .integer(Int64(count)))]).pretty)
+      Terminal.print(
+        JSONValue.object([.init("complaints", .array(list)), .init("rules", .integer(Int64(count)))]).pretty)
     } else {
       for complaint in complaints { Terminal.print(complaint.description) }
-      if complaints.isEmpty { Terminal.print(count == 1 ? "1 rule, nothing to complain about" : "\(count) rules, nothing to complain about") }
+      if complaints.isEmpty {
+        Terminal.print(count == 1 ? "1 rule, nothing to complain about" : "\(count) rules, nothing to complain about")
+      }
     }
     return complaints.isEmpty ? 0 : 1
   }
@@ -90,7 +96,8 @@ extension Command {
 
   static let doctor = Command(
     name: "doctor", summary: "check machine, configuration, store and rules, and say what to do",
-    help: "nudged doctor\n\nLooks at everything nudged depends on. Exit 0 when all is well, 1 when something needs attention."
+    help:
+      "nudged doctor\n\nLooks at everything nudged depends on. Exit 0 when all is well, 1 when something needs attention."
   ) { raw in try Doctor(Arguments(raw)).run() }
 }
 
@@ -159,8 +166,10 @@ private struct Doctor {
 
   private func readConfiguration() -> Configuration? {
     do {
-      let configuration = try arguments.configuration().configuration
-      ok(configuration.file.isEmpty ? "no configuration file: the defaults hold" : "the configuration \(configuration.file) is fine")
+      let configuration = try arguments.configuration()
+      ok(
+        configuration.file.isEmpty
+          ? "no configuration file: the defaults hold" : "the configuration \(configuration.file) is fine")
       return configuration
     } catch {
       wrong("the configuration has errors:\n\(error)", "mend the lines named above")
@@ -193,14 +202,17 @@ private struct Doctor {
         ok("the store \(configuration.storePath) opens; its newest record is \(loop.recovered.record)")
         loop.close()
       } catch {
-        wrong(error.message, error.code == .locked ? "the daemon that has it does not answer on its admin socket" : "see above")
+        wrong(
+          error.message,
+          error.code == .locked ? "the daemon that has it does not answer on its admin socket" : "see above")
       }
     }
     var space = statvfs()
     if statvfs(Files.folder(of: configuration.storePath), &space) == 0 {
       let free = Int64(space.f_bavail) * Int64(space.f_frsize)
       if free < 1 << 30 {
-        warn("only \(free >> 20) MB are free where the store lies", "free some space: below 64 MB no events can be taken")
+        warn(
+          "only \(free >> 20) MB are free where the store lies", "free some space: below 64 MB no events can be taken")
       } else {
         ok("\(free >> 30) GB are free where the store lies")
       }
@@ -209,9 +221,14 @@ private struct Doctor {
   }
 
   private func checkAccess(_ configuration: Configuration) {
-    let outside = configuration.listen.filter { !$0.hasPrefix("127.") && !$0.hasPrefix("[::1]") && !$0.hasPrefix("localhost") && !$0.hasPrefix("/") && !$0.hasPrefix("unix:") }
+    let outside = configuration.listen.filter {
+      !$0.hasPrefix("127.") && !$0.hasPrefix("[::1]") && !$0.hasPrefix("localhost") && !$0.hasPrefix("/")
+        && !$0.hasPrefix("unix:")
+    }
     if !outside.isEmpty, configuration.keys.isEmpty {
-      wrong("it listens on \(outside.joined(separator: ", ")) and there are no keys", "nobody outside can send; add keys = { … } to the configuration")
+      wrong(
+        "it listens on \(outside.joined(separator: ", ")) and there are no keys",
+        "nobody outside can send; add keys = { … } to the configuration")
     } else if configuration.openLocally {
       warn(
         "every process of this machine may send and read events without a key",
@@ -219,7 +236,8 @@ private struct Doctor {
     } else {
       ok("every request needs a key")
     }
-    for destination in configuration.destinations where destination.url.hasPrefix("http://") && destination.allowedNetworks.isEmpty {
+    for destination in configuration.destinations
+    where destination.url.hasPrefix("http://") && destination.allowedNetworks.isEmpty {
       warn("webhooks to \(destination.name) are not encrypted", "use an https:// address")
     }
     if configuration.destinations.contains(where: { $0.signing == .none }) {

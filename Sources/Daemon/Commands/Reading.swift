@@ -18,7 +18,7 @@ struct Source {
 
   init(_ arguments: Arguments) throws {
     self.arguments = arguments
-    configuration = try arguments.configuration().configuration
+    configuration = try arguments.configuration()
   }
 
   var client: Client { Client(target: .unix(configuration.adminPath)) }
@@ -52,7 +52,8 @@ struct Source {
   func offline<T>(_ body: (StoreLoop) throws(StoreError) -> T) throws -> T {
     guard Files.exists(configuration.storePath) else {
       throw StartFailure(
-        "no daemon answers at \(configuration.adminPath), and there is no store at \(configuration.storePath); name one with --store")
+        "no daemon answers at \(configuration.adminPath), and there is no store at \(configuration.storePath); name one with --store"
+      )
     }
     let loop = try StoreLoop(engine: try SQLiteStore(path: configuration.storePath))
     defer { loop.close() }
@@ -62,7 +63,8 @@ struct Source {
   static func escape(_ text: String) -> String {
     var out = ""
     for byte in text.utf8 {
-      let plain = (byte >= 0x30 && byte <= 0x39) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A) || byte == 0x2D || byte == 0x5F
+      let plain =
+        (byte >= 0x30 && byte <= 0x39) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A) || byte == 0x2D || byte == 0x5F
       out += plain ? String(UnicodeScalar(byte)) : "%" + Hex.encode([byte]).uppercased()
     }
     return out
@@ -123,7 +125,9 @@ extension Command {
       """
   ) { raw in
     let arguments = try Arguments(raw)
-    guard arguments.words.count == 2, arguments.words[0] == "show" else { throw UsageError("write: subjects show NAMESPACE:ID") }
+    guard arguments.words.count == 2, arguments.words[0] == "show" else {
+      throw UsageError("write: subjects show NAMESPACE:ID")
+    }
     let source = try Source(arguments)
     let question = Question.subject(arguments.words[1])
     guard let value = try source.value(question, path: "/v1/subjects/\(Source.escape(arguments.words[1]))") else {
@@ -153,7 +157,9 @@ extension Command {
       Terminal.print(value.pretty)
       return 0
     }
-    guard arguments.words.isEmpty || arguments.words == ["list"] else { throw UsageError("write: events list, or events show EVENT") }
+    guard arguments.words.isEmpty || arguments.words == ["list"] else {
+      throw UsageError("write: events list, or events show EVENT")
+    }
     let (limit, before) = try paging(arguments)
     let subject = arguments.value("--subject")
     var path = "/v1/events?limit=\(limit)&before=\(before)"
@@ -162,7 +168,8 @@ extension Command {
       Terminal.complain(Reports.missing(.subject(subject ?? "")))
       return 1
     }
-    list(source, value, "events", columns: ["event", "received", "name", "source", "id"], empty: "there are no events yet")
+    list(
+      source, value, "events", columns: ["event", "received", "name", "source", "id"], empty: "there are no events yet")
     return 0
   }
 
@@ -197,7 +204,8 @@ extension Command {
     if let status { path += "&status=" + status }
     let value = try source.value(.deliveries(before: before, limit: limit, status: status), path: path) ?? .null
     list(
-      source, value, "deliveries", columns: ["delivery", "created", "destination", "type", "status", "attempts", "last_message"],
+      source, value, "deliveries",
+      columns: ["delivery", "created", "destination", "type", "status", "attempts", "last_message"],
       empty: "there are no deliveries yet")
     return 0
   }
@@ -247,27 +255,21 @@ extension Command {
       if !source.arguments.wantsJSON { Terminal.complain(root["message"]?.string ?? response.text) }
       return 1
     }
-    if !source.arguments.wantsJSON { Terminal.print("\(root["rules"]?.integer ?? 0) rules are loaded anew") }
+    if !source.arguments.wantsJSON {
+      let count = root["rules"]?.integer ?? 0
+      Terminal.print(count == 1 ? "1 rule is loaded anew" : "\(count) rules are loaded anew")
+    }
     return 0
   }
 
   private static func listRules(_ source: Source) throws -> Int32 {
-    var value: JSONValue
+    let value: JSONValue
     if let response = try source.ask("/v1/rules") {
       value = try Document.parse(response.body).root.value
     } else {
       let loading = try House.load(source.configuration)
-      value = .object([
-        .init(
-          "rules",
-          .array(
-            loading.set.rules.map { rule in
-              [
-                "rule": .string(rule.path), "title": .string(rule.header.title), "mode": .string(rule.header.mode.rawValue),
-                "on": .array(rule.header.on.map { .string($0) }),
-              ]
-            }))
-      ])
+      if !loading.complaints.isEmpty { throw Complaints(loading.complaints) }
+      value = House.report(loading.set)
     }
     if case .array(let rows) = value["rules"] ?? .null, !source.arguments.wantsJSON {
       if rows.isEmpty {

@@ -36,7 +36,8 @@ private struct Receive {
     let address = arguments.value("--listen") ?? "127.0.0.1:9000"
     let finished = WakeUp()
     let receiver = Receiving(
-      signing: signing, status: status, json: arguments.wantsJSON, left: try arguments.integer("--count"), finished: finished)
+      signing: signing, status: status, json: arguments.wantsJSON, left: try arguments.integer("--count"),
+      finished: finished)
     let listener = try Listener(address.hasPrefix("/") ? .unix(path: address) : .tcp(address), kind: .public)
     let port = listener.port
     let loop = ConnectionLoop(listeners: [listener], handler: receiver, answers: AnswerBox())
@@ -90,10 +91,14 @@ private final class Receiving: RequestHandler, @unchecked Sendable {
   func turnEnded() {}
 
   func handle(_ request: borrowing Request, token: AnswerToken) -> Answer? {
-    guard request.method == .post else { return Answer(status: 405, code: "wrong_method", message: "webhooks come with POST") }
+    guard request.method == .post else {
+      return Answer(status: 405, code: "wrong_method", message: "webhooks come with POST")
+    }
     var headers: [String: String] = [:]
     for name in Receiving.names { headers[name] = request.headerText(named: name) }
-    if case .body(let name, _, _) = signing { headers[name.lowercased()] = request.headerText(named: name.lowercased()) }
+    if case .body(let name, _, _) = signing {
+      headers[name.lowercased()] = request.headerText(named: name.lowercased())
+    }
     let body = Array(request.body)
     let found = headers
     let check = SignatureCheck.check(signing, header: { found[$0] }, body: body, now: Clocks.system.wall())

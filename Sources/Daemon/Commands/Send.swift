@@ -15,7 +15,10 @@ extension Command {
       Goes over HTTP to --listen (default 127.0.0.1:8484); --key KEY or NUDGED_KEY sends a key.
       Example: nudged send signup --user 42 --data '{"plan": "pro"}'
       """
-  ) { raw in try Send(Arguments(raw, values: ["--user", "--account", "--thing", "--data", "--id", "--time", "--file", "--key"])).run() }
+  ) { raw in
+    try Send(Arguments(raw, values: ["--user", "--account", "--thing", "--data", "--id", "--time", "--file", "--key"]))
+      .run()
+  }
 }
 
 private struct Send {
@@ -29,12 +32,16 @@ private struct Send {
     let root = try? Document.parse(response.body).root
     if arguments.wantsJSON { Terminal.print(response.text) }
     guard response.status == 200, let root else {
-      if !arguments.wantsJSON { Terminal.complain(root?["message"]?.string ?? "the daemon answered \(response.status)") }
+      if !arguments.wantsJSON {
+        Terminal.complain(root?["message"]?.string ?? "the daemon answered \(response.status)")
+      }
       return 1
     }
     let refused = root["refused"]?.elements ?? []
     if !arguments.wantsJSON {
-      Terminal.print("accepted \(root["accepted"]?.integer ?? 0), of these seen before \(root["duplicates"]?.integer ?? 0), refused \(refused.count)")
+      Terminal.print(
+        "accepted \(root["accepted"]?.integer ?? 0), of these seen before \(root["duplicates"]?.integer ?? 0), refused \(refused.count)"
+      )
       for refusal in refused {
         Terminal.complain("event \((refusal["index"]?.integer ?? 0) + 1): \(refusal["message"]?.string ?? "")")
       }
@@ -43,19 +50,23 @@ private struct Send {
   }
 
   private func client() throws -> Client {
-    let address = arguments.shared("listen") ?? (try? arguments.configuration().configuration.listen.first) ?? "127.0.0.1:8484"
+    let address =
+      arguments.shared("listen") ?? (try? arguments.configuration().listen.first) ?? "127.0.0.1:8484"
     let key = arguments.value("--key") ?? Files.environment("NUDGED_KEY")
     if address.hasPrefix("/") || address.hasPrefix("unix:") {
       return Client(target: .unix(address.hasPrefix("unix:") ? String(address.dropFirst(5)) : address), key: key)
     }
-    guard let colon = address.lastIndex(of: ":") else { throw UsageError("--listen must be HOST:PORT, not \"\(address)\"") }
+    guard let colon = address.lastIndex(of: ":") else {
+      throw UsageError("--listen must be HOST:PORT, not \"\(address)\"")
+    }
     var host = String(address[..<colon]).filter { $0 != "[" && $0 != "]" }
     if host.isEmpty || host == "*" || host == "0.0.0.0" { host = "127.0.0.1" }
     return Client(target: .tcp(host: host, port: String(address[address.index(after: colon)...])), key: key)
   }
 
   private func file(_ path: String) throws -> [UInt8] {
-    guard let bytes = Files.read(path == "-" ? "/dev/stdin" : path) else {
+    // Standard input by its number: where it is a socket, /dev/stdin cannot be opened.
+    guard let bytes = path == "-" ? Files.read(descriptor: 0) : Files.read(path) else {
       throw UsageError("cannot read \(path): \(String(cString: strerror(errno)))")
     }
     return bytes

@@ -35,17 +35,19 @@ private struct Serve {
     guard signals >= 0 else { throw StartFailure("cannot watch for signals: \(String(cString: strerror(errno)))") }
     let systemd = Systemd()
     let log = Log.standardError(journald: Systemd.writesToJournal)
-    let (configuration, rulesAreFixed) = try arguments.configuration()
+    let configuration = try arguments.configuration()
     raiseDescriptorLimit()
-    let house = House(configuration: configuration, log: log)
-    house.rulesAreFixed = rulesAreFixed
+    let arguments = arguments
+    let house = House(configuration: configuration, log: log) { try arguments.configuration() }
     try house.start()
     let status = "serving \(house.ruleCount) rules"
     log.notice(
       "nudged \(House.version) is ready",
       [
-        "listen": house.ports.enumerated().map { $1 == 0 ? configuration.listen[min($0, configuration.listen.count - 1)] : "port \($1)" }
-          .joined(separator: ","),
+        "listen": house.ports.enumerated().map {
+          $1 == 0 ? configuration.listen[min($0, configuration.listen.count - 1)] : "port \($1)"
+        }
+        .joined(separator: ","),
         "admin": configuration.adminPath, "store": configuration.storePath, "rules": "\(house.ruleCount)",
       ])
     systemd.ready(status)

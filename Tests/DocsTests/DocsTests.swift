@@ -1,0 +1,208 @@
+// The documentation is held against the program: its rules load, its configurations are accepted, its
+// events decode, its numbers are the limits, and every public word is mentioned.
+//
+// Thread: a test's own. Promise: a word or a number that changes in the sources and not on its page fails here.
+
+import Basics
+import Daemon
+import Glibc
+import Model
+import Rules
+import Testing
+
+@Suite struct DocsTests {
+  private static let luaPages = ["README.md", "etc/doc/rules.md"]
+  private static let destinations: Set<String> = ["crm"]
+
+  // MARK: rules
+
+  private static func wrapped(_ block: Block) -> String {
+    "return rule { title = 'T', on = 'x', run = function(event, customer)\n\(block.text)end }\n"
+  }
+
+  /// The block as a rule, with the libraries of its page beside it.
+  private static func load(_ block: Block) -> RuleSet.Loading {
+    var sources = Pages.blocks("lua", in: luaPages).filter {
+      $0.page == block.page && $0.name?.hasPrefix("lib/") == true
+    }
+    .map { RuleSource(path: $0.name!, text: $0.text) }
+    switch block.name {
+    case "fragment": sources.append(RuleSource(path: "fragment.lua", text: wrapped(block)))
+    case let name? where name.hasPrefix("lib/"): break
+    default: sources.append(RuleSource(path: block.name ?? "rule.lua", text: block.text))
+    }
+    return RuleSet.load(sources: sources, knownDestinations: destinations)
+  }
+
+  @Test(arguments: Pages.blocks("lua", in: luaPages))
+  func `every rule on the pages loads without a complaint`(block: Block) {
+    let loading = DocsTests.load(block)
+    #expect(loading.complaints.isEmpty, "\(loading.complaints)")
+    #expect(loading.set.count == (block.name?.hasPrefix("lib/") == true ? 0 : 1))
+  }
+
+  @Test(arguments: Pages.blocks("lua", in: luaPages).filter { $0.name == "fragment" })
+  func `every fragment runs to its end or says why not`(block: Block) throws {
+    let text = #"{"name":"x","user":"42","data":{"plan":"enterprise","percent":90,"starts_at":"2026-01-15T10:20:30Z"}}"#
+    let document = try Document.parse(text)
+    let event = try EventDecoder(source: "default").decode(document.root, received: .zero)
+    let set = DocsTests.load(block).set
+    let outcome = try RuleRuntime(set).run(
+      0, RuleInput(event: event, customerID: "42", now: .zero, seed: Hash128(high: 1, low: 2)))
+    #expect(outcome.code == .ran || outcome.code == .skipped, "\(outcome)")
+  }
+
+  @Test func `the rule of the first page is the one that init writes`() throws {
+    let first = try #require(Pages.blocks("lua", in: ["README.md"]).first)
+    let folder = Pages.folder([])
+    #expect(Nudged.run(["init", folder]) == 0)
+    let written = Pages.readAbsolute(folder + "/rules/welcome.lua")
+    #expect(written == first.text)
+    Pages.remove(folder, ["rules/welcome.lua", "nudged.lua", "webhook.secret"])
+  }
+
+  @Test func `every key and word of rules is on their page`() {
+    let page = Pages.read("etc/doc/rules.md")
+    for key in RuleHeader.availableKeys { #expect(page.contains("| `\(key)` |"), "the key \(key) is not in the table") }
+    for key in RuleHeader.laterKeys { #expect(page.contains("`\(key)`"), "the key \(key) is not mentioned") }
+    for word in GlobalNames.later { #expect(page.contains("`\(word)`"), "the word \(word) is not mentioned") }
+    for word in GlobalNames.available {
+      let ways = ["`\(word)`", "`\(word)(", "### \(word)(", " and \(word)(", "`\(word)."]
+      #expect(ways.contains { page.contains($0) }, "the word \(word) is not mentioned")
+    }
+    for code in VerdictCode.allCases where code != .notMatched {
+      #expect(page.contains("| `\(code.word)` |"), "the verdict \(code.word) is not in the table")
+    }
+  }
+
+  // MARK: configuration
+
+  @Test(arguments: Pages.blocks("lua").filter { $0.name == "nudged.lua" && !luaPages.contains($0.page) })
+  func `every configuration on the pages is accepted`(block: Block) {
+    // 32 bytes, as Standard Webhooks wants them.
+    let secret = "whsec_" + Base64.encode(Array(repeating: 7, count: 32)) + "\n"
+    var files = [
+      ("nudged.lua", block.text), ("rules/x.lua", "return rule { title = 'T', on = 'x', run = function() end }"),
+    ]
+    for word in ["file", "credential"] {
+      for name in Pages.words(after: word + " \"", in: [block.page])
+      where !name.contains(" ") && name != "PATH" && name != "NAME" {
+        files.append((name, secret))
+      }
+    }
+    let folder = Pages.folder(files)
+    setenv("CREDENTIALS_DIRECTORY", folder, 1)
+    #expect(Nudged.run(["check", "--config", folder + "/nudged.lua"]) == 0)
+    Pages.remove(folder, files.map(\.0))
+  }
+
+  @Test func `every key of the configuration is on its page`() {
+    let page = Pages.read("etc/doc/configuration.md")
+    let source = "Sources/Daemon/Configuration.swift"
+    let keys =
+      Pages.list(source, after: "static let keys = [") + Pages.list(source, after: "static let destinationKeys = [")
+    #expect(keys.count > 20)
+    for key in keys + ["rights", "source"] {
+      #expect(
+        ["| `\(key)` |", "| `\(key)`, ", ", `\(key)` |"].contains { page.contains($0) }, "\(key) is not in a table")
+    }
+  }
+
+  // MARK: events and reading
+
+  @Test(arguments: Pages.blocks("json", in: ["etc/doc/events.md"]))
+  func `every event on the page is taken`(block: Block) throws {
+    let root = try Document.parse(block.text).root
+    for item in root.kind == .array ? root.elements : [root] {
+      let event = try EventDecoder(source: "default").decode(item, received: .zero)
+      #expect(event.primary != nil && !event.id.isEmpty)
+    }
+  }
+
+  @Test func `every reason to refuse an event is on the page`() {
+    let page = Pages.read("etc/doc/events.md")
+    let files = [
+      "Sources/Model/EventDecoder.swift", "Sources/Intake/EventsEndpoint.swift", "Sources/Intake/Gate.swift",
+    ]
+    let codes =
+      Pages.words(after: "EventRefusal(\"", in: files) + Pages.words(after: "EventRefusal(\n        \"", in: files)
+      + Pages.words(after: "code: \"", in: files)
+    #expect(codes.count > 20)
+    for code in Set(codes) where code != "bad_path" { #expect(page.contains("`\(code)`"), "\(code) is not mentioned") }
+  }
+
+  @Test func `every metric is on the page and every one on the page is there`() {
+    let source = Set(Pages.words(after: "\"nudged_", in: ["Sources/Daemon/House.swift"]))
+    let page = Pages.read("etc/doc/operating.md").split(separator: "| `nudged_").dropFirst().map {
+      String($0.prefix { $0 != "`" })
+    }
+    #expect(source.count > 10)
+    #expect(Set(page) == source)
+  }
+
+  @Test func `every command is in the list of changes`() {
+    let files = ["Serve", "Checking", "Send", "Receive", "Reading"].map { "Sources/Daemon/Commands/\($0).swift" }
+    let page = Pages.read("etc/CHANGELOG.md")
+    let commands = Pages.words(after: "name: \"", in: files)
+    #expect(commands.count >= 11)
+    for command in commands { #expect(page.contains("`\(command)"), "\(command) is not mentioned") }
+  }
+
+  // MARK: numbers and links
+
+  private static func grouped(_ number: Int) -> String {
+    var digits = String(number)
+    var parts: [Substring] = []
+    while digits.count > 3 {
+      parts.insert(digits.suffix(3), at: 0)
+      digits = String(digits.dropLast(3))
+    }
+    return ([Substring(digits)] + parts).joined(separator: ",")
+  }
+
+  @Test(arguments: [
+    ("events.md", Limits.nativeBodyBytes), ("events.md", Limits.requestBodyBytes),
+    ("events.md", Limits.inflatedBodyBytes),
+    ("events.md", Limits.eventBytes), ("events.md", Limits.eventsPerRequest), ("events.md", Limits.requestHeadBytes),
+    ("events.md", Limits.requestHeaders), ("events.md", Limits.connections),
+    ("events.md", Limits.connectionsPerAddress),
+    ("events.md", Limits.eventsUnderWay), ("events.md", Limits.inflationRatio), ("events.md", Limits.jsonDepth),
+    ("events.md", Limits.eventNameBytes), ("events.md", Int(Limits.headDeadlineMilliseconds / 1000)),
+    ("events.md", Int(Limits.bodyDeadlineMilliseconds / 1000)),
+    ("events.md", Int(Limits.idleDeadlineMilliseconds / 1000)),
+    ("events.md", Int(Limits.dedupeHorizonMilliseconds / 86_400_000)),
+    ("rules.md", Limits.ruleInstructions), ("rules.md", Int(Limits.ruleCPUMilliseconds)),
+    ("rules.md", Limits.ruleMemoryGrowthBytes), ("rules.md", Limits.ruleBlockBytes), ("rules.md", Limits.ruleEffects),
+    ("rules.md", Limits.ruleLogBytes), ("rules.md", Limits.ruleSourceBytes), ("rules.md", Limits.ruleArgumentBytes),
+    ("rules.md", Limits.rules), ("rules.md", Limits.rulesPerEvent), ("rules.md", Limits.stateKeys),
+    ("rules.md", Limits.stateBytes), ("rules.md", Limits.traitsBytes), ("rules.md", Limits.keyBytes),
+    ("rules.md", Limits.causalDepth), ("webhooks.md", Limits.transfers),
+    ("webhooks.md", Int(Limits.retryAfterCapMilliseconds / 3_600_000)),
+    ("operating.md", Int(Limits.reserveBytes >> 20)),
+  ])
+  func `every number on a page is the limit`(page: String, limit: Int) {
+    let text = Pages.read("etc/doc/" + page)
+    #expect(text.contains(DocsTests.grouped(limit)), "\(page) does not mention \(DocsTests.grouped(limit))")
+  }
+
+  @Test(arguments: [
+    Limits.eventBytes, Limits.nativeBodyBytes, Limits.eventsPerRequest, Limits.ruleInstructions, Limits.ruleEffects,
+    Limits.ruleMemoryGrowthBytes, Limits.stateKeys, Limits.stateBytes, Limits.traitsBytes, Limits.rules,
+    Limits.rulesPerEvent,
+    Limits.connections,
+  ])
+  func `every number of the first page is the limit`(limit: Int) {
+    #expect(Pages.read("README.md").contains(DocsTests.grouped(limit)))
+  }
+
+  @Test(arguments: Pages.all) func `every link leads to a file`(page: String) {
+    let text = Pages.read(page)
+    #expect(!text.isEmpty, "\(page) is missing")
+    let folder = page.split(separator: "/").dropLast().joined(separator: "/")
+    for piece in text.split(separator: "](").dropFirst() {
+      let target = piece.prefix { $0 != ")" && $0 != "#" }
+      if target.hasPrefix("http") || target.isEmpty { continue }
+      #expect(Pages.exists(folder.isEmpty ? String(target) : folder + "/" + target), "\(page) links to \(target)")
+    }
+  }
+}
