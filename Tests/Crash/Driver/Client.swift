@@ -62,23 +62,6 @@ final class Client {
     return -1
   }
 
-  /// A port that is free at this moment.
-  static func freePort() -> UInt16 {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    return withUnsafeMutablePointer(to: &address) { raw in
-      raw.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(descriptor, $0, length)
-        getsockname(descriptor, $0, &length)
-      }
-      return UInt16(bigEndian: raw.pointee.sin_port)
-    }
-  }
-
   func get(_ path: String) -> Response? {
     exchange(Array("GET \(path) HTTP/1.1\r\nHost: nudged\r\n\r\n".utf8))
   }

@@ -21,17 +21,22 @@ enum Ending: Equatable, CustomStringConvertible {
 final class DaemonProcess {
   private let process: pid_t
   private var ending: Ending?
-  let port: UInt16
+  /// The kernel's choice; known once it serves.
+  private(set) var port: UInt16 = 0
   private let markPath: String
+  private let logPath: String
+  /// Where this process' own lines begin.
+  private let logStart: Int
 
   /// With an order, the preload library goes along.
   init(_ options: Options, folder: String, order: Order?) throws {
-    port = Client.freePort()
     markPath = folder + "/mark"
+    logPath = folder + "/serve.log"
+    logStart = DaemonProcess.size(logPath)
     unlink(markPath)
     // A rule at which the process ended twice would be switched off. Here it was never the rule's fault.
     unlink(folder + "/nudged.db.lanes")
-    let words = [options.daemon, "serve", "--config", folder + "/nudged.lua", "--listen", "127.0.0.1:\(port)"]
+    let words = [options.daemon, "serve", "--config", folder + "/nudged.lua", "--listen", "127.0.0.1:0"]
     var environment = ["PATH=/usr/bin:/bin", "TZ=UTC"]
     if let order, order.phase != .moment {
       environment += [
@@ -39,7 +44,7 @@ final class DaemonProcess {
         "CRASH_SIDE=\(order.side)", "CRASH_MARK=\(markPath)",
       ]
     }
-    process = try DaemonProcess.spawn(words, environment, log: folder + "/serve.log")
+    process = try DaemonProcess.spawn(words, environment, log: logPath)
   }
 
   deinit { kill() }
@@ -57,6 +62,26 @@ final class DaemonProcess {
     let code = posix_spawn(&process, words[0], &actions, nil, &arguments, &variables)
     guard code == 0 else { throw Wrong("cannot start \(words[0]): \(String(cString: strerror(code)))") }
     return process
+  }
+
+  private static func size(_ path: String) -> Int {
+    var information = stat()
+    return stat(path, &information) == 0 ? Int(information.st_size) : 0
+  }
+
+  /// The port in the line that says it is ready; asking for a free one beforehand could lose it again.
+  private func saidPort() -> UInt16? {
+    let descriptor = open(logPath, O_RDONLY)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: 16_384)
+    let count = pread(descriptor, &bytes, bytes.count, off_t(logStart))
+    guard count > 0 else { return nil }
+    for line in String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n") {
+      guard let place = line.firstRange(of: "listen=\"port ")?.upperBound else { continue }
+      return UInt16(line[place...].prefix { $0 != "\"" })
+    }
+    return nil
   }
 
   /// How it ended; nil while it runs.
@@ -88,10 +113,10 @@ final class DaemonProcess {
   /// Until it serves or has ended.
   func start() throws -> Start {
     var isReady = false
-    let port = port
     Patience.until(milliseconds: 20_000) {
       if ended() != nil { return true }
-      isReady = Client(.port(port))?.get("/readyz")?.status == 200
+      if port == 0 { port = saidPort() ?? 0 }
+      isReady = port != 0 && Client(.port(port))?.get("/readyz")?.status == 200
       return isReady
     }
     if isReady { return .ready }

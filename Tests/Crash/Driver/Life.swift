@@ -50,7 +50,7 @@ struct Life {
   /// All phases in some order, as often as needed; the migration first, because it comes once.
   mutating func run(_ tally: inout Tally) throws {
     let wanted = options.phases.isEmpty ? Phase.allCases : options.phases
-    if version > 0, wanted.contains(.migration) { try migrate(&tally) }
+    if wanted.contains(.migration) { try migrate(&tally) }
     repeat {
       var phases = wanted.filter { $0 != .migration }
       for position in phases.indices.reversed() {
@@ -78,8 +78,7 @@ struct Life {
   /// Kills on the way to the newest version until one start gets through.
   private mutating func migrate(_ tally: inout Tally) throws {
     for _ in 0...random.next(below: 4) {
-      // From version 2 it is a shorter way.
-      let order = Order(.migration, &random, farthest: version == 1 ? nil : 9)
+      let order = Order(.migration, &random, farthest: OlderStore.writes[version])
       self.order = order
       let daemon = try DaemonProcess(options, folder: scene.folder, order: order)
       guard try daemon.start() == .ended else {

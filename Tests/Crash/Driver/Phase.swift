@@ -5,6 +5,7 @@
 import Basics
 
 enum Phase: String, CaseIterable, Sendable {
+  /// On the way from an older store, or from none, to the newest version.
   case migration
   case beforeAppend = "before_append"
   case appended, committed, answered, sent, checkpoint, sweep, stop
@@ -14,7 +15,7 @@ enum Phase: String, CaseIterable, Sendable {
   /// At which matching call, at most. Where a phase has fewer, the round goes on and is drawn again.
   var farthest: UInt64 {
     switch self {
-    case .migration: 19
+    case .migration: 64
     case .beforeAppend, .appended, .committed: 120
     case .answered, .sent: 150
     case .checkpoint: 500
