@@ -45,6 +45,11 @@ struct Arguments {
     }
   }
 
+  /// For commands that take flags only.
+  func takeNoWords(_ advice: String = "") throws(UsageError) {
+    if let word = words.first { throw UsageError("unexpected word \"\(word)\"" + advice) }
+  }
+
   func has(_ name: String) -> Bool { switches.contains(name) }
   func value(_ name: String) -> String? { values[name]?.last }
   func all(_ name: String) -> [String] { values[name] ?? [] }
@@ -68,22 +73,23 @@ struct Arguments {
 extension Arguments {
   /// The configuration file, with what flags and environment say on top.
   func configuration() throws -> Configuration {
+    let (configuration, complaints) = try readableConfiguration()
+    if !complaints.isEmpty { throw Complaints(complaints) }
+    return configuration
+  }
+
+  /// As much of it as can be read, and what is wrong with the rest.
+  func readableConfiguration() throws(UsageError) -> (Configuration, [RuleComplaint]) {
     let path =
       shared("config")
       ?? (Files.exists("etc/nudged.lua") ? "etc/nudged.lua" : Files.exists("nudged.lua") ? "nudged.lua" : nil)
-    var configuration = Configuration()
-    if let path {
-      switch ConfigurationReader.read(path: path) {
-      case .success(let read): configuration = read
-      case .failure(let complaints): throw complaints
-      }
-    }
-    if let store = shared("store") { configuration.store = try StoreAddress.path(store) }
+    var (configuration, complaints) = path.map(ConfigurationReader.read) ?? (Configuration(), [])
+    if let store = shared("store") { configuration.store = try Arguments.storePath(store) }
     if let rules = shared("rules") { configuration.rules = rules }
     if let listen = shared("listen") { configuration.listen = [listen] }
     if let admin = shared("admin") { configuration.admin = admin }
     for pair in all("--set") { try apply(pair, to: &configuration) }
-    return configuration
+    return (configuration, complaints)
   }
 
   private static let settable = [
@@ -91,14 +97,14 @@ extension Arguments {
     "retention.attempts",
   ]
 
-  private func apply(_ pair: String, to configuration: inout Configuration) throws {
+  private func apply(_ pair: String, to configuration: inout Configuration) throws(UsageError) {
     let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
     guard parts.count == 2 else { throw UsageError("--set needs KEY=VALUE, not \"\(pair)\"") }
     switch parts[0] {
     case "listen": configuration.listen = [parts[1]]
     case "admin": configuration.admin = parts[1]
     case "rules": configuration.rules = parts[1]
-    case "store": configuration.store = try StoreAddress.path(parts[1])
+    case "store": configuration.store = try Arguments.storePath(parts[1])
     case "lanes":
       guard let lanes = Int(parts[1]), (1...16).contains(lanes) else {
         throw UsageError("lanes must be a whole number from 1 to 16")
@@ -116,6 +122,10 @@ extension Arguments {
           + Suggestion.ending(for: parts[0], among: Arguments.settable)
           + "; keys, destinations and secrets stand in the configuration file")
     }
+  }
+
+  private static func storePath(_ text: String) throws(UsageError) -> String {
+    do throws(RuleComplaint) { return try StoreAddress.path(text) } catch { throw UsageError(error.message) }
   }
 
   private func duration(_ parts: [String]) throws(UsageError) -> Int64 {

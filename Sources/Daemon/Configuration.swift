@@ -52,11 +52,11 @@ struct ConfigurationReader {
   /// The words a configuration file may use.
   static let words = ["credential", "file"]
 
-  static func read(path: String) -> Result<Configuration, Complaints> {
+  static func read(path: String) -> (Configuration, [RuleComplaint]) {
     guard let text = Files.read(path) else {
       let reason = String(cString: strerror(errno))
       let message = "cannot read the configuration: \(reason); make one with: nudged init"
-      return .failure(Complaints([RuleComplaint(file: path, line: 1, message: message)]))
+      return (Configuration(), [RuleComplaint(file: path, line: 1, message: message)])
     }
     do throws(RuleComplaint) {
       let evaluated = try RuleLoader.evaluate(path: path, text: String(decoding: text, as: UTF8.self), words: words)
@@ -64,9 +64,9 @@ struct ConfigurationReader {
       reader.configuration.file = path
       reader.configuration.folder = Files.folder(of: path)
       reader.read()
-      return reader.complaints.isEmpty ? .success(reader.configuration) : .failure(Complaints(reader.complaints))
+      return (reader.configuration, reader.complaints)
     } catch {
-      return .failure(Complaints([error]))
+      return (Configuration(), [error])
     }
   }
 
@@ -342,7 +342,7 @@ enum StoreAddress {
     if text.hasPrefix("sqlite:") { return String(text.dropFirst(7)) }
     if text.hasPrefix("postgres:") || text.hasPrefix("postgresql:") {
       let message = "PostgreSQL as the store is not available in this version; write \"sqlite:PATH\""
-      throw file?.complaint(at: "store", message) ?? RuleComplaint(file: "--store", line: 0, message: message)
+      throw file?.complaint(at: "store", message) ?? RuleComplaint(file: "the store's address", line: 1, message: message)
     }
     return text
   }

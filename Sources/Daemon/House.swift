@@ -117,14 +117,17 @@ final class House: @unchecked Sendable {
     return loading.set
   }
 
-  static func load(_ configuration: Configuration) throws(StartFailure) -> RuleSet.Loading {
+  static func load(
+    _ configuration: Configuration, knowsDestinations: Bool = true
+  ) throws(StartFailure) -> RuleSet.Loading {
     guard let sources = Files.rules(in: configuration.rules) else {
       throw StartFailure(
         "cannot read the rules folder \(configuration.rules): \(String(cString: strerror(errno))); name another with --rules"
       )
     }
     return RuleSet.load(
-      sources: sources, knownDestinations: Set(configuration.destinations.map(\.name)), folder: configuration.rules)
+      sources: sources, knownDestinations: knowsDestinations ? Set(configuration.destinations.map(\.name)) : nil,
+      folder: configuration.rules)
   }
 
   private func knownRules(_ store: StoreLoop) throws(StartFailure) -> [String: Int64] {

@@ -16,8 +16,14 @@ struct Systemd {
     watchdogMilliseconds = ours ? Files.environment("WATCHDOG_USEC").flatMap { Int64($0) }.map { $0 / 1000 / 2 } : nil
   }
 
-  /// Whether standard error goes to journald, which understands priority prefixes.
-  static var writesToJournal: Bool { Files.environment("JOURNAL_STREAM") != nil }
+  /// Whether standard error goes to journald, which understands priority prefixes. The variable is
+  /// inherited by everyone below a service; it means us only when it names our own stream.
+  static var writesToJournal: Bool {
+    guard let stream = Files.environment("JOURNAL_STREAM") else { return false }
+    var information = stat()
+    guard fstat(2, &information) == 0 else { return false }
+    return stream == "\(information.st_dev):\(information.st_ino)"
+  }
 
   func ready(_ status: String) { notify("READY=1\nSTATUS=\(status)") }
   func status(_ text: String) { notify("STATUS=\(text)") }

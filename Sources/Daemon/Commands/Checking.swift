@@ -21,18 +21,16 @@ extension Command {
       """
   ) { raw in
     let arguments = try Arguments(raw)
-    guard arguments.words.isEmpty else {
-      throw UsageError("unexpected word \"\(arguments.words[0])\"; name the folder with --rules")
-    }
-    var complaints: [RuleComplaint] = []
+    try arguments.takeNoWords("; name the folder with --rules")
+    var (configuration, complaints) = try arguments.readableConfiguration()
     var count = 0
-    do {
-      let configuration = try arguments.configuration()
-      let loading = try House.load(configuration)
-      complaints = loading.complaints
+    do throws(StartFailure) {
+      // A destination that could not be read is no reason to blame the rules that use it.
+      let loading = try House.load(configuration, knowsDestinations: complaints.isEmpty)
+      complaints += loading.complaints
       count = loading.set.rules.count
-    } catch let error as Complaints {
-      complaints = error.list
+    } catch {
+      complaints.append(RuleComplaint(file: configuration.rules, line: 1, message: error.description))
     }
     if arguments.wantsJSON {
       let list: [JSONValue] = complaints.map { complaint in
@@ -89,7 +87,7 @@ extension Command {
       Next:
         \(place)nudged receive --secret-file webhook.secret   (in one terminal)
         \(place)nudged serve                                  (in another)
-        nudged send signup --user 42                          (in a third)
+        \(place)nudged send signup --user 42                  (in a third)
       """)
     return 0
   }
@@ -98,7 +96,11 @@ extension Command {
     name: "doctor", summary: "check machine, configuration, store and rules, and say what to do",
     help:
       "nudged doctor\n\nLooks at everything nudged depends on. Exit 0 when all is well, 1 when something needs attention."
-  ) { raw in try Doctor(Arguments(raw)).run() }
+  ) { raw in
+    let arguments = try Arguments(raw)
+    try arguments.takeNoWords()
+    return try Doctor(arguments).run()
+  }
 }
 
 /// What `init` writes.
@@ -181,9 +183,13 @@ private struct Doctor {
     do throws(StartFailure) {
       let loading = try House.load(configuration)
       if loading.complaints.isEmpty {
-        ok("\(loading.set.rules.count) rules in \(configuration.rules) are fine")
+        let count = loading.set.rules.count
+        ok(count == 1 ? "the rule in \(configuration.rules) is fine" : "\(count) rules in \(configuration.rules) are fine")
       } else {
-        wrong("the rules have \(loading.complaints.count) complaints", "run `nudged check` to see them")
+        let count = loading.complaints.count
+        wrong(
+          "there is something wrong with the rules, in \(count == 1 ? "one place" : "\(count) places")",
+          "run `nudged check` to see what")
       }
     } catch {
       wrong(error.description, "make the folder, or name another with --rules")

@@ -214,7 +214,9 @@ extension Command {
     name: "status", summary: "tell how the running daemon is",
     help: "nudged status\n\nShows what the running daemon is doing."
   ) { raw in
-    let source = try Source(try Arguments(raw))
+    let arguments = try Arguments(raw)
+    try arguments.takeNoWords()
+    let source = try Source(arguments)
     guard let response = try source.ask("/v1/status") else {
       Terminal.complain("no daemon answers at \(source.configuration.adminPath); start one with: nudged serve")
       return 1

@@ -31,8 +31,11 @@ private struct Receive {
 
   func run() throws -> Int32 {
     let signals = platform_signalfd([SIGTERM, SIGINT], 2)
+    try arguments.takeNoWords()
     let signing = try signing()
     let status = try arguments.integer("--status").map(Int.init) ?? 200
+    guard (200...599).contains(status) else { throw UsageError("--status must be 200 to 599, not \(status)") }
+    if try arguments.integer("--count") == 0 { throw UsageError("--count must be at least 1") }
     let address = arguments.value("--listen") ?? "127.0.0.1:9000"
     let finished = WakeUp()
     let receiver = Receiving(

@@ -29,7 +29,7 @@ private struct Serve {
   init(_ arguments: Arguments) { self.arguments = arguments }
 
   func run() throws -> Int32 {
-    guard arguments.words.isEmpty else { throw UsageError("unexpected word \"\(arguments.words[0])\"") }
+    try arguments.takeNoWords()
     platform_tune_memory()
     // Before any thread is made, so that all of them have these signals blocked.
     let signals = platform_signalfd([SIGTERM, SIGINT, SIGHUP], 3)
