@@ -11,10 +11,16 @@ let plain: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("MemberImportVisibility"),
   .enableUpcomingFeature("InternalImportsByDefault"),
+  // Overlapping accesses are found while developing; at run time the search would cost a tenth.
+  .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
 
 /// Rooms that touch no C pointer: there the word `unsafe` does not occur.
 let strict: [SwiftSetting] = plain + [.strictMemorySafety()]
+
+/// The same for our own C and C++.
+let careful: [CSetting] = [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]
+let carefulPlusPlus: [CXXSetting] = [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]
 
 let package = Package(
   name: "nudged",
@@ -26,9 +32,10 @@ let package = Package(
     .systemLibrary(name: "CCurl", path: "Sources/C/CCurl", pkgConfig: "libcurl"),
     .systemLibrary(name: "CCrypto", path: "Sources/C/CCrypto", pkgConfig: "libcrypto"),
     .systemLibrary(name: "CZlib", path: "Sources/C/CZlib", pkgConfig: "zlib"),
-    .target(name: "CPlatform"),
-    .target(name: "CDocument", linkerSettings: [.linkedLibrary("simdjson")]),
-    .target(name: "CRuleHost", dependencies: ["CLua", "CDocument"]),
+    .target(name: "CPlatform", cSettings: careful),
+    .target(
+      name: "CDocument", cxxSettings: carefulPlusPlus, linkerSettings: [.linkedLibrary("simdjson")]),
+    .target(name: "CRuleHost", dependencies: ["CLua", "CDocument"], cSettings: careful),
 
     // Floor 0: time, JSON, bytes, threads, text. No word of the trade.
     .target(name: "Basics", dependencies: ["CPlatform", "CDocument", "CCrypto", "CZlib"], swiftSettings: plain),
@@ -63,6 +70,7 @@ let package = Package(
 
     // Tests mirror the rooms. Plain targets under Tests are shared by several of them.
     .testTarget(name: "BasicsTests", dependencies: ["Basics", "CZlib"], swiftSettings: plain),
+    .testTarget(name: "ModelTests", dependencies: ["Basics", "Model"], swiftSettings: plain),
     .testTarget(name: "RulesTests", dependencies: ["Basics", "Model", "Rules"], swiftSettings: plain),
     .testTarget(name: "IntakeTests", dependencies: ["Basics", "Model", "Intake", "CPlatform"], swiftSettings: plain),
     .executableTarget(
@@ -74,13 +82,21 @@ let package = Package(
     .testTarget(
       name: "StoreTests", dependencies: ["Basics", "Model", "Store", "StoreContract"], swiftSettings: plain),
     .testTarget(
-      name: "SQLiteStoreTests", dependencies: ["Basics", "Model", "Store", "SQLiteStore", "StoreContract"],
-      swiftSettings: plain),
+      name: "SQLiteStoreTests", dependencies: ["Basics", "Model", "Store", "SQLiteStore", "StoreContract", "CSQLite"],
+      exclude: ["Fixtures"], swiftSettings: plain),
     .target(
       name: "Simulator", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Delivery"],
       path: "Tests/Simulator",
       swiftSettings: plain),
-    .testTarget(name: "SimulatorTests", dependencies: ["Basics", "Rules", "Simulator"], swiftSettings: plain),
+    .testTarget(
+      name: "SimulatorTests", dependencies: ["Basics", "Engine", "Model", "Rules", "Simulator", "Store"],
+      swiftSettings: plain),
+    .testTarget(
+      name: "EngineTests", dependencies: ["Basics", "Model", "Rules", "Store", "Engine"], swiftSettings: plain),
+    .testTarget(name: "DaemonTests", dependencies: ["Basics"], swiftSettings: plain),
+    .executableTarget(
+      name: "crash", dependencies: ["Basics", "Model", "Intake", "Delivery", "CSQLite"], path: "Tests/Crash/Driver",
+      swiftSettings: plain),
     .testTarget(name: "HouseTests", swiftSettings: plain),
     .testTarget(name: "DocsTests", dependencies: ["Basics", "Model", "Rules", "Daemon"], swiftSettings: plain),
     .testTarget(

@@ -22,8 +22,15 @@ struct document_parser {
   // Padded copy of the text: simdjson reads past the end, and a caller's buffer need not allow that.
   char *padded = nullptr;
   size_t padded_capacity = 0;
+  // Nodes are gathered here, so that the block can be made at its true size.
+  document_node *nodes = nullptr;
+  uint32_t node_count = 0;
+  size_t node_capacity = 0;
   explicit document_parser(size_t bytes, uint32_t depth) : parser(bytes), max_bytes(bytes), max_depth(depth) {}
-  ~document_parser() { std::free(padded); }
+  ~document_parser() {
+    std::free(padded);
+    std::free(nodes);
+  }
 };
 
 extern "C" document_parser *document_parser_create(size_t max_bytes, uint32_t max_depth) {
@@ -54,124 +61,110 @@ static int status_of(error_code code) {
 
 namespace {
 
-struct Size {
-  size_t nodes = 0;
-  size_t text = 0;
-};
+// The parser's tape, walked once without recursion: each word has a type in its top byte and a payload
+// below. Containers tell how many they hold and where they end, strings where their bytes lie.
+struct Walk {
+  document_parser &p;
+  size_t text_end = 0;
+  bool failed = false;
 
-// Arrays and objects get a name before they are walked: in C++17 a temporary in the head of a range-for
-// is gone before its first turn.
-
-void measure(const dom::element &element, Size &size) {
-  size.nodes++;
-  switch (element.type()) {
-    case dom::element_type::STRING:
-      size.text += element.get_string_length().value_unsafe() + 1;
-      break;
-    case dom::element_type::ARRAY: {
-      dom::array elements = element.get_array().value_unsafe();
-      for (dom::element child : elements) measure(child, size);
-      break;
-    }
-    case dom::element_type::OBJECT: {
-      dom::object members = element.get_object().value_unsafe();
-      for (dom::key_value_pair pair : members) {
-        size.nodes++;
-        size.text += pair.key.size() + 1;
-        measure(pair.value, size);
+  document_node *push() {
+    if (p.node_count == p.node_capacity) {
+      size_t grown = p.node_capacity ? p.node_capacity * 2 : 1024;
+      document_node *nodes = (document_node *)std::realloc(p.nodes, grown * sizeof(document_node));
+      if (!nodes) {
+        failed = true;
+        return nullptr;
       }
-      break;
+      p.nodes = nodes;
+      p.node_capacity = grown;
     }
-    default:
-      break;
-  }
-}
-
-struct Writer {
-  document_node *nodes;
-  char *text;
-  uint32_t next = 0;
-  uint64_t offset = 0;
-
-  void string(const char *bytes, size_t count) {
-    document_node &node = nodes[next++];
-    node.kind = DOCUMENT_STRING;
-    node.count = (uint32_t)count;
-    node.offset = offset;
-    std::memcpy(text + offset, bytes, count);
-    text[offset + count] = 0;
-    offset += count + 1;
+    return &p.nodes[p.node_count++];
   }
 
-  void value(const dom::element &element) {
-    switch (element.type()) {
-      case dom::element_type::STRING:
-        string(element.get_c_str().value_unsafe(), element.get_string_length().value_unsafe());
-        return;
-      case dom::element_type::ARRAY: {
-        document_node &node = nodes[next++];
-        node.kind = DOCUMENT_ARRAY;
-        uint32_t count = 0;
-        dom::array elements = element.get_array().value_unsafe();
-        for (dom::element child : elements) {
-          value(child);
-          count++;
+  bool run() {
+    const uint64_t *tape = p.parser.doc.tape.get();
+    const uint8_t *strings = p.parser.doc.string_buf.get();
+    // Word 0 is the root and tells where its end is.
+    size_t end = (size_t)(tape[0] & payload_mask) - 1;
+    uint32_t open[1025];
+    size_t depth = 0;
+    p.node_count = 0;
+    for (size_t position = 1; position < end; position++) {
+      uint64_t word = tape[position];
+      uint64_t payload = word & payload_mask;
+      char type = (char)(word >> 56);
+      if (type == '}' || type == ']') {
+        p.nodes[open[--depth]].next = p.node_count;
+        continue;
+      }
+      document_node *node = push();
+      if (!node) return false;
+      switch (type) {
+        case '"': {
+          uint32_t count;
+          std::memcpy(&count, strings + payload, sizeof count);
+          node->kind = DOCUMENT_STRING;
+          node->count = count;
+          node->offset = payload + sizeof count;
+          text_end = payload + sizeof count + count + 1;
+          break;
         }
-        node.count = count;
-        node.next = next;
-        return;
-      }
-      case dom::element_type::OBJECT: {
-        document_node &node = nodes[next++];
-        node.kind = DOCUMENT_OBJECT;
-        uint32_t count = 0;
-        dom::object members = element.get_object().value_unsafe();
-        for (dom::key_value_pair pair : members) {
-          string(pair.key.data(), pair.key.size());
-          value(pair.value);
-          count++;
-        }
-        node.count = count;
-        node.next = next;
-        return;
-      }
-      case dom::element_type::INT64: {
-        document_node &node = nodes[next++];
-        node.kind = DOCUMENT_INTEGER;
-        node.count = 0;
-        node.integer = element.get_int64().value_unsafe();
-        return;
-      }
-      case dom::element_type::UINT64: {
-        document_node &node = nodes[next++];
-        node.kind = DOCUMENT_UNSIGNED;
-        node.count = 0;
-        node.integer = (int64_t)element.get_uint64().value_unsafe();
-        return;
-      }
-      case dom::element_type::DOUBLE: {
-        document_node &node = nodes[next++];
-        node.kind = DOCUMENT_DOUBLE;
-        node.count = 0;
-        node.number = element.get_double().value_unsafe();
-        return;
-      }
-      case dom::element_type::BOOL: {
-        document_node &node = nodes[next++];
-        node.kind = element.get_bool().value_unsafe() ? DOCUMENT_TRUE : DOCUMENT_FALSE;
-        node.count = 0;
-        node.integer = 0;
-        return;
-      }
-      default: {
-        document_node &node = nodes[next++];
-        node.kind = DOCUMENT_NULL;
-        node.count = 0;
-        node.integer = 0;
-        return;
+        case '{':
+        case '[':
+          if (depth >= 1024) {
+            failed = true;
+            return false;
+          }
+          node->kind = type == '{' ? DOCUMENT_OBJECT : DOCUMENT_ARRAY;
+          // The count on the tape stops at 2^24 - 1, so that a large array is counted when it is read.
+          node->count = (uint32_t)(payload >> 32) & 0xFFFFFF;
+          if (node->count == 0xFFFFFF) node->count = count_at(position);
+          open[depth++] = p.node_count - 1;
+          break;
+        case 'l':
+          node->kind = DOCUMENT_INTEGER;
+          node->count = 0;
+          node->integer = (int64_t)tape[++position];
+          break;
+        case 'u':
+          node->kind = DOCUMENT_UNSIGNED;
+          node->count = 0;
+          node->integer = (int64_t)tape[++position];
+          break;
+        case 'd':
+          node->kind = DOCUMENT_DOUBLE;
+          node->count = 0;
+          std::memcpy(&node->number, &tape[++position], sizeof node->number);
+          break;
+        default:
+          node->kind = type == 't' ? DOCUMENT_TRUE : type == 'f' ? DOCUMENT_FALSE : DOCUMENT_NULL;
+          node->count = 0;
+          node->integer = 0;
+          break;
       }
     }
+    return true;
   }
+
+  // Elements or members of the container whose first word is at `start`.
+  uint32_t count_at(size_t start) {
+    const uint64_t *tape = p.parser.doc.tape.get();
+    bool is_object = (char)(tape[start] >> 56) == '{';
+    uint32_t end = (uint32_t)tape[start];
+    uint32_t values = 0;
+    for (size_t position = start + 1; position + 1 < end; values++) {
+      char type = (char)(tape[position] >> 56);
+      if (type == '{' || type == '[') {
+        position = (uint32_t)tape[position];
+      } else {
+        position += type == 'l' || type == 'u' || type == 'd' ? 2 : 1;
+      }
+    }
+    return is_object ? values / 2 : values;
+  }
+
+  static constexpr uint64_t payload_mask = 0x00FFFFFFFFFFFFFFULL;
 };
 
 }  // namespace
@@ -208,22 +201,22 @@ extern "C" document *document_parse(document_parser *p, const char *bytes, size_
     *status = status_of(code);
     return nullptr;
   }
-  Size size;
-  measure(root, size);
-  if (size.nodes > UINT32_MAX / 2 || size.text > UINT32_MAX / 2) {
-    *status = DOCUMENT_TOO_LARGE;
+  Walk walk{*p};
+  if (!walk.run()) {
+    *status = DOCUMENT_NO_MEMORY;
     return nullptr;
   }
-  document *d = (document *)std::malloc(sizeof(document) + size.nodes * sizeof(document_node) + size.text);
+  size_t node_bytes = p->node_count * sizeof(document_node);
+  document *d = (document *)std::malloc(sizeof(document) + node_bytes + walk.text_end);
   if (!d) {
     *status = DOCUMENT_NO_MEMORY;
     return nullptr;
   }
-  d->node_count = (uint32_t)size.nodes;
-  d->text_size = (uint32_t)size.text;
+  d->node_count = p->node_count;
+  d->text_size = (uint32_t)walk.text_end;
   d->generation = 0;
-  Writer writer{(document_node *)(d + 1), (char *)((document_node *)(d + 1) + size.nodes)};
-  writer.value(root);
+  std::memcpy((void *)document_nodes(d), p->nodes, node_bytes);
+  if (walk.text_end) std::memcpy((void *)document_text(d), p->parser.doc.string_buf.get(), walk.text_end);
   *status = DOCUMENT_OK;
   return d;
 }
@@ -240,6 +233,69 @@ extern "C" uint32_t document_member(const document *d, uint32_t object, const ch
     index = document_after(d, index + 1);
   }
   return UINT32_MAX;
+}
+
+extern "C" void document_fields(
+    const document *d, uint32_t object, const document_name *names, uint32_t count, uint32_t *found) {
+  const document_node *nodes = document_nodes(d);
+  const char *text = document_text(d);
+  for (uint32_t i = 0; i < count; i++) found[i] = UINT32_MAX;
+  if (nodes[object].kind != DOCUMENT_OBJECT) return;
+  uint32_t index = object + 1;
+  for (uint32_t left = nodes[object].count; left > 0; left--) {
+    uint32_t length = nodes[index].count;
+    const char *key = text + nodes[index].offset;
+    for (uint32_t i = 0; i < count; i++) {
+      if (names[i].count == length && names[i].bytes[0] == key[0] && std::memcmp(names[i].bytes, key, length) == 0) {
+        if (found[i] == UINT32_MAX) found[i] = index + 1;
+        break;
+      }
+    }
+    index = document_after(d, index + 1);
+  }
+}
+
+extern "C" size_t document_split(const char *bytes, size_t count, document_span *spans, size_t capacity) {
+  size_t position = 0;
+  while (position < count && bytes[position] != '[') position++;
+  position++;
+  size_t found = 0;
+  size_t depth = 0;
+  size_t start = SIZE_MAX;
+  size_t end = 0;
+  for (; position < count; position++) {
+    unsigned char c = (unsigned char)bytes[position];
+    if (c == '"') {
+      if (start == SIZE_MAX) start = position;
+      // To the closing quote: one with an even number of backslashes before it.
+      for (;;) {
+        const char *quote = (const char *)std::memchr(bytes + position + 1, '"', count - position - 1);
+        if (!quote) return 0;
+        position = (size_t)(quote - bytes);
+        size_t slashes = 0;
+        while (bytes[position - 1 - slashes] == '\\') slashes++;
+        if (slashes % 2 == 0) break;
+      }
+      end = position + 1;
+      continue;
+    }
+    bool closes = c == ']' || c == '}';
+    if (depth == 0 && (c == ',' || c == ']')) {
+      if (start != SIZE_MAX) {
+        if (found == capacity) return 0;
+        spans[found++] = document_span{start, end - start};
+      }
+      if (c == ']') return found;
+      start = SIZE_MAX;
+      continue;
+    }
+    if (c <= ' ') continue;
+    if (start == SIZE_MAX) start = position;
+    if (c == '[' || c == '{') depth++;
+    if (closes) depth--;
+    end = position + 1;
+  }
+  return 0;
 }
 
 extern "C" uint32_t document_element(const document *d, uint32_t array, uint32_t position) {

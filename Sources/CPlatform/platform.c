@@ -20,9 +20,9 @@
 #include <time.h>
 #include <unistd.h>
 
-_Static_assert(PLATFORM_READABLE == EPOLLIN && PLATFORM_WRITABLE == EPOLLOUT, "epoll constants");
-_Static_assert(PLATFORM_ERROR == EPOLLERR && PLATFORM_HANGUP == EPOLLHUP, "epoll constants");
-_Static_assert(PLATFORM_PEER_CLOSED == EPOLLRDHUP, "epoll constants");
+_Static_assert((int)PLATFORM_READABLE == EPOLLIN && (int)PLATFORM_WRITABLE == EPOLLOUT, "epoll constants");
+_Static_assert((int)PLATFORM_ERROR == EPOLLERR && (int)PLATFORM_HANGUP == EPOLLHUP, "epoll constants");
+_Static_assert((int)PLATFORM_PEER_CLOSED == EPOLLRDHUP, "epoll constants");
 
 int platform_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
 

@@ -67,7 +67,7 @@ struct Arguments {
 
 extension Arguments {
   /// The configuration file, with what flags and environment say on top.
-  func configuration() throws -> (configuration: Configuration, rulesAreFixed: Bool) {
+  func configuration() throws -> Configuration {
     let path =
       shared("config")
       ?? (Files.exists("etc/nudged.lua") ? "etc/nudged.lua" : Files.exists("nudged.lua") ? "nudged.lua" : nil)
@@ -83,22 +83,26 @@ extension Arguments {
     if let listen = shared("listen") { configuration.listen = [listen] }
     if let admin = shared("admin") { configuration.admin = admin }
     for pair in all("--set") { try apply(pair, to: &configuration) }
-    return (configuration, shared("rules") != nil || isSet("rules"))
+    return configuration
   }
 
-  /// Whether --set fixes this key, so that a reload does not change it.
-  func isSet(_ key: String) -> Bool { all("--set").contains { $0.hasPrefix(key + "=") } }
+  private static let settable = [
+    "listen", "admin", "rules", "store", "lanes", "open_locally", "retention.events", "retention.verdicts",
+    "retention.attempts",
+  ]
 
-  private func apply(_ pair: String, to configuration: inout Configuration) throws(UsageError) {
+  private func apply(_ pair: String, to configuration: inout Configuration) throws {
     let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
     guard parts.count == 2 else { throw UsageError("--set needs KEY=VALUE, not \"\(pair)\"") }
     switch parts[0] {
     case "listen": configuration.listen = [parts[1]]
     case "admin": configuration.admin = parts[1]
     case "rules": configuration.rules = parts[1]
-    case "store": configuration.store = parts[1].hasPrefix("sqlite:") ? String(parts[1].dropFirst(7)) : parts[1]
+    case "store": configuration.store = try StoreAddress.path(parts[1])
     case "lanes":
-      guard let lanes = Int(parts[1]), (1...16).contains(lanes) else { throw UsageError("lanes must be 1 to 16") }
+      guard let lanes = Int(parts[1]), (1...16).contains(lanes) else {
+        throw UsageError("lanes must be a whole number from 1 to 16")
+      }
       configuration.lanes = lanes
     case "open_locally":
       guard parts[1] == "true" || parts[1] == "false" else { throw UsageError("open_locally must be true or false") }
@@ -109,7 +113,7 @@ extension Arguments {
     default:
       throw UsageError(
         "--set does not know the key \"\(parts[0])\""
-          + Suggestion.ending(for: parts[0], among: ["listen", "admin", "rules", "store", "lanes", "open_locally"])
+          + Suggestion.ending(for: parts[0], among: Arguments.settable)
           + "; keys, destinations and secrets stand in the configuration file")
     }
   }

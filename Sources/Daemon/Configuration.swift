@@ -263,7 +263,9 @@ struct ConfigurationReader {
     }
     if let retry = value["retry"] { destination.retryDelaysMilliseconds = readRetry(retry, at: path + ".retry") }
     if let allow = value["allow"] { destination.allowedNetworks = texts(allow, at: path + ".allow") }
-    for problem in DestinationCheck.problems(of: destination) { complaints.append(file.complaint(at: path, problem)) }
+    for problem in DestinationCheck.problems(of: destination) {
+      complaints.append(file.complaint(at: path, "'\(path)': \(problem)"))
+    }
     configuration.destinations.append(destination)
   }
 
@@ -352,6 +354,11 @@ enum Files {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     defer { Glibc.close(descriptor) }
+    return read(descriptor: descriptor)
+  }
+
+  /// To its end.
+  static func read(descriptor: Int32) -> [UInt8]? {
     var out: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 64 * 1024)
     while true {

@@ -41,6 +41,7 @@ final class House: @unchecked Sendable {
   private let clocks: Clocks
   private let log: Log
   private(set) var configuration: Configuration
+  private let readAgain: () throws -> Configuration
   private let answers = AnswerBox()
   let wakeUp = WakeUp()
   let events: Mailbox<MainEvent>
@@ -62,8 +63,12 @@ final class House: @unchecked Sendable {
   private let startedAt: Instant
   private(set) var ports: [UInt16] = []
 
-  init(configuration: Configuration, clocks: Clocks = .system, log: Log) {
+  /// `readAgain` gives the configuration anew, with what the command line says on top.
+  init(
+    configuration: Configuration, clocks: Clocks = .system, log: Log, readAgain: @escaping () throws -> Configuration
+  ) {
     self.configuration = configuration
+    self.readAgain = readAgain
     events = Mailbox(capacity: 1_000, wakeUp: wakeUp)
     self.clocks = clocks
     self.log = log
@@ -77,9 +82,12 @@ final class House: @unchecked Sendable {
     let rules = try loadRules(configuration)
     let known = try knownRules(store)
     highestRule = store.highestRule
+    // A rule that ended the process at its first event has its number in no record yet.
+    let numbered = RuleBook(rules: rules, known: known, highest: highestRule, destinations: []).known
     let first = RuleBook(
       rules: rules, known: known, highest: highestRule, destinations: configuration.destinations,
-      switchedOff: switchedOff(known))
+      switchedOff: switchedOff(numbered))
+    forgotten = known
     remember(first)
     let listeners = try openListeners()
     try startLanes(store, first)
@@ -162,6 +170,7 @@ final class House: @unchecked Sendable {
     let lanes = configuration.lanes
     let numbers = Numbers(event: store.recovered.event, delivery: store.recovered.delivery)
     let hashKey = store.recovered.hashKey
+    let highestSubject = store.highestSubject
     laneMailboxes = (1..<max(lanes, 1)).map { _ in Mailbox<LaneInput>(capacity: Limits.laneQueue) }
     laneCounters = (0..<lanes).map { _ in LaneCounters() }
     let path = configuration.storePath + ".lanes"
@@ -176,7 +185,9 @@ final class House: @unchecked Sendable {
         return {
           try Lane(
             index: index, lanes: lanes, reader: reader.take(), numbers: numbers, hashKey: hashKey,
-            mark: EvaluationMark(path: path, lane: index) ?? EvaluationMark(), book: book, counters: counters[index])
+            mark: EvaluationMark(path: path, lane: index) ?? EvaluationMark(), book: book,
+            highestSubject: highestSubject,
+            counters: counters[index])
         }
       }
       for index in 1..<max(lanes, 1) {
@@ -328,12 +339,13 @@ final class House: @unchecked Sendable {
 
   /// Loads everything new beside the old; on any error the old stays and the complaints come back.
   func reload() -> Complaints? {
-    var next = configuration
-    if !configuration.file.isEmpty {
-      switch ConfigurationReader.read(path: configuration.file) {
-      case .failure(let complaints): return complaints
-      case .success(let read): next = merge(read)
-      }
+    let next: Configuration
+    do {
+      next = merge(try readAgain())
+    } catch let complaints as Complaints {
+      return complaints
+    } catch {
+      return Complaints([RuleComplaint(file: configuration.file, line: 1, message: "\(error)")])
     }
     let loading: RuleSet.Loading
     do throws(StartFailure) { loading = try House.load(next) } catch {
@@ -357,20 +369,15 @@ final class House: @unchecked Sendable {
   /// Numbers of rules that are gone; one that comes back gets its old number, and with it its state.
   private var forgotten: [String: Int64] = [:]
 
-  /// What the command line or a socket fixed at start does not change at a reload.
+  /// Where it listens and keeps things is fixed at start and does not change at a reload.
   private func merge(_ read: Configuration) -> Configuration {
     var next = read
     next.listen = configuration.listen
     next.admin = configuration.admin
     next.store = configuration.store
     next.lanes = configuration.lanes
-    if rulesAreFixed { next.rules = configuration.rules }
-    if opennessIsFixed { next.openLocally = configuration.openLocally }
     return next
   }
-
-  var rulesAreFixed = false
-  var opennessIsFixed = false
 
   func answer(_ token: AnswerToken, _ complaints: Complaints?) {
     if let complaints {
@@ -412,17 +419,22 @@ final class House: @unchecked Sendable {
 
   private func rulesReport() -> [UInt8] {
     guard let book = book.withLock({ $0 }) else { return [] }
-    let list: [JSONValue] = book.rules.rules.map { rule in
+    return House.report(book.rules, switchedOff: book.switchedOff).text + [0x0A]
+  }
+
+  /// What `rules list` tells, with a daemon or without.
+  static func report(_ rules: RuleSet, switchedOff: Set<String> = []) -> JSONValue {
+    let list: [JSONValue] = rules.rules.map { rule in
       var members: [JSONValue.Member] = [
         .init("rule", .string(rule.path)), .init("title", .string(rule.header.title)),
         .init("on", .array(rule.header.on.map { .string($0) })), .init("per", .string(rule.header.per)),
         .init("mode", .string(rule.header.mode.rawValue)), .init("priority", .integer(Int64(rule.header.priority))),
         .init("hash", .string(rule.contentHash.hex)),
       ]
-      if book.switchedOff.contains(rule.path) { members.append(.init("switched_off", true)) }
+      if switchedOff.contains(rule.path) { members.append(.init("switched_off", true)) }
       return .object(members)
     }
-    return JSONValue.object([.init("rules", .array(list))]).text + [0x0A]
+    return .object([.init("rules", .array(list))])
   }
 
   private func statusReport() -> [UInt8] {

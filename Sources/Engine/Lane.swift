@@ -28,7 +28,7 @@ package final class Lane {
   private let mark: EvaluationMark
   private let parser = DocumentParser(maximumBytes: Limits.inflatedBodyBytes, maximumDepth: Limits.jsonDepth)
   private let decoder = EventDecoder(source: "nudged")
-  private var cells = Generations<Int64, SubjectCell>(capacity: Limits.subjectsInMemory)
+  private var cells = SubjectCache(capacity: Limits.subjectsInMemory)
   private var book: RuleBook
   private var runtime: RuleRuntime
   private var sequence: Int64 = 0
@@ -42,12 +42,12 @@ package final class Lane {
   package let counters: LaneCounters
   /// The highest subject that came with this lane's events, and what of that is written down. A number
   /// that was given out must never be given out again, even when only an identity refers to it.
-  private var newestSubject: Int64 = 0
-  private var countedSubject: Int64 = 0
+  private var newestSubject: Int64
+  private var countedSubject: Int64
 
   package init(
     index: Int, lanes: Int, reader: StoreReader, numbers: Numbers, hashKey: (UInt64, UInt64), mark: EvaluationMark,
-    book: RuleBook, counters: LaneCounters = LaneCounters()
+    book: RuleBook, highestSubject: Int64, counters: LaneCounters = LaneCounters()
   ) throws(RuleComplaint) {
     self.index = index
     self.lanes = lanes
@@ -58,11 +58,14 @@ package final class Lane {
     self.counters = counters
     hash = KeyedHash(key0: hashKey.0, key1: hashKey.1)
     runtime = try RuleRuntime(book.rules)
+    // What the last process wrote down is never lowered.
+    newestSubject = highestSubject
+    countedSubject = highestSubject
     out = Decisions(lane: index, sequence: 0)
     pendingRows = book.rows
   }
 
-  /// Rows of a new book, written with the next decisions.
+  /// Rows of the first book, written with the first decisions.
   private var pendingRows: [Change]
 
   // MARK: step
@@ -76,6 +79,7 @@ package final class Lane {
     out.changes.reserve(inputs.count * 3)
     verdicts = VerdictWriter()
     verdictRange = nil
+    flushRows()
     for input in inputs { try take(input, now: now) }
     out.verdicts = verdicts.packed
     if let verdictRange { out.verdictRange = verdictRange }
@@ -109,10 +113,18 @@ package final class Lane {
       runtime = try RuleRuntime(next.rules)
       book = next
       pendingRows = next.rows
+      flushRows()
       counters.noteBook(next)
     } catch {
       counters.noteRefusedBook(error)
     }
+  }
+
+  /// At once and not with the next event: a number that no row explains would be given to another rule
+  /// after the next start.
+  private func flushRows() {
+    for row in pendingRows { out.changes.append(row) }
+    pendingRows = []
   }
 
   private func decideEmitted(now: Instant) throws(StoreError) {
@@ -130,10 +142,6 @@ package final class Lane {
     let event = routed.incoming.event
     let isNew = routed.created.contains(routed.subject)
     let cell = try cell(routed.subject, isNew: isNew, reference: event.primary, now: now)
-    if !pendingRows.isEmpty {
-      for row in pendingRows { out.changes.append(row) }
-      pendingRows = []
-    }
     for change in routed.changes { out.changes.append(change) }
     out.dedupe.append(routed.incoming.dedupe)
     out.events.append(
@@ -151,6 +159,7 @@ package final class Lane {
     let wanted = try evaluate(kind, event, routed.number, routed.incoming.dedupe, cell, now: now)
     try settleSubject(cell, routed, wanted: wanted, now: now)
     sendMessages(routed)
+    cells.keep(cell)
   }
 
   /// What rules asked to be set, and what the event itself says of its subject; after the rules, which
@@ -169,7 +178,7 @@ package final class Lane {
       }
       changed = true
     }
-    if event.user != nil, let account = event.account?.id, cell.row.account != account {
+    if event.user != nil, let account = event.account?.id, cell.account != account {
       cell.row.account = account
       changed = true
     }
@@ -192,7 +201,7 @@ package final class Lane {
       noteVerdict(routed.number, 0, [Verdict(rule: "", code: .failed, reason: reason)])
       return false
     }
-    cell.setTraits(merged.traits)
+    cell.row.traits = merged.traits
     if !book.rules.matching("nudged.trait.changed").isEmpty {
       var data = JSONWriter(capacity: merged.changed.count + 16)
       data.beginObject()
@@ -216,7 +225,7 @@ package final class Lane {
       let describes = other.kind == "account" && event.name == "group" && event.traits != nil
       guard listens || describes || routed.created.contains(other.subject) else { continue }
       let key = RowKey(.message, routed.number, Int64(position))
-      out.changes.append(key, MessageRow(kind: .observe, subject: other.subject).packed)
+      out.changes.append(key, MessageRow(kind: .observe, subject: other.subject).packed, isNew: true)
       let copy = IncomingEvent(event: event, dedupe: routed.incoming.dedupe, body: routed.incoming.body, ticket: nil)
       out.messages.append(
         LaneMessage(event: routed.number, position: Int64(position), subject: other.subject, content: .observe(copy)))
@@ -246,6 +255,7 @@ package final class Lane {
       cell.isUnwritten = false
       out.changes.append(RowKey(.subject, cell.subject), cell.row.packed)
     }
+    cells.keep(cell)
   }
 
   // MARK: rules
@@ -269,8 +279,13 @@ package final class Lane {
     var wanted: [[UInt8]] = []
     var told: [Verdict] = []
     var notMatched = 0
+    var conflicts = TraitConflicts()
     for position in matching where book.rules.rules[position].header.per == kind {
-      let verdict = try ask(position, event, number, dedupe, cell, now: now, wanted: &wanted)
+      let before = wanted.count
+      var verdict = try ask(position, event, number, dedupe, cell, now: now, wanted: &wanted)
+      for json in wanted[before...] {
+        if let conflict = conflicts.note(json, rule: verdict.rule, parser) { verdict.reason = conflict }
+      }
       if verdict.code == .notMatched { notMatched += 1 } else { told.append(verdict) }
     }
     if notMatched > 0 || !told.isEmpty { noteVerdict(number, notMatched, told) }
@@ -309,11 +324,14 @@ package final class Lane {
     let ruleNumber = book.numbers[position]
     let input = RuleInput(
       event: event, customerID: cell.customerID, traits: cell.traits(parser),
-      account: cell.row.account.isEmpty ? nil : cell.row.account, state: try cell.state(of: ruleNumber, reader),
+      account: cell.account.isEmpty ? nil : cell.account, state: try cell.state(of: ruleNumber, reader),
       now: now,
       seed: Hash128(high: dedupe.high ^ UInt64(bitPattern: ruleNumber), low: dedupe.low))
     mark.enter(rule: ruleNumber, event: dedupe)
-    let outcome = runtime.run(position, input)
+    var outcome = runtime.run(position, input)
+    // The second net counts time, which is the machine's and not the rule's: what it stopped had no
+    // effect and may try once more.
+    if outcome.limit == .time { outcome = runtime.run(position, input) }
     mark.leave()
     counters.note(outcome.code)
     var verdict = Verdict(
@@ -420,7 +438,7 @@ package final class Lane {
     let row = MessageRow(
       kind: .emitted, subject: cell.subject, target: target.description, id: id.hex, received: lastNow,
       body: incoming.body)
-    out.changes.append(RowKey(.message, number, position), row.packed)
+    out.changes.append(RowKey(.message, number, position), row.packed, isNew: true)
     out.messages.append(
       LaneMessage(event: number, position: position, subject: cell.subject, content: .emitted(incoming, to: target)))
   }
@@ -437,17 +455,14 @@ package final class Lane {
   private func cell(
     _ subject: Int64, isNew: Bool, reference: SubjectReference?, now: Instant
   ) throws(StoreError) -> SubjectCell {
-    if let known = cells.find(subject) { return known }
-    let cell: SubjectCell
-    if !isNew, let packed = try reader.value(RowKey(.subject, subject)), let row = SubjectRow(packed) {
+    if !isNew, let known = cells.find(subject) { return known }
+    if !isNew, let row = try reader.value(RowKey(.subject, subject)) {
       let chain = try reader.value(RowKey(.chain, subject)).flatMap(NumberRow.unpack) ?? 0
-      cell = SubjectCell(subject: subject, row: row, chain: chain, isNew: false)
-    } else {
-      let row = SubjectRow(shard: Shards.shard(of: subject), names: reference.map { [$0] } ?? [], created: now)
-      cell = SubjectCell(subject: subject, row: row, chain: 0, isNew: isNew)
-      cell.isUnwritten = true
+      return SubjectCell(subject: subject, row: row, chain: chain, isNew: false)
     }
-    cells.insert(subject, cell)
+    let row = SubjectRow(shard: Shards.shard(of: subject), names: reference.map { [$0] } ?? [], created: now)
+    let cell = SubjectCell(subject: subject, row: row.packed, chain: 0, isNew: isNew)
+    cell.isUnwritten = true
     return cell
   }
 }

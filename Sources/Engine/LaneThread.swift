@@ -6,6 +6,7 @@
 // when it is closed is still decided.
 
 package import Basics
+internal import Model
 package import Store
 
 /// Called on the lane's thread.
@@ -62,20 +63,31 @@ package enum LaneThreads {
             lane.counters.steps.add(1)
             continue
           }
-          let now = clocks.wall()
-          let (routed, runs) = try desk.step(inputs, now: now)
-          for run in runs { exits.closeRun(run) }
-          for (place, other) in others.enumerated() where !routed[place + 1].isEmpty {
-            for input in routed[place + 1] { other.sendAlways(input) }
+          // Not all at once: the store commits what the first part came to while the next is decided.
+          for start in stride(from: 0, to: inputs.count, by: Limits.laneStepInputs) {
+            let part = Array(inputs[start..<min(start + Limits.laneStepInputs, inputs.count)])
+            try turn(part, desk, lane, others, clocks, exits)
           }
-          lane.counters.repeats.set(desk.repeats)
-          let decisions = try lane.step(routed[0], now: now)
-          lane.counters.steps.add(1)
-          if !decisions.isEmpty { exits.decisions(decisions) }
         }
       } catch {
         exits.failed(error as? StoreError ?? StoreError(.failed, "\(error)"))
       }
     }
+  }
+
+  private static func turn(
+    _ inputs: [DeskInput], _ desk: Desk, _ lane: Lane, _ others: [Mailbox<LaneInput>], _ clocks: Clocks,
+    _ exits: LaneExits
+  ) throws(StoreError) {
+    let now = clocks.wall()
+    let (routed, runs) = try desk.step(inputs, now: now)
+    for run in runs { exits.closeRun(run) }
+    for (place, other) in others.enumerated() where !routed[place + 1].isEmpty {
+      for input in routed[place + 1] { other.sendAlways(input) }
+    }
+    lane.counters.repeats.set(desk.repeats)
+    let decisions = try lane.step(routed[0], now: now)
+    lane.counters.steps.add(1)
+    if !decisions.isEmpty { exits.decisions(decisions) }
   }
 }

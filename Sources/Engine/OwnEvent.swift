@@ -39,11 +39,6 @@ package enum OwnEvent {
 
   /// What makes an event the same event: its source and its id.
   package static func dedupe(_ source: String, _ id: String, _ hash: KeyedHash) -> Hash128 {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(source.utf8.count + id.utf8.count + 1)
-    bytes.append(contentsOf: source.utf8)
-    bytes.append(0)
-    bytes.append(contentsOf: id.utf8)
-    return hash.hash(bytes)
+    hash.hash(source, 0, id)
   }
 }

@@ -36,7 +36,7 @@ package enum Shards {
 package final class Router {
   private let reader: StoreReader
   private let hash: KeyedHash
-  private var known: Generations<Hash128, Int64>
+  private var known: NumberCache
   private let dedupe: DedupeSet
   private var nextSubject: Int64
   private let numbers: Numbers
@@ -61,18 +61,13 @@ package final class Router {
     hash = KeyedHash(key0: hashKey.0, key1: hashKey.1)
     self.committed = committed
     self.runsToClose = runsToClose
-    known = Generations(capacity: Limits.identitiesInMemory)
+    known = NumberCache(capacity: Limits.identitiesInMemory)
     nextSubject = highestSubject + 1
     self.numbers = numbers
   }
 
   package func identityHash(_ reference: SubjectReference) -> Hash128 {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(reference.namespace.utf8.count + reference.id.utf8.count + 1)
-    bytes.append(contentsOf: reference.namespace.utf8)
-    bytes.append(UInt8(ascii: ":"))
-    bytes.append(contentsOf: reference.id.utf8)
-    return hash.hash(bytes)
+    hash.hash(reference.namespace, UInt8(ascii: ":"), reference.id)
   }
 
   /// Nil for a repeat.

@@ -13,7 +13,7 @@ package final class RuleBook: Sendable {
   /// The stored number of each rule, by its place in the set.
   package let numbers: [Int64]
   package let destinations: [String: Destination]
-  /// Rows that tell which number is which rule; written again at each publish, which does no harm.
+  /// Rows that tell which number is which rule: those of rules that are new in this book.
   package let rows: [Change]
   /// Rules that are not asked any more because they ended the process.
   package let switchedOff: Set<String>

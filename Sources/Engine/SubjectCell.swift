@@ -9,9 +9,12 @@ internal import Store
 
 final class SubjectCell {
   let subject: Int64
-  var row: SubjectRow
   /// The number of its newest event.
   var chain: Int64
+  /// The subject's row as it is stored; taken apart on first use.
+  private var packedRow: [UInt8]
+  private var openedRow: SubjectRow?
+  private let face: SubjectRow.Face
   /// What rules remember, by rule number; loaded on first use. Empty bytes: nothing.
   private var states: [(rule: Int64, json: [UInt8])] = []
   /// When `again` last let a rule run, by hash; loaded on first use.
@@ -22,25 +25,37 @@ final class SubjectCell {
   /// The row is in no record yet.
   var isUnwritten = false
 
-  init(subject: Int64, row: SubjectRow, chain: Int64, isNew: Bool) {
+  init(subject: Int64, row: [UInt8], chain: Int64, isNew: Bool) {
     self.subject = subject
-    self.row = row
+    packedRow = row
     self.chain = chain
     self.isNew = isNew
+    face = SubjectRow.face(row)
   }
 
-  /// What rules see as `customer.id`.
-  var customerID: String { row.names.first?.id ?? "" }
+  var row: SubjectRow {
+    get {
+      if let openedRow { return openedRow }
+      let opened =
+        SubjectRow(packedRow) ?? SubjectRow(shard: Shards.shard(of: subject), names: [], created: Instant.zero)
+      openedRow = opened
+      return opened
+    }
+    set {
+      openedRow = newValue
+      parsedTraits = nil
+    }
+  }
+
+  /// What rules see as `customer.id`, and whether there is more to see.
+  var customerID: String { openedRow == nil ? face.id : row.names.first?.id ?? "" }
+  var account: String { openedRow == nil ? face.account : row.account }
 
   func traits(_ parser: DocumentParser) -> Document? {
+    if openedRow == nil, !face.hasTraits { return nil }
     if row.traits.isEmpty { return nil }
     if parsedTraits == nil { parsedTraits = try? parser.parse(row.traits) }
     return parsedTraits
-  }
-
-  func setTraits(_ traits: [UInt8]) {
-    row.traits = traits
-    parsedTraits = nil
   }
 
   func state(of rule: Int64, _ reader: StoreReader) throws(StoreError) -> [UInt8] {
@@ -70,6 +85,56 @@ final class SubjectCell {
   func setLastRun(_ hash: Int64, _ time: Instant) {
     again.removeAll { $0.hash == hash }
     again.append((hash, time.milliseconds))
+  }
+
+  // MARK: in the cache
+
+  /// The cell as one stretch of bytes, for `SubjectCache`.
+  func pack(into writer: inout PackedWriter) {
+    writer.byte((isNew ? 1 : 0) | (isUnwritten ? 2 : 0))
+    writer.signed(chain)
+    writer.counted(openedRow?.packed ?? packedRow)
+    writer.unsigned(UInt64(states.count))
+    for (rule, json) in states {
+      writer.signed(rule)
+      writer.counted(json)
+    }
+    writer.unsigned(UInt64(again.count))
+    for (hash, time) in again {
+      writer.signed(hash)
+      writer.signed(time)
+    }
+  }
+
+  convenience init?(subject: Int64, packed: [UInt8]) {
+    guard let parts = SubjectCell.unpack(packed) else { return nil }
+    self.init(subject: subject, row: parts.row, chain: parts.chain, isNew: parts.flags & 1 != 0)
+    isUnwritten = parts.flags & 2 != 0
+    states = parts.states
+    again = parts.again
+  }
+
+  private struct Parts {
+    var flags: UInt8
+    var chain: Int64
+    var row: [UInt8]
+    var states: [(rule: Int64, json: [UInt8])]
+    var again: [(hash: Int64, time: Int64)]
+  }
+
+  private static func unpack(_ packed: [UInt8]) -> Parts? {
+    PackedReader.read(packed) { reader in
+      var parts = Parts(flags: reader.byte(), chain: reader.signed(), row: reader.counted(), states: [], again: [])
+      for _ in 0..<reader.unsigned() where !reader.failed {
+        let rule = reader.signed()
+        parts.states.append((rule, reader.counted()))
+      }
+      for _ in 0..<reader.unsigned() where !reader.failed {
+        let hash = reader.signed()
+        parts.again.append((hash, reader.signed()))
+      }
+      return reader.failed ? nil : parts
+    }
   }
 }
 
@@ -107,5 +172,23 @@ enum Traits {
     }
     writer.endObject()
     return (merged.isEmpty ? [] : writer.bytes, changed.bytes)
+  }
+}
+
+/// Who set which trait for one event: several rules may want different values, and the last one wins.
+struct TraitConflicts {
+  private var setters: [String: (rule: String, value: [UInt8])] = [:]
+
+  /// A sentence when this replaces what another rule has just set.
+  mutating func note(_ json: [UInt8], rule: String, _ parser: DocumentParser) -> String? {
+    var replaced: String?
+    for (key, value) in (try? parser.parse(json))?.root.members ?? [] {
+      let text = value.text
+      if let other = setters[key], other.rule != rule, other.value != text {
+        replaced = "it set the trait '\(key)' after \(other.rule) had set it for the same event; the last one wins"
+      }
+      setters[key] = (rule, text)
+    }
+    return replaced
   }
 }

@@ -16,6 +16,7 @@ struct EventsEndpoint {
   private let parser: DocumentParser
   private let hash: KeyedHash
   private var random = SystemRandom()
+  private let names = TextTable()
   private(set) var withoutID: Int64 = 0
 
   init(hashKey: (UInt64, UInt64)) {
@@ -55,9 +56,18 @@ struct EventsEndpoint {
           status: 400, code: "not_an_event",
           message: "send one event as a JSON object, several as an array or one a line"))
     }
-    let items = list.elements.map { (item: $0, text: $0.text) }
-    let sent = root.kind == .object ? root["sentAt"]?.instant : nil
-    return several(items.map { .success($0) }, call: call, caller: caller, token: token, received: received, sent: sent)
+    if let answer = EventsEndpoint.crowd(list.count) { return .refused(answer) }
+    // In an array the items' own texts are kept; inside an object they are written anew.
+    let places = root.kind == .array ? JSONText.elements(of: body, count: list.count) : nil
+    var collected = Collected(
+      count: list.count, call: call, sent: root.kind == .object ? root["sentAt"]?.instant : nil)
+    var item = list.firstElement
+    for position in 0..<list.count {
+      let text = places.map { Array(UnsafeRawBufferPointer(rebasing: body[$0[position]])) } ?? item.text
+      collect(item, text, into: &collected, caller: caller, received: received)
+      item = item.following
+    }
+    return finish(collected, token: token)
   }
 
   // MARK: one
@@ -68,7 +78,7 @@ struct EventsEndpoint {
     do throws(EventRefusal) {
       let event = try decode(item, text.count, call: call, caller: caller, received: received, sent: nil)
       let ticket = Ticket(request: token.numbers, accepted: 1, refusals: [])
-      let incoming = finish(event, text: text, call: call, ticket: ticket)
+      let incoming = finish(event, text: text, call: call, sent: nil, ticket: ticket)
       return .events([incoming], ticket)
     } catch {
       return .refused(Answer(status: 400, code: error.code, message: error.message))
@@ -81,75 +91,108 @@ struct EventsEndpoint {
     guard bytes <= Limits.eventBytes else {
       throw EventRefusal("too_large", "the event has \(bytes) bytes; at most \(Limits.eventBytes) are taken")
     }
-    return try EventDecoder(source: caller.source).decode(
+    return try EventDecoder(source: caller.source, names: names).decode(
       item, received: received, fallbackType: call, sent: sent)
   }
 
-  /// What the text does not say by itself is written into it: the id of an event that came without one,
-  /// and the call that only the path named. So it reads the same when it comes from the store.
-  private mutating func finish(_ event: Event, text: [UInt8], call: String?, ticket: Ticket) -> IncomingEvent {
+  /// What only the request told is written into the event's own text, so that reading it again from the
+  /// store gives the same event: an id where the sender gave none, the call of the path, the batch's sentAt.
+  private mutating func finish(
+    _ event: Event, text: [UInt8], call: String?, sent: Instant?, ticket: Ticket
+  ) -> IncomingEvent {
+    // Most requests tell nothing that their events do not.
+    if !event.id.isEmpty, call == nil, sent == nil {
+      return IncomingEvent(event: event, dedupe: dedupe(event), body: text, ticket: ticket)
+    }
+    let item = event.itemCursor
+    let shape = EventDecoder.shape(of: item, fallbackType: call)
     var event = event
-    var fields = ""
-    let isNative = EventDecoder.isNative(event.itemCursor)
+    var told: [JSONValue.Member] = []
     if event.id.isEmpty {
       withoutID += 1
       event = event.with(id: "made-" + Hex.encode(random.next()) + Hex.encode(random.next()))
-      fields += "\"\(isNative ? "id" : "messageId")\":\"\(event.id)\","
+      told.append(.init(shape == .native ? "id" : "messageId", .string(event.id)))
     }
-    if let call, !isNative, event.itemCursor["type"] == nil {
-      fields += "\"type\":\"\(call)\","
+    if case .segment(let type) = shape {
+      if item["type"]?.string == nil { told.append(.init("type", .string(type))) }
+      if let sent, item["sentAt"]?.instant == nil { told.append(.init("sentAt", .integer(sent.milliseconds))) }
     }
+    return IncomingEvent(
+      event: event, dedupe: dedupe(event), body: EventsEndpoint.write(told, into: text), ticket: ticket)
+  }
+
+  /// At the front, because of a key that stands twice the first one counts.
+  private static func write(_ members: [JSONValue.Member], into text: [UInt8]) -> [UInt8] {
+    guard !members.isEmpty, let brace = text.firstIndex(of: UInt8(ascii: "{")) else { return text }
+    let isEmpty = text[(brace + 1)...].first { $0 > 0x20 } == UInt8(ascii: "}")
     var text = text
-    if !fields.isEmpty, let brace = text.firstIndex(of: UInt8(ascii: "{")) {
-      text.insert(contentsOf: fields.utf8, at: brace + 1)
-    }
-    return IncomingEvent(event: event, dedupe: dedupe(event), body: text, ticket: ticket)
+    text.insert(
+      contentsOf: JSONValue.object(members).text.dropFirst().dropLast() + (isEmpty ? [] : [0x2C]), at: brace + 1)
+    return text
   }
 
   /// What makes an event the same event: its source and its id.
-  private func dedupe(_ event: Event) -> Hash128 {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(event.source.utf8.count + event.id.utf8.count + 1)
-    bytes.append(contentsOf: event.source.utf8)
-    bytes.append(0)
-    bytes.append(contentsOf: event.id.utf8)
-    return hash.hash(bytes)
-  }
+  private func dedupe(_ event: Event) -> Hash128 { hash.hash(event.source, 0, event.id) }
 
   // MARK: several
 
-  private mutating func several(
-    _ items: [Result<(item: JSONCursor, text: [UInt8]), EventRefusal>], call: String?, caller: Caller,
-    token: AnswerToken,
-    received: Instant, sent: Instant?
-  ) -> Reading {
-    guard items.count <= Limits.eventsPerRequest else {
-      return .refused(
-        Answer(
-          status: 413, code: "too_many_events",
-          message: "the body has \(items.count) events; at most \(Limits.eventsPerRequest) are taken at once"))
-    }
+  /// What was read of a body with several items so far.
+  private struct Collected {
     var events: [(event: Event, text: [UInt8])] = []
-    events.reserveCapacity(items.count)
     var refusals = JSONWriter()
-    refusals.beginArray()
     var refused = 0
-    for (position, item) in items.enumerated() {
-      do throws(EventRefusal) {
-        let (cursor, text) = try item.get()
-        events.append((try decode(cursor, text.count, call: nil, caller: caller, received: received, sent: sent), text))
-      } catch {
-        refused += 1
-        if refused <= 100 { EventsEndpoint.append(error, position, to: &refusals) }
-      }
+    var position = 0
+    /// What the path and the body around the items say of all of them.
+    let call: String?
+    let sent: Instant?
+
+    init(count: Int, call: String?, sent: Instant?) {
+      self.call = call
+      self.sent = sent
+      events.reserveCapacity(min(count, Limits.eventsPerRequest))
+      refusals.beginArray()
     }
-    refusals.endArray()
-    let ticket = Ticket(request: token.numbers, accepted: events.count, refusals: refused == 0 ? [] : refusals.bytes)
-    if events.isEmpty { return .refused(EventsEndpoint.answer(ticket)) }
+
+    mutating func refuse(_ refusal: EventRefusal) {
+      refused += 1
+      if refused <= 100 { EventsEndpoint.append(refusal, position, to: &refusals) }
+    }
+  }
+
+  private func collect(
+    _ item: JSONCursor, _ text: [UInt8], into collected: inout Collected, caller: Caller, received: Instant
+  ) {
+    do throws(EventRefusal) {
+      collected.events.append(
+        (
+          try decode(
+            item, text.count, call: collected.call, caller: caller, received: received, sent: collected.sent),
+          text
+        ))
+    } catch {
+      collected.refuse(error)
+    }
+    collected.position += 1
+  }
+
+  private static func crowd(_ count: Int) -> Answer? {
+    if count <= Limits.eventsPerRequest { return nil }
+    return Answer(
+      status: 413, code: "too_many_events",
+      message: "the body has \(count) events; at most \(Limits.eventsPerRequest) are taken at once")
+  }
+
+  private mutating func finish(_ collected: Collected, token: AnswerToken) -> Reading {
+    var collected = collected
+    collected.refusals.endArray()
+    let ticket = Ticket(
+      request: token.numbers, accepted: collected.events.count,
+      refusals: collected.refused == 0 ? [] : collected.refusals.bytes)
+    if collected.events.isEmpty { return .refused(EventsEndpoint.answer(ticket)) }
     var incoming: [IncomingEvent] = []
-    incoming.reserveCapacity(events.count)
-    for position in events.indices {
-      incoming.append(finish(events[position].event, text: events[position].text, call: nil, ticket: ticket))
+    incoming.reserveCapacity(collected.events.count)
+    for (event, text) in collected.events {
+      incoming.append(finish(event, text: text, call: collected.call, sent: collected.sent, ticket: ticket))
     }
     return .events(incoming, ticket)
   }
@@ -172,22 +215,24 @@ struct EventsEndpoint {
   private mutating func read(
     lines: [Slice<UnsafeRawBufferPointer>], call: String?, caller: Caller, token: AnswerToken, received: Instant
   ) -> Reading {
-    var items: [Result<(item: JSONCursor, text: [UInt8]), EventRefusal>] = []
+    if let answer = EventsEndpoint.crowd(lines.count) { return .refused(answer) }
+    var collected = Collected(count: lines.count, call: call, sent: nil)
     var readable = 0
     for line in lines {
       do throws(JSONError) {
         let document = try parser.parse(UnsafeRawBufferPointer(rebasing: line))
-        items.append(.success((document.root, Array(line))))
         readable += 1
+        collect(document.root, Array(line), into: &collected, caller: caller, received: received)
       } catch {
-        items.append(.failure(EventRefusal("invalid_json", "\(error)")))
+        collected.refuse(EventRefusal("invalid_json", "\(error)"))
+        collected.position += 1
       }
     }
     if readable == 0 {
       return .refused(
         Answer(status: 400, code: "invalid_json", message: "no line of the body is valid JSON; check the body"))
     }
-    return several(items, call: call, caller: caller, token: token, received: received, sent: nil)
+    return finish(collected, token: token)
   }
 
   // MARK: answers

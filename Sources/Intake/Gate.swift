@@ -81,14 +81,17 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     ring = keyring
   }
 
-  /// The keyring of this round; replaced between two rounds.
+  /// The keyring that counts, and whether there is a newer one.
   private var ring: Keyring
+  private let hasNewRing = Atomic(false)
 
-  /// From any thread: counts from the next round on.
-  package func replace(_ next: Keyring) { keyring.withLock { $0 = next } }
+  /// From any thread: counts from the next request on.
+  package func replace(_ next: Keyring) {
+    keyring.withLock { $0 = next }
+    hasNewRing.store(true, ordering: .releasing)
+  }
 
   package func turnEnded() {
-    ring = keyring.withLock { $0 }
     guard !batch.isEmpty else { return }
     var taken: [IncomingEvent] = []
     swap(&taken, &batch)
@@ -115,6 +118,9 @@ package final class Gate: RequestHandler, @unchecked Sendable {
   // MARK: paths
 
   package func handle(_ request: borrowing Request, token: AnswerToken) -> Answer? {
+    if hasNewRing.load(ordering: .relaxed), hasNewRing.exchange(false, ordering: .acquiring) {
+      ring = keyring.withLock { $0 }
+    }
     if request.isPath("/v1/events") {
       if request.method == .post { return takeEvents(request, call: nil, token) }
       return query(request, token)
@@ -149,7 +155,7 @@ package final class Gate: RequestHandler, @unchecked Sendable {
 
   private func wrongMethod(_ right: String) -> Answer {
     Answer(
-      status: 405, code: "wrong_method", message: "this path takes \(right) only", headers: [("Allow", right)])
+      status: 405, code: "wrong_method", message: "this path takes only \(right)", headers: [("Allow", right)])
   }
 
   private func readiness() -> Answer {
@@ -200,6 +206,7 @@ package final class Gate: RequestHandler, @unchecked Sendable {
   }
 
   private func contentRefusal(_ request: borrowing Request) -> Answer? {
+    if request.header("content-type", is: "application/json") { return nil }
     guard let type = request.headerText("content-type") else { return nil }
     let plain = type.prefix { $0 != ";" }.lowercased()
     let known =
@@ -256,6 +263,7 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     let caller = ring.caller(of: request)
     if request.method == .post { return command(segments, caller, request.pathText, token) }
     if let refusal = refusal(caller, needs: .read) { return refusal }
+    if request.isPath("/v1/events"), onlyGet(request) != nil { return wrongMethod("GET, POST") }
     if let refusal = onlyGet(request) { return refusal }
     switch segments.dropFirst().first ?? "" {
     case "" where segments.first == "metrics":

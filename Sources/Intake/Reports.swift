@@ -46,6 +46,9 @@ package struct Reports: Sendable {
     }
   }
 
+  /// How many rows one question may look at: it runs between two commits.
+  private static let longestWalk = 20_000
+
   /// Nil when what is asked for does not exist.
   package func value(_ question: Question, _ reader: StoreReader) throws(StoreError) -> JSONValue? {
     switch question {
@@ -100,9 +103,11 @@ package struct Reports: Sendable {
     if let subject {
       guard let number = try find(subject, reader) else { return nil }
       var next = try reader.value(RowKey(.chain, number)).flatMap(NumberRow.unpack) ?? 0
-      while next > 0, rows.count < limit, let row = try reader.engine.event(next) {
+      var looked = 0
+      while next > 0, rows.count < limit, looked < Reports.longestWalk, let row = try reader.engine.event(next) {
         if next < before { rows.append(row) }
         next = row.previous
+        looked += 1
       }
     } else {
       rows = try reader.engine.events(before: before, limit: limit)
@@ -170,7 +175,7 @@ package struct Reports: Sendable {
     var out: [JSONValue] = []
     var next = before
     var looked = 0
-    while out.count < limit, looked < 20_000 {
+    while out.count < limit, looked < Reports.longestWalk {
       let rows = try reader.engine.deliveries(before: next, limit: 500)
       for row in rows where out.count < limit {
         looked += 1

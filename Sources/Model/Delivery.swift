@@ -4,12 +4,13 @@
 
 package import Basics
 
-/// Key material. It describes itself as redacted wherever it is printed.
-package struct Secret: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible {
+/// Key material. It describes itself as redacted wherever it is printed, dumped or mirrored.
+package struct Secret: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
   package var bytes: [UInt8]
   package init(bytes: [UInt8]) { self.bytes = bytes }
   package var description: String { "(secret)" }
   package var debugDescription: String { "(secret)" }
+  package var customMirror: Mirror { Mirror(self, children: []) }
 }
 
 /// A named receiver of webhooks.

@@ -18,35 +18,79 @@ package struct EventRefusal: Error, Sendable, Equatable {
   }
 }
 
-package struct EventDecoder: Sendable {
+package struct EventDecoder {
   package var source: String
+  /// Shared texts for names that come again; whoever decodes much hands one in.
+  private let names: TextTable?
 
-  package init(source: String) { self.source = source }
+  package init(source: String, names: TextTable? = nil) {
+    self.source = source
+    self.names = names
+  }
 
-  /// `fallbackType` is the Segment call of the path, such as "track" for /v1/track; `sent` is the
-  /// batch's sentAt. Without a type and without such a path, an item with Segment's ids is a track call.
+  /// The members that mean something, looked for in one pass. The order is that of `Field`.
+  private static let fieldNames = FieldNames([
+    "id", "name", "time", "user", "anonymous", "account", "thing", "data", "traits", "context", "mode", "depth", "type",
+    "event", "userId", "anonymousId", "previousId", "groupId", "messageId", "timestamp", "originalTimestamp",
+    "properties", "specversion", "subject",
+  ])
+
+  private enum Field: Int {
+    case id, name, time, user, anonymous, account, thing, data, traits, context, mode, depth, type
+    case event, userId, anonymousId, previousId, groupId, messageId, timestamp, originalTimestamp
+    case properties, specversion, subject
+  }
+
+  /// One item and what was found in it.
+  private struct Item {
+    var cursor: JSONCursor
+    var fields: Fields
+
+    init(_ cursor: JSONCursor) {
+      self.cursor = cursor
+      fields = cursor.fields(EventDecoder.fieldNames)
+    }
+
+    subscript(field: Field) -> JSONCursor? { fields[field.rawValue] }
+    func has(_ field: Field) -> Bool { fields.has(field.rawValue) }
+  }
+
+  /// `fallbackType` is the Segment call of the path, such as "track" for /v1/track, nil for other paths; `sent` is the
+  /// batch's sentAt, which counts where the item has none of its own.
   package func decode(
-    _ item: JSONCursor, received: Instant, fallbackType: String? = nil, sent: Instant? = nil
+    _ cursor: JSONCursor, received: Instant, fallbackType: String? = nil, sent: Instant? = nil
   ) throws(EventRefusal) -> Event {
-    guard item.kind == .object else {
+    guard cursor.kind == .object else {
       throw EventRefusal(
         "not_an_object", "an event must be a JSON object such as {\"name\": \"signup\", \"user\": \"42\"}")
     }
-    if item["specversion"] != nil { return try decodeCloudEvent(item, received: received) }
-    if !EventDecoder.isNative(item) {
-      let hasTheirIds = item["userId"] != nil || item["anonymousId"] != nil
-      let type = item["type"]?.string ?? fallbackType ?? (hasTheirIds ? "track" : nil)
-      if let type, EventDecoder.segmentTypes.contains(type) {
-        return try decodeSegment(item, type: type, received: received, sent: sent)
-      }
+    let item = Item(cursor)
+    switch EventDecoder.shape(of: item, fallbackType: fallbackType, names) {
+    case .cloudEvent: return try decodeCloudEvent(item, received: received)
+    case .segment(let type): return try decodeSegment(item, type: type, received: received, sent: sent)
+    case .native: return try decodeNative(item, received: received)
     }
-    return try decodeNative(item, received: received)
   }
 
-  /// Our own form has a name and none of Segment's ids; everything else may still be either.
-  package static func isNative(_ item: JSONCursor) -> Bool {
-    item["name"] != nil && item["userId"] == nil && item["messageId"] == nil && item["anonymousId"] == nil
-      && item["specversion"] == nil
+  package enum Shape: Sendable, Equatable {
+    case native, cloudEvent
+    /// With the call it is, such as "track".
+    case segment(String)
+  }
+
+  /// What kind of text an item is; told by its own fields, and by the path only where they leave it open.
+  package static func shape(of cursor: JSONCursor, fallbackType: String?) -> Shape {
+    shape(of: Item(cursor), fallbackType: fallbackType, nil)
+  }
+
+  private static func shape(of item: Item, fallbackType: String?, _ names: TextTable?) -> Shape {
+    if item.has(.specversion) { return .cloudEvent }
+    // Segment's pages have a name, too; what tells them apart is how they name their users and ids.
+    if item.has(.name), !item.has(.userId), !item.has(.messageId), !item.has(.anonymousId) { return .native }
+    let looksForeign = item.has(.event) || item.has(.userId) || item.has(.anonymousId)
+    let type = item[.type]?.string(from: names) ?? fallbackType ?? (looksForeign ? "track" : nil)
+    guard let type, segmentTypes.contains(type) else { return .native }
+    return .segment(type)
   }
 
   package static let segmentTypes: Set<String> = ["track", "identify", "group", "alias", "page", "screen"]
@@ -57,41 +101,51 @@ package struct EventDecoder: Sendable {
     "id", "name", "time", "user", "anonymous", "account", "thing", "data", "traits", "context", "mode",
   ]
 
-  /// How deep an event lies in a chain of emitted ones is our own to say.
-  private func isNativeField(_ name: String) -> Bool {
-    EventDecoder.nativeFields.contains(name) || name == "depth" && source == "nudged"
+  /// Our own events carry how deep they lie. From outside that could silence rules or let loops run on.
+  private var nativeFields: Set<String> {
+    source == "nudged" ? EventDecoder.nativeFields.union(["depth"]) : EventDecoder.nativeFields
   }
 
-  private func decodeNative(_ item: JSONCursor, received: Instant) throws(EventRefusal) -> Event {
-    for member in item.members where !isNativeField(member.key) {
+  private static let nativeFieldCount = Field.depth.rawValue + 1
+
+  private func refuseUnknownFields(_ item: Item) throws(EventRefusal) {
+    var known = 0
+    for position in 0..<EventDecoder.nativeFieldCount where item.fields.has(position) { known += 1 }
+    if known == item.cursor.count, source == "nudged" || !item.has(.depth) { return }
+    let allowed = nativeFields
+    for member in item.cursor.members where !allowed.contains(member.key) {
       let hint = Suggestion.ending(for: member.key, among: EventDecoder.nativeFields)
       throw EventRefusal(
         "unknown_field", "unknown field '\(member.key.prefix(60))'\(hint); put your own fields into \"data\"")
     }
-    guard let nameCursor = item["name"] else {
+  }
+
+  private func decodeNative(_ item: Item, received: Instant) throws(EventRefusal) -> Event {
+    try refuseUnknownFields(item)
+    guard let nameCursor = item[.name] else {
       throw EventRefusal("missing_name", "the field \"name\" is missing: it says what happened, such as \"signup\"")
     }
     let name = try eventName(nameCursor, field: "name")
-    let user = try reference(item["user"], namespace: "user", field: "user")
-    let anonymous = try reference(item["anonymous"], namespace: "anon", field: "anonymous")
-    let account = try reference(item["account"], namespace: "account", field: "account")
-    let thing = try thingReference(item["thing"])
+    let user = try reference(item[.user], namespace: "user", field: "user")
+    let anonymous = try reference(item[.anonymous], namespace: "anon", field: "anonymous")
+    let account = try reference(item[.account], namespace: "account", field: "account")
+    let thing = try thingReference(item[.thing])
     guard user ?? anonymous ?? account ?? thing != nil else {
       throw EventRefusal(
         "missing_subject",
         "the event says nobody it is about: give one of \"user\", \"anonymous\", \"account\" or \"thing\"")
     }
-    if let mode = item["mode"], mode.string != "live" {
+    if let mode = item[.mode], mode.string != "live" {
       throw EventRefusal(
         "bad_mode", "the field \"mode\" must be \"live\"; other modes are not available in this version")
     }
     return Event(
-      name: name, id: try identifier(item["id"], field: "id"), source: source,
-      time: try time(item["time"], field: "time", received: received, sent: nil), received: received,
-      user: user ?? anonymous,
-      anonymous: user == nil ? nil : anonymous, account: account, thing: thing, depth: Int(item["depth"]?.integer ?? 0),
-      document: item.document, item: item.index, data: try object(item["data"], field: "data"),
-      traits: try object(item["traits"], field: "traits"), context: try object(item["context"], field: "context"))
+      name: name, id: try identifier(item[.id], field: "id"), source: source,
+      time: try time(item[.time], field: "time", received: received, sent: nil), received: received,
+      user: user ?? anonymous, anonymous: user == nil ? nil : anonymous, account: account, thing: thing,
+      depth: source == "nudged" ? Int(item[.depth]?.integer ?? 0) : 0, document: item.cursor.document,
+      item: item.cursor.index, data: try object(item[.data], field: "data"),
+      traits: try object(item[.traits], field: "traits"), context: try object(item[.context], field: "context"))
   }
 
   private func thingReference(_ cursor: JSONCursor?) throws(EventRefusal) -> SubjectReference? {
@@ -119,77 +173,83 @@ package struct EventDecoder: Sendable {
   // MARK: Segment
 
   private func decodeSegment(
-    _ item: JSONCursor, type: String, received: Instant, sent: Instant?
+    _ item: Item, type: String, received: Instant, sent: Instant?
   ) throws(EventRefusal) -> Event {
-    let context = try object(item["context"], field: "context")
-    var user = try reference(item["userId"], namespace: "user", field: "userId")
-    var anonymous = try reference(item["anonymousId"], namespace: "anon", field: "anonymousId")
-    if type == "alias", let previous = try reference(item["previousId"], namespace: "anon", field: "previousId") {
+    let context = try object(item[.context], field: "context")
+    var user = try reference(item[.userId], namespace: "user", field: "userId")
+    var anonymous = try reference(item[.anonymousId], namespace: "anon", field: "anonymousId")
+    if type == "alias", let previous = try reference(item[.previousId], namespace: "anon", field: "previousId") {
       anonymous = previous
     }
     if user == nil {
       user = anonymous
       anonymous = nil
     }
-    var account = try reference(item["groupId"], namespace: "account", field: "groupId")
-    if account == nil, let context {
-      account = try reference(
-        JSONCursor(document: item.document, index: context)["groupId"], namespace: "account", field: "context.groupId")
-    }
+    let account = try segmentAccount(item, context)
     guard user != nil || account != nil else {
-      throw EventRefusal("missing_subject", "the call says nobody it is about: give \"userId\" or \"anonymousId\"")
+      throw EventRefusal(
+        "missing_subject", "the call says nobody it is about: give \"userId\" or \"anonymousId\"")
     }
     var name = type
     if type == "track" {
-      guard let cursor = item["event"] else {
+      guard let cursor = item[.event] else {
         throw EventRefusal("missing_name", "the field \"event\" is missing: a track call says there what happened")
       }
       name = try eventName(cursor, field: "event")
     }
-    let moment = item["originalTimestamp"] ?? item["timestamp"]
+    let original = item[.originalTimestamp]
+    let sent = original == nil ? nil : item.cursor["sentAt"]?.instant ?? sent
     return Event(
-      name: name, id: try identifier(item["messageId"], field: "messageId"), source: source,
+      name: name, id: try identifier(item[.messageId], field: "messageId"), source: source,
       time: try time(
-        moment, field: item["originalTimestamp"] == nil ? "timestamp" : "originalTimestamp", received: received,
-        sent: item["originalTimestamp"] == nil ? nil : sent),
+        original ?? item[.timestamp], field: original == nil ? "timestamp" : "originalTimestamp", received: received,
+        sent: sent),
       received: received, user: user, anonymous: anonymous, account: account, thing: nil, depth: 0,
-      document: item.document,
-      item: item.index, data: try object(item["properties"], field: "properties"),
-      traits: try object(item["traits"], field: "traits"), context: context)
+      document: item.cursor.document, item: item.cursor.index, data: try object(item[.properties], field: "properties"),
+      traits: try object(item[.traits], field: "traits"), context: context)
+  }
+
+  /// A group call names its account itself; other calls name it in their context.
+  private func segmentAccount(_ item: Item, _ context: UInt32?) throws(EventRefusal) -> SubjectReference? {
+    if item.has(.groupId) { return try reference(item[.groupId], namespace: "account", field: "groupId") }
+    guard let context else { return nil }
+    return try reference(
+      JSONCursor(document: item.cursor.document, index: context)["groupId"], namespace: "account",
+      field: "context.groupId")
   }
 
   // MARK: CloudEvents
 
-  private func decodeCloudEvent(_ item: JSONCursor, received: Instant) throws(EventRefusal) -> Event {
-    guard item["specversion"]?.string == "1.0" else {
+  private func decodeCloudEvent(_ item: Item, received: Instant) throws(EventRefusal) -> Event {
+    guard item[.specversion]?.string == "1.0" else {
       throw EventRefusal("bad_specversion", "the field \"specversion\" must be \"1.0\"")
     }
-    guard let type = item["type"] else {
+    guard let type = item[.type] else {
       throw EventRefusal("missing_name", "the field \"type\" is missing: it says what happened")
     }
-    guard let from = item["source"]?.string, !from.isEmpty else {
+    guard let from = item.cursor["source"]?.string, !from.isEmpty else {
       throw EventRefusal(
         "missing_source", "the field \"source\" is missing: CloudEvents are told apart by source and id")
     }
-    guard let subject = try reference(item["subject"], namespace: "user", field: "subject") else {
+    guard let subject = try reference(item[.subject], namespace: "user", field: "subject") else {
       throw EventRefusal("missing_subject", "the field \"subject\" is missing: it says whom the event is about")
     }
-    let id = try identifier(item["id"], field: "id")
+    let id = try identifier(item[.id], field: "id")
     guard !id.isEmpty else {
       throw EventRefusal("missing_id", "the field \"id\" is missing: CloudEvents are told apart by source and id")
     }
     // Their ids are unique within their own source only, so that source becomes part of the id.
     return Event(
       name: try eventName(type, field: "type"), id: from + "#" + id, source: source,
-      time: try time(item["time"], field: "time", received: received, sent: nil), received: received, user: subject,
-      anonymous: nil, account: nil, thing: nil, depth: 0, document: item.document, item: item.index,
-      data: item["data"].flatMap { $0.kind == .object ? $0.index : nil }, traits: nil, context: nil)
+      time: try time(item[.time], field: "time", received: received, sent: nil), received: received, user: subject,
+      anonymous: nil, account: nil, thing: nil, depth: 0, document: item.cursor.document, item: item.cursor.index,
+      data: item[.data].flatMap { $0.kind == .object ? $0.index : nil }, traits: nil, context: nil)
   }
 
   // MARK: fields
 
   private func eventName(_ cursor: JSONCursor, field: String) throws(EventRefusal) -> String {
-    guard let name = cursor.string, !name.isEmpty, name.utf8.count <= Limits.eventNameBytes else {
+    guard let name = cursor.string(from: names), !name.isEmpty, name.utf8.count <= Limits.eventNameBytes else {
       throw EventRefusal(
         "bad_name", "the field \"\(field)\" must be text of 1 to \(Limits.eventNameBytes) bytes such as \"signup\"")
     }

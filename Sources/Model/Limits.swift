@@ -83,6 +83,8 @@ package enum Limits {
   /// Events that were let in and are not on disk yet; beyond them the door answers 429.
   package static let eventsUnderWay = 20_000
   package static let laneQueue = 40_000
+  /// How many inputs a lane decides before it hands the decisions to the store.
+  package static let laneStepInputs = 512
   package static let storeQueue = 40_000
 
   // Caches. Each must hold more than can be under way, because undecided changes live in them.

@@ -7,11 +7,11 @@
 internal import CSQLite
 internal import Store
 
-enum Migrations {
-  static let newest = steps.count
+package enum Migrations {
+  package static let newest = steps.count
 
   /// Step n takes a file from version n to n + 1.
-  static let steps: [[String]] = [
+  package static let steps: [[String]] = [
     // 1: the logs and the first look-up tables.
     [
       "CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY) WITHOUT ROWID, STRICT",

@@ -176,13 +176,15 @@ package final class SQLiteStore: StoreEngine {
 
   package func freeReserve() -> Bool { unlink(reservePath) == 0 }
 
-  package func restoreReserve() {
+  @discardableResult
+  package func restoreReserve() -> Bool {
     let descriptor = open(reservePath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { return }
+    guard descriptor >= 0 else { return false }
     let held = platform_allocate(descriptor, Limits.reserveBytes) == 0
     Glibc.close(descriptor)
     // Half a reserve would only help to fill the disk.
     if !held { unlink(reservePath) }
+    return held
   }
 
   package var sizeBytes: Int64 {

@@ -15,9 +15,10 @@ package struct ChangeList: Sendable {
 
   package mutating func append(_ change: Change) { append(change.key, change.value) }
 
-  /// Nil deletes the row.
-  package mutating func append(_ key: RowKey, _ value: [UInt8]?) {
-    begin(key, isDeleted: value == nil)
+  /// Nil deletes the row. `isNew` says that this key never had a row before: then a deletion that comes
+  /// before the first sweep takes both away, and the table never hears of it.
+  package mutating func append(_ key: RowKey, _ value: [UInt8]?, isNew: Bool = false) {
+    begin(key, value == nil ? ChangeList.deletedBit : isNew ? ChangeList.newBit : 0)
     guard let value else { return }
     unsigned(UInt64(value.count))
     packed.append(contentsOf: value)
@@ -25,16 +26,19 @@ package struct ChangeList: Sendable {
 
   /// A row that is one number.
   package mutating func append(_ key: RowKey, number: Int64) {
-    begin(key, isDeleted: false)
+    begin(key, 0)
     let start = packed.count
     packed.append(0)
     signed(number)
     packed[start] = UInt8(packed.count - start - 1)
   }
 
-  private mutating func begin(_ key: RowKey, isDeleted: Bool) {
+  private static let deletedBit: UInt8 = 0x80
+  private static let newBit: UInt8 = 0x40
+
+  private mutating func begin(_ key: RowKey, _ bits: UInt8) {
     count += 1
-    packed.append(isDeleted ? key.table.rawValue | 0x80 : key.table.rawValue)
+    packed.append(key.table.rawValue | bits)
     signed(key.first)
     signed(key.second)
   }
@@ -55,12 +59,12 @@ package struct ChangeList: Sendable {
   /// For tests and reports.
   package var changes: [Change] {
     var out: [Change] = []
-    _ = ChangeList.walk(packed, from: 0) { key, range in out.append(Change(key, range.map { Array(packed[$0]) })) }
+    _ = ChangeList.walk(packed, from: 0) { key, range, _ in out.append(Change(key, range.map { Array(packed[$0]) })) }
     return out
   }
 
   /// Calls `body` for each change with the place of its value; nil for a deletion. False: damaged.
-  static func walk(_ bytes: [UInt8], from start: Int, _ body: (RowKey, Range<Int>?) -> Void) -> Bool {
+  static func walk(_ bytes: [UInt8], from start: Int, _ body: (RowKey, Range<Int>?, _ isNew: Bool) -> Void) -> Bool {
     var position = start
     func number() -> UInt64? {
       var value: UInt64 = 0
@@ -80,13 +84,13 @@ package struct ChangeList: Sendable {
     while position < bytes.count {
       let tag = bytes[position]
       position += 1
-      guard let table = Table(rawValue: tag & 0x7F), let first = signed(), let second = signed() else { return false }
-      if tag & 0x80 != 0 {
-        body(RowKey(table, first, second), nil)
+      guard let table = Table(rawValue: tag & 0x3F), let first = signed(), let second = signed() else { return false }
+      if tag & deletedBit != 0 {
+        body(RowKey(table, first, second), nil, false)
         continue
       }
       guard let length = number(), length <= UInt64(bytes.count - position) else { return false }
-      body(RowKey(table, first, second), position..<position + Int(length))
+      body(RowKey(table, first, second), position..<position + Int(length), tag & newBit != 0)
       position += Int(length)
     }
     return true
@@ -107,7 +111,7 @@ package enum Redo {
     return out
   }
 
-  package static func walk(_ record: [UInt8], _ body: (RowKey, Range<Int>?) -> Void) throws(StoreError) {
+  package static func walk(_ record: [UInt8], _ body: (RowKey, Range<Int>?, _ isNew: Bool) -> Void) throws(StoreError) {
     guard record.first == format, ChangeList.walk(record, from: 1, body) else {
       throw StoreError(.damaged, "a redo record cannot be read; restore the store from a backup")
     }

@@ -5,11 +5,11 @@
 // Thread: its owner's. Promise: a key is there once; what was removed leaves no trace that slows the
 // rest down; the bytes of old values are reclaimed before they outweigh the living.
 
-struct FlatTable {
+package struct FlatTable {
   private struct Slot {
     var first: Int64 = 0
     var second: Int64 = 0
-    /// 0: the slot is free.
+    /// 0: the slot is free. Negative: the row is not in its table yet and never was.
     var record: Int64 = 0
     var offset: UInt32 = 0
     var length: UInt32 = 0
@@ -18,7 +18,10 @@ struct FlatTable {
   private static let tombstone = UInt32.max
 
   private var slots: [Slot] = []
-  private(set) var count = 0
+  package private(set) var count = 0
+
+  package init() {}
+
   private var shift: UInt64 = 64
   private var values: [UInt8] = []
   private var living = 0
@@ -39,34 +42,35 @@ struct FlatTable {
   }
 
   /// The record and the value; nil inside for a deleted row.
-  func look(_ first: Int64, _ second: Int64) -> (record: Int64, value: [UInt8]?)? {
+  package func look(_ first: Int64, _ second: Int64) -> (record: Int64, value: [UInt8]?)? {
     guard let place = find(first, second) else { return nil }
-    return (slots[place].record, value(of: slots[place]))
+    return (abs(slots[place].record), value(of: slots[place]))
   }
-
-  func record(_ first: Int64, _ second: Int64) -> Int64? { find(first, second).map { slots[$0].record } }
 
   private func value(of slot: Slot) -> [UInt8]? {
     if slot.length == FlatTable.tombstone { return nil }
     return Array(values[Int(slot.offset)..<Int(slot.offset) + Int(slot.length)])
   }
 
-  /// `value` nil marks the row as deleted.
-  mutating func set(_ first: Int64, _ second: Int64, record: Int64, _ value: ArraySlice<UInt8>?) {
+  /// `value` nil marks the row as deleted; one that never reached its table just goes.
+  package mutating func set(
+    _ first: Int64, _ second: Int64, record: Int64, _ value: ArraySlice<UInt8>?, isNew: Bool = false
+  ) {
     if (count + 1) * 4 > slots.count * 3 { grow() }
     var place = home(first, second)
     while slots[place].record != 0, slots[place].first != first || slots[place].second != second {
       place = (place + 1) & (slots.count - 1)
     }
     var slot = slots[place]
-    let isNew = slot.record == 0
-    if isNew {
+    let isFresh = slot.record < 0 || (slot.record == 0 && isNew)
+    if slot.record == 0 {
       count += 1
       slot.first = first
       slot.second = second
       slot.length = FlatTable.tombstone
     }
-    slot.record = record
+    if value == nil, slot.record < 0 { return remove(at: place) }
+    slot.record = isFresh ? -record : record
     store(value, in: &slot)
     slots[place] = slot
     if values.count > 1 << 20, values.count > living * 2 { compact() }
@@ -90,8 +94,13 @@ struct FlatTable {
   }
 
   /// Removes the row if it is still of this record.
-  mutating func remove(_ first: Int64, _ second: Int64, ifRecord record: Int64) {
-    guard var hole = find(first, second), slots[hole].record == record else { return }
+  package mutating func remove(_ first: Int64, _ second: Int64, ifRecord record: Int64) {
+    guard let place = find(first, second), abs(slots[place].record) == record else { return }
+    remove(at: place)
+  }
+
+  private mutating func remove(at place: Int) {
+    var hole = place
     if slots[hole].length != FlatTable.tombstone { living -= Int(slots[hole].length) }
     count -= 1
     // The rows behind move up into the hole, so that no marks of removed rows are ever needed.

@@ -141,7 +141,14 @@ package final class MemoryStore: StoreEngine {
     }
   }
 
-  package func restoreReserve() { disk.content.withLock { $0.hasReserve = true } }
+  @discardableResult
+  package func restoreReserve() -> Bool {
+    disk.content.withLock { content in
+      // On a disk that is full again there is no room for a reserve either.
+      content.hasReserve = content.commitsLeft == nil
+      return content.hasReserve
+    }
+  }
 
   package var sizeBytes: Int64 { disk.content.withLock { Int64($0.events.reduce(0) { $0 + $1.body.count }) } }
 

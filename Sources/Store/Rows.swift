@@ -61,6 +61,31 @@ package struct SubjectRow: Sendable, Equatable {
   }
 }
 
+extension SubjectRow {
+  /// What almost every event needs of a row, without taking all of it apart.
+  package struct Face: Sendable {
+    package var id: String
+    package var account: String
+    package var hasTraits: Bool
+  }
+
+  package static func face(_ packed: [UInt8]) -> Face {
+    PackedReader.read(packed) { reader in
+      guard reader.byte() == 1 else { return Face(id: "", account: "", hasTraits: false) }
+      _ = reader.integer()
+      _ = reader.signed()
+      var id = ""
+      let count = reader.integer()
+      for position in 0..<max(0, count) where !reader.failed {
+        reader.skipCounted()
+        if position == 0 { id = reader.text() } else { reader.skipCounted() }
+      }
+      let account = reader.text()
+      return Face(id: id, account: account, hasTraits: reader.unsigned() > 0)
+    }
+  }
+}
+
 /// A delivery that is not settled.
 package struct OpenDelivery: Sendable, Equatable {
   package var attempts: Int

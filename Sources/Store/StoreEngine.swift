@@ -78,8 +78,8 @@ package protocol StoreEngine: AnyObject {
 
   /// Frees the space set aside for the day the disk is full; true when there was some.
   func freeReserve() -> Bool
-  /// Sets it aside again, when there is room.
-  func restoreReserve()
+  /// Sets it aside again; false when there is no room for it.
+  @discardableResult func restoreReserve() -> Bool
 
   /// Bytes the store takes on disk.
   var sizeBytes: Int64 { get }

@@ -70,6 +70,7 @@ package final class StoreLoop {
   private var mark: Int64
   private var tailBytes = 0
   private var sweep: Sweep?
+  private var lastShare = 0.0
   /// Switched off by tests that want to see reads without it.
   package var sweepingAllowed = true
 
@@ -96,6 +97,9 @@ package final class StoreLoop {
     var keys: [RowKey] = []
     var position = 0
     var began: Int64
+    /// How many rows were behind when it began, and how many were taken since.
+    var rows: Int
+    var taken = 0
   }
 
   /// Applies what the last run of the daemon had committed and not swept.
@@ -110,21 +114,34 @@ package final class StoreLoop {
     var rule = engine.recovered.rule
     try engine.redo(after: mark) { (number, packed) throws(StoreError) in
       tail += packed.count
-      try behind.apply(packed, record: number)
-      try Redo.walk(packed) { key, _ in
+      try behind.apply(packed, record: number, isRecovery: true)
+      try Redo.walk(packed) { key, _, _ in
         if key.table == .rule { rule = max(rule, key.first) }
+        if key.table == .subject { subject = max(subject, key.first) }
       }
     }
     tailBytes = tail
-    for row in try reader.rows(
+    let counted = try reader.rows(
       from: RowKey(.counter, Counted.subjects), to: RowKey(.counter, Counted.subjects + 1), limit: 1_000)
-    {
-      subject = max(subject, row.value.flatMap(NumberRow.unpack) ?? 0)
-    }
+    for row in counted { subject = max(subject, row.value.flatMap(NumberRow.unpack) ?? 0) }
+    if counted.isEmpty { subject = max(subject, try StoreLoop.highestNamed(reader)) }
     highestSubject = subject
     highestRule = rule
     status.record = record
     status.behind = behind.count
+  }
+
+  /// The highest subject that an identity refers to: for a store from before subjects were counted, once,
+  /// until the first event after it writes the counter.
+  private static func highestNamed(_ reader: StoreReader) throws(StoreError) -> Int64 {
+    var highest: Int64 = 0
+    var from = RowKey(.identity, .min, .min)
+    while true {
+      let rows = try reader.rows(from: from, to: RowKey(.identity, .max, .max), limit: 10_000)
+      for row in rows { highest = max(highest, row.value.flatMap(NumberRow.unpack) ?? 0) }
+      guard rows.count == 10_000, let last = rows.last?.key, last.second < .max else { return highest }
+      from = RowKey(.identity, last.first, last.second + 1)
+    }
   }
 
   package var recovered: Recovered { engine.recovered }
@@ -180,7 +197,7 @@ package final class StoreLoop {
     handOutNew(group.deliveries, to: &outputs)
     try handOutDue(now: now, to: &outputs)
     for case .read(let answer) in inputs { answer(reader) }
-    if group.appends == false { try purgeSome(now: now) }
+    try purgeSome(now: now, isBusy: group.appends)
     outputs.wakeAt = wakeTime(now: now)
     return outputs
   }
@@ -215,8 +232,9 @@ package final class StoreLoop {
     for row in rows {
       let delivery = row.delivery
       let open = OpenDelivery(attempts: delivery.attempts, due: delivery.due, destination: delivery.destination)
-      changes.append(RowKey(.openDelivery, delivery.number), open.packed)
-      changes.append(RowKey(.due, delivery.due.milliseconds, delivery.number), Array(delivery.destination.utf8))
+      changes.append(RowKey(.openDelivery, delivery.number), open.packed, isNew: true)
+      changes.append(
+        RowKey(.due, delivery.due.milliseconds, delivery.number), Array(delivery.destination.utf8), isNew: true)
     }
     return changes
   }
@@ -234,8 +252,10 @@ package final class StoreLoop {
   }
 
   private func finish(_ group: Group, outputs: inout StoreOutputs) throws(StoreError) {
-    try behind.apply(group.redo, record: group.record)
+    // First out, then in: a row that was swept and deleted by the same group has to be deleted from its
+    // table by a later sweep.
     if !group.sweep.isEmpty { behind.remove(swept: group.sweep) }
+    try behind.apply(group.redo, record: group.record)
     tailBytes += group.redo.count
     if let mark = group.mark {
       self.mark = mark
@@ -272,15 +292,22 @@ package final class StoreLoop {
   /// the tail is to its bound.
   private func addSweep(to group: inout Group, changes: Int) {
     guard sweepingAllowed else { return }
-    if sweep == nil, behind.count > 0, record > mark {
-      // A few changes are not worth a sweep of their own while more keep coming.
-      guard behind.count >= 4_000 || changes == 0 || tailShare > 0.25 else { return }
-      sweep = Sweep(began: record)
-    }
-    guard sweep != nil else { return }
     let share = tailShare
-    let count = share > 0.75 ? 20_000 : share > 0.5 ? 4_000 : changes == 0 ? 2_000 : max(64, changes / 2)
-    takeSweepRows(count, into: &group)
+    defer { lastShare = tailShare }
+    if sweep == nil, behind.count > 0, record > mark {
+      // The longer a row stays behind, the more of its values are never written at all.
+      guard changes == 0 || share > 0.5 else { return }
+      sweep = Sweep(began: record, rows: behind.count)
+    }
+    guard let current = sweep else { return }
+    takeSweepRows(changes == 0 ? 2_000 : pace(current, share), into: &group)
+  }
+
+  /// As many rows as keep the sweep on its way to be done before the tail is nine tenths of its bound.
+  private func pace(_ sweep: Sweep, _ share: Double) -> Int {
+    guard share < 0.9 else { return 20_000 }
+    let stepsLeft = max(1, (0.9 - share) / max(share - lastShare, 0.000_1))
+    return max(64, Int(Double(max(0, sweep.rows - sweep.taken)) / stepsLeft))
   }
 
   private func takeSweepRows(_ count: Int, into group: inout Group) {
@@ -298,12 +325,13 @@ package final class StoreLoop {
     let end = min(sweep!.keys.count, sweep!.position + count)
     group.sweep = behind.rows(of: sweep!.keys[sweep!.position..<end])
     sweep!.position = end
+    sweep!.taken += group.sweep.count
   }
 
   /// Sweeps to the end: for a clean stop, so that the next start has nothing to recover.
   package func sweepAll(now: Instant) throws(StoreError) {
     while behind.count > 0 || record > mark {
-      if sweep == nil { sweep = Sweep(began: record) }
+      if sweep == nil { sweep = Sweep(began: record, rows: behind.count) }
       var group = Group(record: record + 1, time: now)
       takeSweepRows(50_000, into: &group)
       let isEnd = group.mark != nil && behind.count == 0
@@ -411,8 +439,8 @@ package final class StoreLoop {
     return wake
   }
 
-  /// One chunk of one log table at a time, between groups, never while something waits.
-  private func purgeSome(now: Instant) throws(StoreError) {
+  /// One chunk of one log table at a time, between groups; smaller ones while something waits.
+  private func purgeSome(now: Instant, isBusy: Bool) throws(StoreError) {
     guard now >= nextPurge else { return }
     let turns: [(LogTable, Int64, Int64)] = [
       (.redo, mark, 0),
@@ -424,13 +452,12 @@ package final class StoreLoop {
       (.dedupeRun, Int64.max, retention.dedupeMilliseconds + 86_400_000),
     ]
     let (log, through, age) = turns[purgeTurn % turns.count]
-    let gone = try engine.purge(log, through: through, olderThan: age == 0 ? .distantFuture : now + -age, limit: 2_000)
+    let gone = try engine.purge(
+      log, through: through, olderThan: age == 0 ? .distantFuture : now + -age, limit: isBusy ? 200 : 2_000)
     if gone == 0 { purgeTurn += 1 }
     nextPurge = gone > 0 ? now + 20 : now + 1_000
-    if status.full, gone == 0, purgeTurn % turns.count == 0 {
-      engine.restoreReserve()
-      status.full = false
-    }
+    // Without a reserve the next full disk would end the process, so that the door stays closed till then.
+    if status.full, gone == 0, purgeTurn % turns.count == 0, engine.restoreReserve() { status.full = false }
   }
 
   private func oldestOpenDelivery() throws(StoreError) -> Int64 {

@@ -25,13 +25,15 @@ package final class WriteBehind: Sendable {
     }
   }
 
-  /// Absolute values of a new record; they replace what is here.
-  package func apply(_ redo: [UInt8], record: Int64) throws(StoreError) {
+  /// Absolute values of a new record; they replace what is here. While recovering, "new" means nothing:
+  /// the last process may have swept the row already.
+  package func apply(_ redo: [UInt8], record: Int64, isRecovery: Bool = false) throws(StoreError) {
     if redo.isEmpty { return }
     let result = tables.withLock { tables -> Result<Void, StoreError> in
       do throws(StoreError) {
-        try Redo.walk(redo) { key, range in
-          tables[Int(key.table.rawValue)].set(key.first, key.second, record: record, range.map { redo[$0] })
+        try Redo.walk(redo) { key, range, isNew in
+          tables[Int(key.table.rawValue)].set(
+            key.first, key.second, record: record, range.map { redo[$0] }, isNew: isNew && !isRecovery)
         }
         return .success(())
       } catch { return .failure(error) }

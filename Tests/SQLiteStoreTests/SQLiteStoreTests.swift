@@ -17,13 +17,15 @@ final class Scratch {
     path = String(cString: mkdtemp(&template))
   }
 
-  deinit { remove() }
+  deinit {
+    empty()
+    rmdir(path)
+  }
 
-  private func remove() {
+  func empty() {
     for name in ["store.db", "store.db-wal", "store.db-shm", "store.db.lock", "store.db.reserve"] {
       unlink(path + "/" + name)
     }
-    rmdir(path)
   }
 }
 

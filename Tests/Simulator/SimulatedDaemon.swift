@@ -52,7 +52,7 @@ final class SimulatedDaemon {
     lanes = try (0..<count).map { index in
       try Lane(
         index: index, lanes: count, reader: try store.makeReader(), numbers: numbers, hashKey: store.recovered.hashKey,
-        mark: EvaluationMark(), book: book)
+        mark: EvaluationMark(), book: book, highestSubject: store.highestSubject)
     }
     laneInputs = Array(repeating: [], count: count)
     deliveryInputs = [.configure(destinations)]

@@ -87,6 +87,23 @@ package struct KeyedHash: Sendable {
   }
 
   package func hash(_ bytes: [UInt8]) -> Hash128 { bytes.withUnsafeBytes { hash($0) } }
+  /// Two texts with a byte between them, without putting them together on the heap.
+  package func hash(_ first: String, _ separator: UInt8, _ second: String) -> Hash128 {
+    var first = first
+    var second = second
+    return first.withUTF8 { left in
+      second.withUTF8 { right in
+        withUnsafeTemporaryAllocation(byteCount: left.count + right.count + 1, alignment: 8) { joined in
+          joined.copyMemory(from: UnsafeRawBufferPointer(left))
+          joined[left.count] = separator
+          UnsafeMutableRawBufferPointer(rebasing: joined[(left.count + 1)...]).copyMemory(
+            from: UnsafeRawBufferPointer(right))
+          return hash(UnsafeRawBufferPointer(joined))
+        }
+      }
+    }
+  }
+
   package func hash(_ text: String) -> Hash128 {
     var text = text
     return text.withUTF8 { hash(UnsafeRawBufferPointer($0)) }

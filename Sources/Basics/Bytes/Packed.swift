@@ -116,5 +116,22 @@ package struct PackedReader {
     return Array(bytes[position..<(position + Int(count))])
   }
 
-  package mutating func text() -> String { String(decoding: counted(), as: UTF8.self) }
+  package mutating func text() -> String {
+    let count = unsigned()
+    guard !failed, count <= UInt64(bytes.count - position) else {
+      failed = true
+      return ""
+    }
+    defer { position += Int(count) }
+    return String(decoding: bytes[position..<(position + Int(count))], as: UTF8.self)
+  }
+
+  package mutating func skipCounted() {
+    let count = unsigned()
+    guard !failed, count <= UInt64(bytes.count - position) else {
+      failed = true
+      return
+    }
+    position += Int(count)
+  }
 }

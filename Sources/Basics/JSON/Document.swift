@@ -182,6 +182,27 @@ package struct JSONCursor: Sendable {
     return found == UInt32.max ? nil : JSONCursor(document: document, index: found)
   }
 
+  /// The same text as `string`, made only once for as long as the table remembers it.
+  package func string(from table: TextTable?) -> String? {
+    guard let table else { return string }
+    return withText { table.text($0) }
+  }
+
+  /// Several members at once, in one pass over the object.
+  package func fields(_ names: FieldNames) -> Fields {
+    var fields = Fields(document: document)
+    withUnsafeMutableBytes(of: &fields.found) {
+      document_fields(
+        document.block, index, names.names, UInt32(names.count), $0.baseAddress!.assumingMemoryBound(to: UInt32.self))
+    }
+    return fields
+  }
+
+  /// The node after this one and everything in it: the next element, when this is one of an array.
+  package var following: JSONCursor { JSONCursor(document: document, index: document_after(document.block, index)) }
+  /// The first element of an array that is not empty.
+  package var firstElement: JSONCursor { JSONCursor(document: document, index: index + 1) }
+
   /// The elements of an array, in order; empty for anything else.
   package var elements: [JSONCursor] {
     guard kind == .array else { return [] }
@@ -241,6 +262,61 @@ package struct JSONCursor: Sendable {
     case DOCUMENT_ARRAY.rawValue: return .array(elements.map(\.value))
     case DOCUMENT_OBJECT.rawValue: return .object(members.map { JSONValue.Member($0.key, $0.value.value) })
     default: return .null
+    }
+  }
+}
+
+/// Names of members to look for together.
+package struct FieldNames: @unchecked Sendable {
+  fileprivate let names: UnsafeMutablePointer<document_name>
+  fileprivate let count: Int
+
+  /// Made once for the life of the process; at most as many as `Fields` has room for.
+  package init(_ list: [StaticString]) {
+    precondition(list.count <= Fields.capacity)
+    count = list.count
+    names = .allocate(capacity: list.count)
+    for (position, name) in list.enumerated() {
+      let bytes = UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
+      names[position] = document_name(bytes: bytes, count: name.utf8CodeUnitCount)
+    }
+  }
+}
+
+/// What was found of them.
+package struct Fields {
+  static let capacity = 24
+  private let document: Document
+  fileprivate var found:
+    (
+      UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32,
+      UInt32, UInt32,
+      UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32
+    ) = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+
+  fileprivate init(document: Document) { self.document = document }
+
+  private func index(_ position: Int) -> UInt32 {
+    withUnsafeBytes(of: found) { $0.loadUnaligned(fromByteOffset: position * 4, as: UInt32.self) }
+  }
+
+  package subscript(position: Int) -> JSONCursor? {
+    let index = index(position)
+    return index == UInt32.max ? nil : JSONCursor(document: document, index: index)
+  }
+
+  package func has(_ position: Int) -> Bool { index(position) != UInt32.max }
+}
+
+/// Where the elements of an array stand in the text it was parsed from.
+package enum JSONText {
+  /// Nil when there are not exactly `count` of them.
+  package static func elements(of text: UnsafeRawBufferPointer, count: Int) -> [Range<Int>]? {
+    guard count > 0, let start = text.baseAddress else { return count == 0 ? [] : nil }
+    return withUnsafeTemporaryAllocation(of: document_span.self, capacity: count) { spans in
+      let bytes = start.assumingMemoryBound(to: CChar.self)
+      guard document_split(bytes, text.count, spans.baseAddress, count) == count else { return nil }
+      return spans.map { $0.offset..<$0.offset + $0.count }
     }
   }
 }

@@ -84,6 +84,24 @@ void document_free(document *d);
 /* Index of the value of `key` in the object at `object`, or UINT32_MAX. */
 uint32_t document_member(const document *d, uint32_t object, const char *key, size_t count);
 
+/* A name to look for, and where an element of an array stands in the text. */
+typedef struct document_name {
+  const char *bytes;
+  size_t count;
+} document_name;
+typedef struct document_span {
+  size_t offset;
+  size_t count;
+} document_span;
+
+/* Indices of the values of several keys at once, in one pass over the object; UINT32_MAX for those that
+ * are not there. */
+void document_fields(const document *d, uint32_t object, const document_name *names, uint32_t count, uint32_t *found);
+
+/* Where the elements of the array stand in a text that was parsed before; their number, or 0 when there
+ * are none or more than `capacity`. */
+size_t document_split(const char *bytes, size_t count, document_span *spans, size_t capacity);
+
 /* Index of element `position` (from 0) of the array at `array`, or UINT32_MAX. */
 uint32_t document_element(const document *d, uint32_t array, uint32_t position);
 

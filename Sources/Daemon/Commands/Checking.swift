@@ -27,7 +27,7 @@ extension Command {
     var complaints: [RuleComplaint] = []
     var count = 0
     do {
-      let configuration = try arguments.configuration().configuration
+      let configuration = try arguments.configuration()
       let loading = try House.load(configuration)
       complaints = loading.complaints
       count = loading.set.rules.count
@@ -166,7 +166,7 @@ private struct Doctor {
 
   private func readConfiguration() -> Configuration? {
     do {
-      let configuration = try arguments.configuration().configuration
+      let configuration = try arguments.configuration()
       ok(
         configuration.file.isEmpty
           ? "no configuration file: the defaults hold" : "the configuration \(configuration.file) is fine")

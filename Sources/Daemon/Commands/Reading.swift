@@ -18,7 +18,7 @@ struct Source {
 
   init(_ arguments: Arguments) throws {
     self.arguments = arguments
-    configuration = try arguments.configuration().configuration
+    configuration = try arguments.configuration()
   }
 
   var client: Client { Client(target: .unix(configuration.adminPath)) }
@@ -255,28 +255,21 @@ extension Command {
       if !source.arguments.wantsJSON { Terminal.complain(root["message"]?.string ?? response.text) }
       return 1
     }
-    if !source.arguments.wantsJSON { Terminal.print("\(root["rules"]?.integer ?? 0) rules are loaded anew") }
+    if !source.arguments.wantsJSON {
+      let count = root["rules"]?.integer ?? 0
+      Terminal.print(count == 1 ? "1 rule is loaded anew" : "\(count) rules are loaded anew")
+    }
     return 0
   }
 
   private static func listRules(_ source: Source) throws -> Int32 {
-    var value: JSONValue
+    let value: JSONValue
     if let response = try source.ask("/v1/rules") {
       value = try Document.parse(response.body).root.value
     } else {
       let loading = try House.load(source.configuration)
-      value = .object([
-        .init(
-          "rules",
-          .array(
-            loading.set.rules.map { rule in
-              [
-                "rule": .string(rule.path), "title": .string(rule.header.title),
-                "mode": .string(rule.header.mode.rawValue),
-                "on": .array(rule.header.on.map { .string($0) }),
-              ]
-            }))
-      ])
+      if !loading.complaints.isEmpty { throw Complaints(loading.complaints) }
+      value = House.report(loading.set)
     }
     if case .array(let rows) = value["rules"] ?? .null, !source.arguments.wantsJSON {
       if rows.isEmpty {

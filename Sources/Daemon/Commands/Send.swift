@@ -51,7 +51,7 @@ private struct Send {
 
   private func client() throws -> Client {
     let address =
-      arguments.shared("listen") ?? (try? arguments.configuration().configuration.listen.first) ?? "127.0.0.1:8484"
+      arguments.shared("listen") ?? (try? arguments.configuration().listen.first) ?? "127.0.0.1:8484"
     let key = arguments.value("--key") ?? Files.environment("NUDGED_KEY")
     if address.hasPrefix("/") || address.hasPrefix("unix:") {
       return Client(target: .unix(address.hasPrefix("unix:") ? String(address.dropFirst(5)) : address), key: key)
@@ -65,7 +65,8 @@ private struct Send {
   }
 
   private func file(_ path: String) throws -> [UInt8] {
-    guard let bytes = Files.read(path == "-" ? "/dev/stdin" : path) else {
+    // Standard input by its number: where it is a socket, /dev/stdin cannot be opened.
+    guard let bytes = path == "-" ? Files.read(descriptor: 0) : Files.read(path) else {
       throw UsageError("cannot read \(path): \(String(cString: strerror(errno)))")
     }
     return bytes

@@ -35,11 +35,10 @@ private struct Serve {
     guard signals >= 0 else { throw StartFailure("cannot watch for signals: \(String(cString: strerror(errno)))") }
     let systemd = Systemd()
     let log = Log.standardError(journald: Systemd.writesToJournal)
-    let (configuration, rulesAreFixed) = try arguments.configuration()
+    let configuration = try arguments.configuration()
     raiseDescriptorLimit()
-    let house = House(configuration: configuration, log: log)
-    house.rulesAreFixed = rulesAreFixed
-    house.opennessIsFixed = arguments.isSet("open_locally")
+    let arguments = arguments
+    let house = House(configuration: configuration, log: log) { try arguments.configuration() }
     try house.start()
     let status = "serving \(house.ruleCount) rules"
     log.notice(

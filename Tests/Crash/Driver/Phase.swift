@@ -1,0 +1,60 @@
+// The moments at which the daemon is ended, and how far into them.
+//
+// Thread: values. Promise: the same random numbers give the same orders.
+
+import Basics
+
+enum Phase: String, CaseIterable, Sendable {
+  case migration
+  case beforeAppend = "before_append"
+  case appended, committed, answered, sent, checkpoint, sweep, stop
+  /// SIGKILL from outside, at no chosen call.
+  case moment
+
+  /// At which matching call, at most. Where a phase has fewer, the round goes on and is drawn again.
+  var farthest: UInt64 {
+    switch self {
+    case .migration: 19
+    case .beforeAppend, .appended, .committed: 120
+    case .answered, .sent: 150
+    case .checkpoint: 500
+    case .sweep: 60
+    case .stop: 90
+    case .moment: 0
+    }
+  }
+
+  /// Which sides of a call are different moments.
+  var sides: [String] {
+    switch self {
+    case .beforeAppend, .committed, .answered: ["before"]
+    case .appended: ["before", "torn"]
+    case .sent: ["before", "after"]
+    case .migration, .checkpoint, .sweep, .stop: ["before", "after", "torn"]
+    case .moment: [""]
+    }
+  }
+}
+
+/// One kill as it is ordered.
+struct Order: Sendable, CustomStringConvertible {
+  var phase: Phase
+  var count: UInt64
+  var side: String
+
+  init(_ phase: Phase, _ random: inout SeededRandom, farthest: UInt64? = nil) {
+    self.phase = phase
+    count = phase == .moment ? 3 + random.next(below: 400) : 1 + random.next(below: farthest ?? phase.farthest)
+    side = phase.sides[Int(random.next(below: UInt64(phase.sides.count)))]
+  }
+
+  var description: String {
+    phase == .moment ? "moment after \(count) ms" : "\(phase.rawValue) at call \(count), \(side)"
+  }
+}
+
+/// What is wrong, as a sentence.
+struct Wrong: Error, CustomStringConvertible {
+  var description: String
+  init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,90 @@
+// When a rule may run again, and for which key.
+//
+// Thread: the test's. Promise: the clock moves only by hand.
+
+import Basics
+import Engine
+import Model
+import Rules
+import Store
+import Testing
+
+@Suite struct ReentryTests {
+  private func tick(_ id: Int, _ more: String = "") -> String {
+    "{\"id\": \(id), \"name\": \"tick\", \"user\": \"a\"\(more)}"
+  }
+
+  @Test func `never means once for each subject`() throws {
+    let workshop = try Workshop(["a": Workshop.rule("on = 'tick', again = 'never'", "log('ran')")])
+    #expect(try workshop.take(tick(1)).logs == ["ran"])
+    let second = try workshop.take(tick(2))
+    #expect(second.logs.isEmpty)
+    #expect(second.verdict("a")?.code == .notAgain)
+    #expect(second.verdict("a")?.reason.contains("2023-11-14T22:13:20") == true, "it says when it ran")
+    #expect(try workshop.take(#"{"id": 3, "name": "tick", "user": "b"}"#).logs == ["ran"])
+  }
+
+  @Test func `a cool-down ends when its time is over, for each key alone`() throws {
+    let rule = Workshop.rule("on = 'tick', again = '30 days', key = 'data.metric'", "log(event.data.metric)")
+    let workshop = try Workshop(["a": rule])
+    func at(_ id: Int, _ metric: String) throws -> [String] {
+      try workshop.take(tick(id, ", \"data\": {\"metric\": \"\(metric)\"}")).logs
+    }
+    #expect(try at(1, "seats") == ["seats"])
+    #expect(try at(2, "files") == ["files"])
+    workshop.now = workshop.now + Int64(30 * 86_400_000 - 1)
+    #expect(try at(3, "seats") == [])
+    workshop.now = workshop.now + 1
+    #expect(try at(4, "seats") == ["seats"])
+    #expect(try at(5, "seats") == [])
+  }
+
+  @Test func `the memory of having run survives a start`() throws {
+    let disk = MemoryStore.Disk()
+    let files = ["a": Workshop.rule("on = 'tick', again = 'never'", "log('ran')")]
+    #expect(try Workshop(files, disk: disk).take(tick(1)).logs == ["ran"])
+    #expect(try Workshop(files, disk: disk).take(tick(2)).logs == [])
+  }
+
+  @Test func `a run that failed or skipped may come again`() throws {
+    let rule = Workshop.rule("on = 'tick', again = 'never'", "check(event.data.ok, 'not yet') log('ran')")
+    let workshop = try Workshop(["a": rule])
+    let first = try workshop.take(tick(1, ", \"data\": {}"))
+    #expect(first.verdict("a")?.code == .skipped)
+    #expect(first.verdict("a")?.reason == "not yet")
+    #expect(try workshop.take(tick(2, ", \"data\": {\"ok\": true}")).logs == ["ran"])
+  }
+
+  @Test(arguments: ["", ", \"data\": {}", ", \"data\": {\"metric\": null}", ", \"data\": {\"metric\": [1]}"])
+  func `a missing key is a verdict`(data: String) throws {
+    let workshop = try Workshop(["a": Workshop.rule("on = 'tick', key = 'data.metric'", "log('ran')")])
+    let happened = try workshop.take(tick(1, data))
+    #expect(happened.logs.isEmpty)
+    #expect(happened.verdict("a")?.code == .noKey)
+  }
+
+  @Test func `a clock that goes back does not let a rule run early or the past be written`() throws {
+    let workshop = try Workshop(["a": Workshop.rule("on = 'tick', again = '1 hour'", "log('ran')")])
+    try workshop.take(tick(1))
+    workshop.now = workshop.now + -7_200_000
+    #expect(try workshop.take(tick(2)).verdict("a")?.code == .notAgain)
+    workshop.now = workshop.now + Int64(7_200_000 + 3_600_000)
+    #expect(try workshop.take(tick(3)).logs == ["ran"])
+  }
+
+  @Test func `shadow decides and sends nothing, paused is not asked`() throws {
+    let body = "state.n = (state.n or 0) + 1 send('crm', 'x', {}) emit('other', {}) set { seen = true }"
+    let workshop = try Workshop([
+      "s": Workshop.rule("on = 'tick', mode = 'shadow'", body),
+      "p": Workshop.rule("on = 'tick', mode = 'paused'", body),
+    ])
+    let happened = try workshop.take(tick(1))
+    #expect(happened.verdict("s")?.code == .shadow)
+    #expect(happened.verdict("s")?.effects == 3)
+    #expect(happened.verdict("p")?.code == .paused)
+    #expect(happened.deliveries.isEmpty && happened.events.count == 1)
+    #expect(try workshop.traits("user:a") == "")
+    #expect(try workshop.state("user:a", "s") == "{\"n\":1}")
+    #expect(try workshop.state("user:a", "p") == "")
+  }
+}

@@ -1,0 +1,164 @@
+// Older stores and the way to the newest version: everything in them is found afterwards, wherever a
+// kill cuts the way in two.
+//
+// Thread: a test's. Promise: the fixtures are read as they are; each test works on a copy of its own.
+
+import Basics
+import CSQLite
+import Glibc
+import Model
+import SQLiteStore
+import Store
+import Testing
+
+@Suite struct MigrationTests {
+  private let scratch = Scratch()
+  private var path: String { scratch.path + "/store.db" }
+
+  @Test(arguments: [1, 2])
+  func `a store of an older version keeps everything`(version: Int) throws {
+    try PlainFile(path, fixture: version).close()
+    try findEverything(path, since: version)
+    // And once more, now that it is of the newest version.
+    try findEverything(path, since: version)
+  }
+
+  @Test(arguments: [1, 2])
+  func `a kill after any statement of any step leaves a store that goes on`(version: Int) throws {
+    for step in version..<Migrations.newest {
+      // The statements of the step, then its number, then its commit.
+      for statements in 0...Migrations.steps[step].count + 2 {
+        let file = try PlainFile(path, fixture: version)
+        for whole in version..<step { try file.migrate(whole, statements: .max) }
+        try file.migrate(step, statements: statements)
+        // What a kill at this moment would leave: both files as they are, the transaction open or not.
+        let cut = Scratch()
+        try copy(path, to: cut.path + "/store.db")
+        try copy(path + "-wal", to: cut.path + "/store.db-wal")
+        file.close()
+        try findEverything(cut.path + "/store.db", since: version)
+        scratch.empty()
+      }
+    }
+  }
+
+  @Test func `a store of a newer version is left alone`() throws {
+    let file = try PlainFile(path, fixture: 2)
+    try file.run("PRAGMA user_version = 99")
+    file.close()
+    let error = #expect(throws: StoreError.self) { try SQLiteStore(path: path) }
+    #expect(error?.code == .newer)
+  }
+
+  // MARK: what is in the fixtures
+
+  private func findEverything(_ path: String, since version: Int) throws {
+    let loop = try StoreLoop(engine: try SQLiteStore(path: path))
+    defer { loop.close() }
+    let reader = try loop.makeReader()
+    #expect(loop.recovered.record == 4)
+    #expect(loop.recovered.mark == 2)
+    #expect(loop.recovered.event == 5)
+    #expect(loop.recovered.hashKey.0 == 0x0123_4567_89ab_cdef)
+    // The second subject stands in redo alone, and its number must not be given to another.
+    #expect(loop.highestSubject == 2)
+    #expect(loop.highestRule == 1)
+    try findEvents(reader)
+    try findState(reader, loop.recovered.hashKey)
+    try findDeliveries(reader)
+    let messages = try reader.rows(from: RowKey(.message, .min), to: RowKey(.message, .max), limit: 10)
+    #expect(messages.map(\.key.first) == (version >= 2 ? [5] : []))
+    var seen = 0
+    try loop.dedupeRows { _, _, packed in seen += DedupePage.unpack(packed).count }
+    #expect(seen == 5)
+  }
+
+  private func findEvents(_ reader: StoreReader) throws {
+    let events = try reader.engine.events(before: .max, limit: 10)
+    #expect(events.map(\.number) == [5, 4, 3, 2, 1])
+    #expect(events.map(\.previous) == [4, 0, 2, 1, 0])
+    #expect(events.allSatisfy { $0.cause == 0 && $0.depth == 0 && $0.source == "default" })
+    #expect(String(decoding: events[4].body, as: UTF8.self).hasPrefix("{\"id\":\"old-1\""))
+    let verdicts = try reader.engine.verdicts(around: 3).flatMap { $0.unpack() }
+    #expect(verdicts.first { $0.event == 3 }?.verdicts.first?.code == .ran)
+  }
+
+  private func findState(_ reader: StoreReader, _ key: (UInt64, UInt64)) throws {
+    for (name, subject, ticks, newest) in [("user:old", Int64(1), 3, Int64(3)), ("user:older", 2, 2, 5)] {
+      let hash = KeyedHash(key0: key.0, key1: key.1).hash(name)
+      let identity = RowKey(.identity, Int64(bitPattern: hash.high), Int64(bitPattern: hash.low))
+      #expect(try reader.value(identity).flatMap(NumberRow.unpack) == subject)
+      #expect(try reader.value(RowKey(.subject, subject)).flatMap(SubjectRow.init)?.names.map(\.description) == [name])
+      #expect(try reader.value(RowKey(.state, subject, 1)) == Array("{\"ticks\":\(ticks)}".utf8))
+      #expect(try reader.value(RowKey(.chain, subject)).flatMap(NumberRow.unpack) == newest)
+    }
+    #expect(try reader.value(RowKey(.rule, 1)) == Array("count".utf8))
+  }
+
+  private func findDeliveries(_ reader: StoreReader) throws {
+    #expect(
+      try reader.engine.deliveries(before: .max, limit: 10).map(\.delivery.id) == [
+        "msg_old-4", "msg_old-3", "msg_old-2",
+      ])
+    let open = try reader.rows(from: RowKey(.openDelivery, 0), to: RowKey(.openDelivery, .max), limit: 10)
+    #expect(open.map(\.key.first) == [2, 3])
+    #expect(open.compactMap { $0.value.flatMap(OpenDelivery.init)?.attempts } == [1, 0])
+    let due = try reader.rows(from: RowKey(.due, .min), to: RowKey(.due, .max), limit: 10)
+    #expect(due.map(\.key.second) == [2, 3])
+    #expect(try reader.engine.attempts(of: 1).map(\.settlement) == [.delivered])
+  }
+
+  private func copy(_ from: String, to: String) throws {
+    let source = open(from, O_RDONLY)
+    let target = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    defer {
+      close(source)
+      close(target)
+    }
+    try #require(source >= 0 && target >= 0, "cannot copy \(from)")
+    var chunk = [UInt8](repeating: 0, count: 65_536)
+    while case let count = read(source, &chunk, chunk.count), count > 0 {
+      try #require(write(target, chunk, count) == count)
+    }
+  }
+}
+
+/// A store's file in SQLite's own hands, without the engine.
+private final class PlainFile {
+  private let handle: OpaquePointer
+
+  /// A new one from a fixture; what it holds stays in the log, as after a kill.
+  init(_ path: String, fixture version: Int) throws {
+    var opened: OpaquePointer?
+    try #require(sqlite3_open_v2(path, &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nil) == SQLITE_OK)
+    handle = try #require(opened)
+    _ = csqlite_config_flag(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    try run("PRAGMA journal_mode = WAL")
+    // With no room in memory, an open transaction is in the log already.
+    try run("PRAGMA cache_size = 1")
+    try run(PlainFile.text(of: version))
+  }
+
+  private static func text(of version: Int, file: String = #filePath) throws -> String {
+    let path = file.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 } + "/Fixtures/store-\(version).sql"
+    let opened = try #require(fopen(path, "r"), "cannot read \(path)")
+    defer { fclose(opened) }
+    var bytes = [UInt8](repeating: 0, count: 1 << 20)
+    let count = fread(&bytes, 1, bytes.count, opened)
+    return String(decoding: bytes[..<count], as: UTF8.self)
+  }
+
+  func run(_ sql: String) throws {
+    let code = sqlite3_exec(handle, sql, nil, nil, nil)
+    try #require(code == SQLITE_OK, "\(String(cString: sqlite3_errmsg(handle))) in \(sql)")
+  }
+
+  /// The first statements of a step as the engine runs them, its number and its commit among them.
+  func migrate(_ step: Int, statements: Int) throws {
+    let all = Migrations.steps[step] + ["PRAGMA user_version = \(step + 1)", "COMMIT"]
+    try run("BEGIN IMMEDIATE")
+    for sql in all.prefix(statements) { try run(sql) }
+  }
+
+  func close() { sqlite3_close_v2(handle) }
+}
