@@ -120,6 +120,9 @@ package struct DeliveryLoop: Sendable {
   private var heldUnproven = 0
   private var asked = 0
   private var askAgainAt = Instant.zero
+  /// Who was told to have enough, and when that may be told anew.
+  private var passedOver: [String] = []
+  private var tellAgainAt = Instant.zero
   private var stopping = false
   private var out = Outputs()
   package private(set) var counters = Counters()
@@ -518,18 +521,25 @@ package struct DeliveryLoop: Sendable {
 
   // MARK: Room
 
-  /// Asks in portions of a sixteenth, so that the store is not asked for every single delivery.
+  /// Asks in portions of a sixteenth, so that the store is not asked for every single delivery. And says
+  /// when someone who was passed over has room again: all that is granted may be waiting for him alone.
   private mutating func askForMore(now: Instant) {
     let byCount = bounds.deliveries - held
     let byBytes = (bounds.bytes - heldBytes) / max(averageBytes, DeliveryLoop.bytesPerEntry)
     let room = min(byCount, byBytes) - asked
-    guard room >= max(1, bounds.deliveries / 16) else { return }
-    guard now >= askAgainAt else {
-      wakeUp(at: askAgainAt)
+    let isWorthIt = room >= max(1, bounds.deliveries / 16)
+    let except = isWorthIt || !passedOver.isEmpty ? withEnough() : []
+    guard isWorthIt || passedOver.contains(where: { !except.contains($0) }) else { return }
+    let notBefore = isWorthIt ? askAgainAt : max(askAgainAt, tellAgainAt)
+    guard now >= notBefore else {
+      wakeUp(at: notBefore)
       return
     }
-    asked += room
-    out.wants = Wants(count: room, except: withEnough())
+    let count = isWorthIt ? room : 0
+    asked += count
+    passedOver = except
+    tellAgainAt = now + DeliveryLoop.pauseMilliseconds
+    out.wants = Wants(count: count, except: except)
   }
 
   private func withEnough() -> [String] {

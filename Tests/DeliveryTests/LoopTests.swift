@@ -188,4 +188,27 @@ private struct Stage {
     let out = stage.step(.deliver(heavy))
     #expect(stage.loop.bytesHeld <= 100_000 && out.handedBack.count + stage.loop.held == 100)
   }
+
+  @Test func `A receiver that hung and answers again is brought its deliveries again`() {
+    var bounds = DeliveryLoop.Bounds()
+    bounds.deliveries = 64
+    var stage = Stage([destination("http://a/", concurrency: 4)], bounds: bounds)
+    let first = stage.step(.deliver((1...64).map { stage.message($0) }))
+    stage.now = stage.now + 5_000
+    var told = stage.step().wants
+    stage.now = stage.now + 5_000
+    told = stage.step(.deliver((100...140).map { stage.message($0) })).wants ?? told
+    // It answers: nothing is said to be enough for it any more, at the latest after a moment.
+    var except: [String]? = told?.except
+    var open = first.starts.map(\.delivery.number)
+    for _ in 0..<200 {
+      var out = stage.step()
+      if let number = open.popLast() { out = stage.finish(number) }
+      open += out.starts.map(\.delivery.number)
+      if let wants = out.wants { except = wants.except }
+      stage.now = stage.now + 20
+    }
+    #expect(stage.loop.held == 0)
+    #expect(except == [])
+  }
 }
