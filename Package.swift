@@ -84,7 +84,8 @@ let package = Package(
     .testTarget(name: "SimulatorTests", dependencies: ["Basics", "Rules", "Simulator"], swiftSettings: plain),
     .testTarget(
       name: "EngineTests", dependencies: ["Basics", "Model", "Rules", "Store", "Engine"], swiftSettings: plain),
-    .testTarget(name: "DaemonTests", dependencies: ["Basics"], swiftSettings: plain),
+    .testTarget(
+      name: "DaemonTests", dependencies: ["Basics", "Model", "Store", "Intake"], swiftSettings: plain),
     .testTarget(name: "HouseTests", swiftSettings: plain),
     .testTarget(
       name: "DeliveryTests", dependencies: ["Basics", "Model", "Store", "Delivery", "CPlatform"], swiftSettings: plain),

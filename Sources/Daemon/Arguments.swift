@@ -106,7 +106,9 @@ extension Arguments {
     case "rules": configuration.rules = parts[1]
     case "store": configuration.store = try Arguments.storePath(parts[1])
     case "lanes":
-      guard let lanes = Int(parts[1]), (1...16).contains(lanes) else { throw UsageError("lanes must be a whole number from 1 to 16") }
+      guard let lanes = Int(parts[1]), (1...16).contains(lanes) else {
+        throw UsageError("lanes must be a whole number from 1 to 16")
+      }
       configuration.lanes = lanes
     case "open_locally":
       guard parts[1] == "true" || parts[1] == "false" else { throw UsageError("open_locally must be true or false") }

@@ -112,7 +112,8 @@ struct EventsEndpoint {
     guard !members.isEmpty, let brace = text.firstIndex(of: UInt8(ascii: "{")) else { return text }
     let isEmpty = text[(brace + 1)...].first { $0 > 0x20 } == UInt8(ascii: "}")
     var text = text
-    text.insert(contentsOf: JSONValue.object(members).text.dropFirst().dropLast() + (isEmpty ? [] : [0x2C]), at: brace + 1)
+    text.insert(
+      contentsOf: JSONValue.object(members).text.dropFirst().dropLast() + (isEmpty ? [] : [0x2C]), at: brace + 1)
     return text
   }
 
@@ -147,7 +148,8 @@ struct EventsEndpoint {
     for (position, item) in items.enumerated() {
       do throws(EventRefusal) {
         let (cursor, text) = try item.get()
-        events.append((try decode(cursor, text.count, call: call, caller: caller, received: received, sent: sent), text))
+        events.append(
+          (try decode(cursor, text.count, call: call, caller: caller, received: received, sent: sent), text))
       } catch {
         refused += 1
         if refused <= 100 { EventsEndpoint.append(error, position, to: &refusals) }

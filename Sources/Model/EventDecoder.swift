@@ -95,7 +95,8 @@ package struct EventDecoder: Sendable {
       name: name, id: try identifier(item["id"], field: "id"), source: source,
       time: try time(item["time"], field: "time", received: received, sent: nil), received: received,
       user: user ?? anonymous,
-      anonymous: user == nil ? nil : anonymous, account: account, thing: thing, depth: isOwn ? Int(item["depth"]?.integer ?? 0) : 0,
+      anonymous: user == nil ? nil : anonymous, account: account, thing: thing,
+      depth: isOwn ? Int(item["depth"]?.integer ?? 0) : 0,
       document: item.document, item: item.index, data: try object(item["data"], field: "data"),
       traits: try object(item["traits"], field: "traits"), context: try object(item["context"], field: "context"))
   }

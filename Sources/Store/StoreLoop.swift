@@ -125,6 +125,8 @@ package final class StoreLoop {
     highestRule = rule
     status.record = record
     status.behind = behind.count
+    // A disk that is full from the start: without a reserve nothing may be let in.
+    status.full = !engine.restoreReserve()
   }
 
   package var recovered: Recovered { engine.recovered }

@@ -17,7 +17,8 @@ import Testing
     #expect(try daemon.post(#"{"id": "1", "name": "signup", "user": "42"}"#)["duplicates"] == 1)
     let array = try daemon.post(#"[{"id": "2", "name": "n", "user": 1}, {"id": "1", "name": "n", "user": 1}]"#)
     #expect(array.text == "{\"accepted\":2,\"duplicates\":1,\"refused\":[]}\n")
-    let lines = try daemon.post("{\"id\":\"3\",\"name\":\"n\",\"user\":1}\r\n\n{\"id\":\"4\",\"name\":\"n\",\"user\":1}\n")
+    let lines = try daemon.post(
+      "{\"id\":\"3\",\"name\":\"n\",\"user\":1}\r\n\n{\"id\":\"4\",\"name\":\"n\",\"user\":1}\n")
     #expect(lines["accepted"] == 2)
     #expect(try daemon.get("/v1/events")["events"]?.count == 4)
     #expect(try daemon.post(#"{"name": "n", "user": 1}"#).text == EventsTests.one, "an id is made where none is given")
@@ -57,7 +58,8 @@ import Testing
     let reply = try daemon.post(batch, to: "/v1/batch", headers: key)
     #expect(reply["accepted"] == 3)
     #expect(reply.text.contains("\"index\":3,\"code\":\"missing_name\""))
-    #expect(try daemon.post(#"{"userId": "7", "traits": {"plan": "free"}}"#, to: "/v1/identify", headers: key).status == 200)
+    #expect(
+      try daemon.post(#"{"userId": "7", "traits": {"plan": "free"}}"#, to: "/v1/identify", headers: key).status == 200)
     let user = try daemon.get("/v1/subjects/user:42", at: daemon.admin)
     #expect(user["traits"]?["plan"] == "pro")
     #expect(user["account"] == "acme")
@@ -68,6 +70,8 @@ import Testing
     #expect(events.text.contains("\"source\":\"app\""))
     let newest = try daemon.get("/v1/events/4", at: daemon.admin)
     #expect(newest["body"]?["type"] == "identify", "what only the path told stands in the stored event")
+    let second = try daemon.get("/v1/events/2", at: daemon.admin)
+    #expect(second["body"]?["sentAt"] == 1_700_000_000_000, "and what only the batch told, too")
   }
 
   @Test func `a compressed body is taken, a broken one is refused`() throws {
@@ -87,7 +91,9 @@ import Testing
 
   /// {"id": "g1", "name": "signup", "user": "42"}
   private static let gzip: [UInt8] = [
-    31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 171, 86, 202, 76, 81, 178, 82, 80, 74, 55, 84, 210, 81, 80, 202, 75, 204, 77, 5, 241, 138, 51, 211, 243, 74, 11, 64, 34, 165, 197, 169, 69, 32, 17, 19, 35, 165, 90, 0, 19, 249, 152, 54, 44, 0, 0, 0,
+    31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 171, 86, 202, 76, 81, 178, 82, 80, 74, 55, 84, 210, 81, 80, 202, 75, 204, 77, 5,
+    241, 138, 51, 211, 243, 74, 11, 64, 34, 165, 197, 169, 69, 32, 17, 19, 35, 165, 90, 0, 19, 249, 152, 54, 44, 0, 0,
+    0,
   ]
 
   @Test func `the same new id on many connections at once becomes one subject`() throws {
@@ -109,8 +115,4 @@ import Testing
       #expect(daemon.stop() == 0)
     }
   }
-}
-
-extension JSONValue {
-  var count: Int? { if case .array(let elements) = self { elements.count } else { nil } }
 }

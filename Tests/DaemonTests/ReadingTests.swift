@@ -7,7 +7,9 @@ import Glibc
 import Testing
 
 @Suite struct ReadingTests {
-  @Test(arguments: [1, 2]) func `a read that follows a 200 shows the event, its state and its delivery`(lanes: Int) throws {
+  @Test(arguments: [1, 2]) func `a read that follows a 200 shows the event, its state and its delivery`(lanes: Int)
+    throws
+  {
     let daemon = try Daemon(Place(), ["--set", "lanes=\(lanes)"])
     let wire = try #require(Wire(daemon.door))
     var missing: [String] = []
@@ -44,7 +46,8 @@ import Testing
 
   @Test func `lists come in pages, newest first`() throws {
     let daemon = try Daemon(Place())
-    let lines = (1...25).map { "{\"id\":\"\($0)\",\"name\":\"signup\",\"user\":\"u\($0 % 2)\"}" }.joined(separator: "\n")
+    let lines = (1...25).map { "{\"id\":\"\($0)\",\"name\":\"signup\",\"user\":\"u\($0 % 2)\"}" }.joined(
+      separator: "\n")
     #expect(try daemon.post(lines)["accepted"] == 25)
     for path in ["/v1/events?", "/v1/deliveries?", "/v1/events?subject=user:u1&"] {
       var seen: [Int64] = []
@@ -53,7 +56,9 @@ import Testing
         let page = try daemon.get(path + "limit=10" + before)
         let key = path.contains("deliveries") ? "deliveries" : "events"
         guard case .array(let rows) = page[key] else { break }
-        for row in rows { if case .integer(let number) = row[key == "events" ? "event" : "delivery"] { seen.append(number) } }
+        for row in rows {
+          if case .integer(let number) = row[key == "events" ? "event" : "delivery"] { seen.append(number) }
+        }
         guard case .integer(let next) = page["next_before"] else { break }
         before = "&before=\(next)"
       }

@@ -11,7 +11,8 @@ import Testing
     "return rule { title = 'T', on = 'signup', run = function(event)\n state.says = '\(text)'\nend }"
   }
 
-  private static let broken = "return rule {\n title = 'T', on = 'signup',\n run = function(event)\n  snd('crm', 'x', {})\nend }"
+  private static let broken =
+    "return rule {\n title = 'T', on = 'signup',\n run = function(event)\n  snd('crm', 'x', {})\nend }"
 
   private func says(_ daemon: Daemon, _ id: Int) throws -> JSONValue? {
     #expect(try daemon.post("{\"id\": \"\(id)\", \"name\": \"signup\", \"user\": \"42\"}").status == 200)
@@ -82,7 +83,8 @@ import Testing
     let daemon = try Daemon(place, ["--set", "open_locally=false", "--set", "rules=\(place.path("other"))"])
     #expect(try daemon.request("POST", "/v1/rules/reload", at: daemon.admin).status == 200)
     #expect(try daemon.post(#"{"name": "signup", "user": "42"}"#).status == 401)
-    #expect(try daemon.request("POST", "/v1/events", #"{"name": "signup", "user": "42"}"#, at: daemon.admin).status == 200)
+    #expect(
+      try daemon.request("POST", "/v1/events", #"{"name": "signup", "user": "42"}"#, at: daemon.admin).status == 200)
     #expect(try daemon.state("user:42", "a")?["says"] == "other")
   }
 

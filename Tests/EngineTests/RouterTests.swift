@@ -72,7 +72,9 @@ import Testing
   @Test func `a restart finds the same subjects and gives no number out twice`() throws {
     let disk = MemoryStore.Disk()
     let before = try Workshop(lanes: 2, disk: disk)
-    for position in 1...20 { try before.take(event(position, "\"user\": \"u\(position)\", \"account\": \"c\(position)\"")) }
+    for position in 1...20 {
+      try before.take(event(position, "\"user\": \"u\(position)\", \"account\": \"c\(position)\""))
+    }
     let subjects = try (1...20).map { try before.subject("user:u\($0)") }
     let after = try Workshop(lanes: 2, disk: disk)
     #expect(try (1...20).map { try after.subject("user:u\($0)") } == subjects)

@@ -42,7 +42,8 @@ import Testing
     try workshop.take(tick(1))
     let known = workshop.book.known
     // A start with one rule more, which sorts before the others.
-    let after = try Workshop(["a": RuleBookTests.count, "m": RuleBookTests.count, "z": RuleBookTests.count], disk: disk)
+    let after = try Workshop(
+      ["a": RuleBookTests.count, "m": RuleBookTests.count, "z": RuleBookTests.count], disk: disk)
     #expect(after.book.known["m"] == known["m"])
     #expect(after.book.known["z"] == known["z"])
     #expect(after.book.known["a"] == 3)

@@ -17,7 +17,8 @@ import Testing
   @Test func `traits merge, null removes, the rest stays as it was`() throws {
     let workshop = try Workshop()
     try workshop.take(event(1, "identify", ", \"traits\": {\"plan\": \"pro\", \"seats\": 5, \"x\": {\"y\": [1]}}"))
-    try workshop.take(event(2, "identify", ", \"traits\": {\"seats\": 6, \"plan\": null, \"none\": null, \"new\": \"é\"}"))
+    try workshop.take(
+      event(2, "identify", ", \"traits\": {\"seats\": 6, \"plan\": null, \"none\": null, \"new\": \"é\"}"))
     #expect(try workshop.traits("user:a") == #"{"seats":6,"x":{"y":[1]},"new":"é"}"#)
     try workshop.take(event(3, "identify", ", \"traits\": {\"seats\": null, \"x\": null, \"new\": null}"))
     #expect(try workshop.traits("user:a") == "")
