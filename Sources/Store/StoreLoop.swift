@@ -435,7 +435,7 @@ package final class StoreLoop {
 
   private func oldestOpenDelivery() throws(StoreError) -> Int64 {
     try reader.rows(from: RowKey(.openDelivery, 0), to: RowKey(.openDelivery, Int64.max), limit: 1).first?.key.first
-      ?? recovered.delivery
+      ?? Int64.max
   }
 
   package func close() { engine.close() }
