@@ -134,12 +134,7 @@ struct EventsEndpoint {
     token: AnswerToken,
     received: Instant, sent: Instant?
   ) -> Reading {
-    guard items.count <= Limits.eventsPerRequest else {
-      return .refused(
-        Answer(
-          status: 413, code: "too_many_events",
-          message: "the body has \(items.count) events; at most \(Limits.eventsPerRequest) are taken at once"))
-    }
+    if items.count > Limits.eventsPerRequest { return EventsEndpoint.tooMany(items.count) }
     var events: [(event: Event, text: [UInt8])] = []
     events.reserveCapacity(items.count)
     var refusals = JSONWriter()
@@ -167,6 +162,13 @@ struct EventsEndpoint {
     return .events(incoming, ticket)
   }
 
+  private static func tooMany(_ count: Int) -> Reading {
+    .refused(
+      Answer(
+        status: 413, code: "too_many_events",
+        message: "the body has \(count) events; at most \(Limits.eventsPerRequest) are taken at once"))
+  }
+
   private static func append(_ refusal: EventRefusal, _ position: Int, to writer: inout JSONWriter) {
     writer.beginObject()
     writer.member("index", Int64(position))
@@ -179,12 +181,13 @@ struct EventsEndpoint {
 
   private static func lines(_ body: UnsafeRawBufferPointer) -> [Slice<UnsafeRawBufferPointer>]? {
     let lines = body.split(separator: 0x0A).filter { line in line.contains { $0 > 0x20 } }
-    return lines.count > 1 && lines.count <= Limits.eventsPerRequest + 1 ? lines : nil
+    return lines.count > 1 ? lines : nil
   }
 
   private mutating func read(
     lines: [Slice<UnsafeRawBufferPointer>], call: String?, caller: Caller, token: AnswerToken, received: Instant
   ) -> Reading {
+    if lines.count > Limits.eventsPerRequest { return EventsEndpoint.tooMany(lines.count) }
     var items: [Result<(item: JSONCursor, text: [UInt8]), EventRefusal>] = []
     var readable = 0
     for line in lines {
