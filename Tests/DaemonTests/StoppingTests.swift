@@ -153,4 +153,16 @@ import Testing
     #expect(try daemon.state("user:42", "good")?["n"] == 1)
     #expect(try daemon.get("/v1/rules").text.contains("\"switched_off\":true"))
   }
+
+  @Test func `a damaged store ends with the code that systemd does not restart after`() throws {
+    let place = Place()
+    place.write("nudged.db", String(repeating: "This was a store once. ", count: 1_000))
+    let result = Child.run(["serve"] + place.configuration, in: place)
+    #expect(result.code == 70)
+    #expect(result.err.contains("nudged.db is damaged") && result.err.contains("restore it from a backup"), "\(result)")
+    #expect(place.read("nudged.db").hasPrefix("This was"), "it is left as it was found")
+    #expect(Place.read(Child.root + "/etc/nudged.service").contains("RestartPreventExitStatus=70"))
+    let doctor = Child.run(["doctor"] + place.configuration, in: place)
+    #expect(doctor.code == 1 && doctor.out.contains("wrong: the store"))
+  }
 }

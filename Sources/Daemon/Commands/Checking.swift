@@ -212,7 +212,9 @@ private struct Doctor {
       } catch {
         wrong(
           error.message,
-          error.code == .locked ? "the daemon that has it does not answer on its admin socket" : "see above")
+          error.code == .locked
+            ? "the daemon that has it does not answer on its admin socket; look at its log"
+            : "mend that, or name another store with --store")
       }
     }
     var space = statvfs()
