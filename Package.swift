@@ -93,7 +93,8 @@ let package = Package(
       swiftSettings: plain),
     .testTarget(
       name: "EngineTests", dependencies: ["Basics", "Model", "Rules", "Store", "Engine"], swiftSettings: plain),
-    .testTarget(name: "DaemonTests", dependencies: ["Basics"], swiftSettings: plain),
+    .testTarget(
+      name: "DaemonTests", dependencies: ["Basics", "Model", "Store", "Intake"], swiftSettings: plain),
     .executableTarget(
       name: "crash", dependencies: ["Basics", "Model", "Intake", "Delivery", "CSQLite"], path: "Tests/Crash/Driver",
       swiftSettings: plain),

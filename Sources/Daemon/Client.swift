@@ -67,7 +67,8 @@ struct Client {
       let reason = String(cString: strerror(errno))
       let absent = errno == ENOENT || errno == ECONNREFUSED
       Glibc.close(descriptor)
-      throw ClientError(description: "cannot reach a daemon at \(path): \(reason); is nudged running?", isAbsent: absent)
+      throw ClientError(
+        description: "cannot reach a daemon at \(path): \(reason); is nudged running?", isAbsent: absent)
     }
     return descriptor
   }

@@ -342,7 +342,8 @@ enum StoreAddress {
     if text.hasPrefix("sqlite:") { return String(text.dropFirst(7)) }
     if text.hasPrefix("postgres:") || text.hasPrefix("postgresql:") {
       let message = "PostgreSQL as the store is not available in this version; write \"sqlite:PATH\""
-      throw file?.complaint(at: "store", message) ?? RuleComplaint(file: "the store's address", line: 1, message: message)
+      throw file?.complaint(at: "store", message)
+        ?? RuleComplaint(file: "the store's address", line: 1, message: message)
     }
     return text
   }
@@ -401,14 +402,32 @@ enum Files {
     return String(cString: value)
   }
 
-  /// Every .lua file below a folder, sorted, as paths relative to it.
-  static func rules(in folder: String) -> [RuleSource]? {
-    var out: [RuleSource] = []
-    guard collect(folder, "", into: &out) else { return nil }
-    return out.sorted { $0.path < $1.path }
+  /// What lies below a rules folder.
+  struct RuleFiles {
+    /// Every .lua file, as paths relative to the folder.
+    var sources: [RuleSource] = []
+    /// What is there and cannot be read: a rule must not vanish without a word.
+    var complaints: [RuleComplaint] = []
   }
 
-  private static func collect(_ root: String, _ below: String, into out: inout [RuleSource]) -> Bool {
+  /// Nil when there is no such folder.
+  static func rules(in folder: String) -> RuleFiles? {
+    var out = RuleFiles()
+    guard collect(folder, "", depth: 0, into: &out) else { return nil }
+    out.sources.sort { $0.path < $1.path }
+    return out
+  }
+
+  private static func collect(_ root: String, _ below: String, depth: Int, into out: inout RuleFiles) -> Bool {
+    func complain(_ path: String, _ why: String) {
+      let message = "cannot be read: \(why); mend or remove it"
+      out.complaints.append(RuleComplaint(file: root + "/" + path, line: 1, message: message))
+    }
+    // Deeper than anybody sorts rules: a link leads back up.
+    if depth > 16 {
+      complain(below, "folders are nested too deeply; is there a link to a folder above it?")
+      return true
+    }
     guard let folder = opendir(below.isEmpty ? root : root + "/" + below) else { return false }
     defer { closedir(folder) }
     while let entry = readdir(folder) {
@@ -418,11 +437,14 @@ enum Files {
       if name.hasPrefix(".") { continue }
       let path = below.isEmpty ? name : below + "/" + name
       var information = stat()
-      guard stat(root + "/" + path, &information) == 0 else { continue }
-      if information.st_mode & S_IFMT == S_IFDIR {
-        _ = collect(root, path, into: &out)
-      } else if name.hasSuffix(".lua"), let bytes = read(root + "/" + path) {
-        out.append(RuleSource(path: path, text: String(decoding: bytes, as: UTF8.self)))
+      if stat(root + "/" + path, &information) == 0, information.st_mode & S_IFMT == S_IFDIR {
+        if !collect(root, path, depth: depth + 1, into: &out) { complain(path, String(cString: strerror(errno))) }
+      } else if name.hasSuffix(".lua") {
+        if let bytes = read(root + "/" + path) {
+          out.sources.append(RuleSource(path: path, text: String(decoding: bytes, as: UTF8.self)))
+        } else {
+          complain(path, String(cString: strerror(errno)))
+        }
       }
     }
     return true

@@ -120,14 +120,17 @@ final class House: @unchecked Sendable {
   static func load(
     _ configuration: Configuration, knowsDestinations: Bool = true
   ) throws(StartFailure) -> RuleSet.Loading {
-    guard let sources = Files.rules(in: configuration.rules) else {
+    guard let files = Files.rules(in: configuration.rules) else {
       throw StartFailure(
         "cannot read the rules folder \(configuration.rules): \(String(cString: strerror(errno))); name another with --rules"
       )
     }
-    return RuleSet.load(
-      sources: sources, knownDestinations: knowsDestinations ? Set(configuration.destinations.map(\.name)) : nil,
+    var loading = RuleSet.load(
+      sources: files.sources,
+      knownDestinations: knowsDestinations ? Set(configuration.destinations.map(\.name)) : nil,
       folder: configuration.rules)
+    loading.complaints += files.complaints
+    return loading
   }
 
   private func knownRules(_ store: StoreLoop) throws(StartFailure) -> [String: Int64] {

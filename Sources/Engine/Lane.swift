@@ -208,7 +208,9 @@ package final class Lane {
       data.key("traits")
       data.raw(merged.changed)
       data.endObject()
-      let id = effectID(routed.incoming.dedupe, "nudged.trait.changed", emitted.count)
+      // One event may change a user and an account: their own events must not share an id.
+      let name = "nudged.trait.changed " + (cell.row.names.first?.namespace ?? "")
+      let id = effectID(routed.incoming.dedupe, name, emitted.count)
       emit("nudged.trait.changed", data.bytes, id: id, from: routed.incoming.event, routed.number, cell)
     }
     return true

@@ -56,7 +56,7 @@ struct EventsEndpoint {
           status: 400, code: "not_an_event",
           message: "send one event as a JSON object, several as an array or one a line"))
     }
-    if let answer = EventsEndpoint.crowd(list.count) { return .refused(answer) }
+    if list.count > Limits.eventsPerRequest { return EventsEndpoint.tooMany(list.count) }
     // In an array the items' own texts are kept; inside an object they are written anew.
     let places = root.kind == .array ? JSONText.elements(of: body, count: list.count) : nil
     var collected = Collected(
@@ -175,13 +175,6 @@ struct EventsEndpoint {
     collected.position += 1
   }
 
-  private static func crowd(_ count: Int) -> Answer? {
-    if count <= Limits.eventsPerRequest { return nil }
-    return Answer(
-      status: 413, code: "too_many_events",
-      message: "the body has \(count) events; at most \(Limits.eventsPerRequest) are taken at once")
-  }
-
   private mutating func finish(_ collected: Collected, token: AnswerToken) -> Reading {
     var collected = collected
     collected.refusals.endArray()
@@ -197,6 +190,13 @@ struct EventsEndpoint {
     return .events(incoming, ticket)
   }
 
+  private static func tooMany(_ count: Int) -> Reading {
+    .refused(
+      Answer(
+        status: 413, code: "too_many_events",
+        message: "the body has \(count) events; at most \(Limits.eventsPerRequest) are taken at once"))
+  }
+
   private static func append(_ refusal: EventRefusal, _ position: Int, to writer: inout JSONWriter) {
     writer.beginObject()
     writer.member("index", Int64(position))
@@ -209,13 +209,13 @@ struct EventsEndpoint {
 
   private static func lines(_ body: UnsafeRawBufferPointer) -> [Slice<UnsafeRawBufferPointer>]? {
     let lines = body.split(separator: 0x0A).filter { line in line.contains { $0 > 0x20 } }
-    return lines.count > 1 && lines.count <= Limits.eventsPerRequest + 1 ? lines : nil
+    return lines.count > 1 ? lines : nil
   }
 
   private mutating func read(
     lines: [Slice<UnsafeRawBufferPointer>], call: String?, caller: Caller, token: AnswerToken, received: Instant
   ) -> Reading {
-    if let answer = EventsEndpoint.crowd(lines.count) { return .refused(answer) }
+    if lines.count > Limits.eventsPerRequest { return EventsEndpoint.tooMany(lines.count) }
     var collected = Collected(count: lines.count, call: call, sent: nil)
     var readable = 0
     for line in lines {

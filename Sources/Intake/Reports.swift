@@ -100,21 +100,28 @@ package struct Reports: Sendable {
     _ before: Int64, _ limit: Int, _ subject: String?, _ reader: StoreReader
   ) throws(StoreError) -> JSONValue? {
     var rows: [EventRow] = []
+    var last: Int64 = 0
+    var isCut = false
     if let subject {
       guard let number = try find(subject, reader) else { return nil }
       var next = try reader.value(RowKey(.chain, number)).flatMap(NumberRow.unpack) ?? 0
+      // A page goes on where the last one ended, without walking there again.
+      if before != .max, let row = try reader.engine.event(before), row.subject == number { next = row.previous }
       var looked = 0
       while next > 0, rows.count < limit, looked < Reports.longestWalk, let row = try reader.engine.event(next) {
         if next < before { rows.append(row) }
+        last = row.number
         next = row.previous
         looked += 1
       }
+      isCut = looked == Reports.longestWalk
     } else {
       rows = try reader.engine.events(before: before, limit: limit)
+      last = rows.last?.number ?? 0
     }
     return .object([
       .init("events", .array(rows.map { Reports.describe($0, short: true) })),
-      .init("next_before", rows.count == limit ? .integer(rows.last?.number ?? 0) : .null),
+      .init("next_before", rows.count == limit || isCut ? .integer(last) : .null),
     ])
   }
 
@@ -186,7 +193,9 @@ package struct Reports: Sendable {
       if rows.count < 500 { break }
     }
     return .object([
-      .init("deliveries", .array(out)), .init("next_before", out.count == limit ? .integer(next) : .null),
+      .init("deliveries", .array(out)),
+      // Also when the walk ended before the page was full: there may be more that match.
+      .init("next_before", out.count == limit || looked >= Reports.longestWalk ? .integer(next) : .null),
     ])
   }
 

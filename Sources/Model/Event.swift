@@ -25,6 +25,15 @@ package struct SubjectReference: Sendable, Hashable, CustomStringConvertible {
   }
 
   package var description: String { namespace + ":" + id }
+
+  /// Whether an event can be about it: a namespace in small letters, an id, neither too long.
+  package var isWellFormed: Bool {
+    let namespaceFits = !namespace.isEmpty && namespace.utf8.count <= Limits.namespaceBytes
+    return namespaceFits && !id.isEmpty && id.utf8.count <= Limits.subjectIdBytes
+      && namespace.utf8.allSatisfy {
+        ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x5F || $0 == 0x2D
+      }
+  }
 }
 
 package final class Event: Sendable {

@@ -162,12 +162,7 @@ package struct EventDecoder {
   }
 
   private static func plausible(_ reference: SubjectReference) -> Bool {
-    let namespaceFits = reference.namespace.utf8.count <= Limits.namespaceBytes && !reference.namespace.isEmpty
-    let reserved = ["user", "anon", "account"].contains(reference.namespace)
-    return namespaceFits && !reserved && !reference.id.isEmpty && reference.id.utf8.count <= Limits.subjectIdBytes
-      && reference.namespace.utf8.allSatisfy {
-        ($0 >= 0x61 && $0 <= 0x7A) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x5F || $0 == 0x2D
-      }
+    reference.isWellFormed && !["user", "anon", "account"].contains(reference.namespace)
   }
 
   // MARK: Segment

@@ -162,9 +162,7 @@ final class EffectWords: RuleWords {
     var subject: SubjectReference?
     if let value = options["subject"] {
       subject = value.string.flatMap { SubjectReference($0) }
-      guard let subject, subject.id.utf8.count <= Limits.subjectIdBytes,
-        subject.namespace.utf8.count <= Limits.namespaceBytes
-      else {
+      guard let subject, subject.isWellFormed else {
         return call.fail(
           "emit: 'subject' must be such as \"account:acme\"; it is \(String(decoding: value.text, as: UTF8.self))")
       }

@@ -5,13 +5,17 @@
 
 internal import Basics
 internal import CSQLite
+internal import Glibc
 internal import Store
 
 final class Connection {
   let handle: OpaquePointer
   private var statements: [String: Statement] = [:]
 
+  private let path: String
+
   init(path: String, readOnly: Bool, cacheKilobytes: Int) throws(StoreError) {
+    self.path = path
     var opened: OpaquePointer?
     let flags =
       SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
@@ -68,11 +72,14 @@ final class Connection {
   func failure(_ code: Int32, doing: String) -> StoreError {
     let words = String(cString: sqlite3_errmsg(handle))
     let primary = code & 0xFF
-    if primary == SQLITE_FULL || sqlite3_system_errno(handle) == 28 {
+    // The system's own number stays from an earlier failure; it counts only where the disk was asked.
+    let hasNoRoom = (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN) && sqlite3_system_errno(handle) == ENOSPC
+    if primary == SQLITE_FULL || hasNoRoom {
       return StoreError(.full, "the disk of the store is full")
     }
     if primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB {
-      return StoreError(.damaged, "the store is damaged (\(words)); restore it from a backup")
+      return StoreError(
+        .damaged, "the store \(path) is damaged or not a store of nudged (\(words)); restore it from a backup")
     }
     return StoreError(.failed, "the store failed: \(words) (SQLite code \(code)) while doing: \(doing.prefix(120))")
   }

@@ -129,6 +129,8 @@ package final class StoreLoop {
     highestRule = rule
     status.record = record
     status.behind = behind.count
+    // A disk that is full from the start: without a reserve nothing may be let in.
+    status.full = !engine.restoreReserve()
   }
 
   /// The highest subject that an identity refers to: for a store from before subjects were counted, once,
@@ -462,7 +464,7 @@ package final class StoreLoop {
 
   private func oldestOpenDelivery() throws(StoreError) -> Int64 {
     try reader.rows(from: RowKey(.openDelivery, 0), to: RowKey(.openDelivery, Int64.max), limit: 1).first?.key.first
-      ?? recovered.delivery
+      ?? Int64.max
   }
 
   package func close() { engine.close() }

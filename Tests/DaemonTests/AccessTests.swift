@@ -45,6 +45,8 @@ import Testing
     #expect(large.status == 413 && large.isRefusal)
     let many = try daemon.post("[" + String(repeating: "1,", count: 10_000) + "1]")
     #expect(many.status == 413 && many.isRefusal)
+    let lines = try daemon.post(String(repeating: "{\"name\":\"n\",\"user\":1}\n", count: 10_001))
+    #expect(lines.status == 413 && lines["code"] == "too_many_events", "\(lines.text)")
     for body in [#"{"name": "n"}"#, "[7]7", "text", "\"\""] {
       let reply = try daemon.post(body)
       #expect(reply.status == 400 && reply.isRefusal, "\(body): \(reply.text)")

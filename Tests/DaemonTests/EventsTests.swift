@@ -70,6 +70,8 @@ import Testing
     #expect(events.text.contains("\"source\":\"app\""))
     let newest = try daemon.get("/v1/events/4", at: daemon.admin)
     #expect(newest["body"]?["type"] == "identify", "what only the path told stands in the stored event")
+    let second = try daemon.get("/v1/events/2", at: daemon.admin)
+    #expect(second["body"]?["sentAt"] == 1_700_000_000_000, "and what only the batch told, too")
   }
 
   @Test func `a compressed body is taken, a broken one is refused`() throws {
@@ -113,8 +115,4 @@ import Testing
       #expect(daemon.stop() == 0)
     }
   }
-}
-
-extension JSONValue {
-  var count: Int? { if case .array(let elements) = self { elements.count } else { nil } }
 }

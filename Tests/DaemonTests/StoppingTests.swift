@@ -117,39 +117,52 @@ import Testing
     #expect(Wait.until { (try? daemon.get("/v1/deliveries/1"))?["status"] == "delivered" })
     #expect(Set(working.ids) == [try #require(daemon.get("/v1/deliveries/1")["id"]).plainText])
   }
-}
 
-extension JSONValue {
-  var plainText: String { if case .string(let text) = self { text } else { "" } }
-}
-
-/// A port of loopback that is taken, and on which nobody listens.
-final class HeldPort {
-  let port: UInt16
-  private var descriptor: Int32
-
-  init() {
-    descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-    var on: Int32 = 1
-    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let held = descriptor
-    withUnsafeMutablePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        _ = bind(held, $0, size)
-        getsockname(held, $0, &size)
-      }
-    }
-    port = UInt16(bigEndian: address.sin_port)
+  @Test func `a receiver that never answers does not hold up the stop`() throws {
+    let place = Place()
+    let held = HeldPort()
+    held.hang()
+    place.configure(destination: held.port)
+    let daemon = try Daemon(place)
+    #expect(try daemon.post(#"{"id": "1", "name": "signup", "user": "42"}"#).status == 200)
+    #expect(Wait.until { (try? daemon.get("/v1/status"))?["transfers"] == 1 })
+    daemon.child.signal(SIGTERM)
+    #expect(daemon.child.code(seconds: 10) == 0)
+    let next = try Daemon(place)
+    #expect(try next.get("/v1/deliveries/1")["status"] != "delivered", "what nobody confirmed stays due")
+    #expect(Wait.until { (try? next.get("/v1/status"))?["transfers"] == 1 })
+    next.crash()
   }
 
-  func release() {
-    if descriptor >= 0 { close(descriptor) }
-    descriptor = -1
+  @Test func `a rule that ended the process twice at one event is switched off, even before anything was stored`()
+    throws
+  {
+    let place = Place(rules: ["bad": Place.welcome, "good": Place.welcome])
+    // What a lane leaves behind: the rule's number and the event, and the same again as met once before.
+    let words: [UInt64] = [1, 7, 8, 1, 7, 8, 1, 0]
+    let bytes = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64($0 * 8)) } }
+    let file = try #require(fopen(place.path("nudged.db.lanes"), "w"))
+    fwrite(bytes, 1, bytes.count, file)
+    fclose(file)
+    let daemon = try Daemon(place)
+    #expect(daemon.log.contains("switched off") && daemon.log.contains("rule=bad"), "\(daemon.log)")
+    #expect(try daemon.post(#"{"id": "1", "name": "signup", "user": "42"}"#).status == 200)
+    let event = try daemon.get("/v1/events/1")
+    #expect(event.text.contains("switched off: it ended the process"), "\(event.text)")
+    #expect(try daemon.state("user:42", "bad") == nil)
+    #expect(try daemon.state("user:42", "good")?["n"] == 1)
+    #expect(try daemon.get("/v1/rules").text.contains("\"switched_off\":true"))
   }
 
-  deinit { release() }
+  @Test func `a damaged store ends with the code that systemd does not restart after`() throws {
+    let place = Place()
+    place.write("nudged.db", String(repeating: "This was a store once. ", count: 1_000))
+    let result = Child.run(["serve"] + place.configuration, in: place)
+    #expect(result.code == 70)
+    #expect(result.err.contains("nudged.db is damaged") && result.err.contains("restore it from a backup"), "\(result)")
+    #expect(place.read("nudged.db").hasPrefix("This was"), "it is left as it was found")
+    #expect(Place.read(Child.root + "/etc/nudged.service").contains("RestartPreventExitStatus=70"))
+    let doctor = Child.run(["doctor"] + place.configuration, in: place)
+    #expect(doctor.code == 1 && doctor.out.contains("wrong: the store"))
+  }
 }

@@ -109,3 +109,8 @@ final class Wire {
     return Reply(status: Int(head.dropFirst(9).prefix(3)) ?? 0, head: head, text: text)
   }
 }
+
+extension JSONValue {
+  var count: Int? { if case .array(let elements) = self { elements.count } else { nil } }
+  var plainText: String { if case .string(let text) = self { text } else { "" } }
+}

@@ -107,6 +107,29 @@ import Testing
     #expect(try again.state("account:acme", "hear") == "{\"n\":1}")
   }
 
+  @Test func `an event cannot be emitted to a subject that cannot be`() throws {
+    for name in ["Account:acme", "acme", "account:", "a b:c"] {
+      let rule = Workshop.rule("on = 'tick'", "emit('told', {}, { subject = '\(name)' })")
+      let happened = try Workshop(["a": rule]).take(tick(1))
+      #expect(happened.verdict("a")?.code == .failed, "\(name) was lost without a word")
+      #expect(happened.verdict("a")?.reason.contains("account:acme") == true)
+    }
+  }
+
+  @Test func `a user and an account that change with one event tell of it under different ids`() throws {
+    let workshop = try Workshop([
+      "a": Workshop.rule("on = 'nudged.trait.changed'", "send('crm', 'x', {})"),
+      "b": Workshop.rule("on = 'nudged.trait.changed', per = 'account'", "send('crm', 'x', {})"),
+      "c": Workshop.rule("on = 'group'", "set { grouped = true }"),
+    ])
+    let happened = try workshop.take(
+      #"{"type": "group", "messageId": "m1", "userId": "a", "groupId": "acme", "traits": {"seats": 9}}"#)
+    #expect(happened.events.count == 3)
+    let ids = happened.events.compactMap { try? Document.parse($0.body).root["id"]?.string }
+    #expect(Set(ids).count == 2, "\(ids)")
+    #expect(happened.deliveries.count == 2)
+  }
+
   @Test func `rules hear of changed traits only when one listens`() throws {
     let text = tick(1, ", \"traits\": {\"plan\": \"pro\"}")
     #expect(try Workshop().take(text).events.count == 1)

@@ -85,4 +85,13 @@ import Testing
     for second in Int64(61)...120 { _ = try loop.step([], now: now + second * 1_000) }
     #expect(!loop.status.full)
   }
+
+  @Test func `a start on a full disk keeps the door closed until there is room`() throws {
+    disk.fill(afterCommits: 0)
+    let loop = try loop()
+    #expect(loop.status.full)
+    disk.fill(afterCommits: nil)
+    try idle(loop, seconds: 30)
+    #expect(!loop.status.full)
+  }
 }

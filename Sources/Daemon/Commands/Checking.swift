@@ -184,7 +184,9 @@ private struct Doctor {
       let loading = try House.load(configuration)
       if loading.complaints.isEmpty {
         let count = loading.set.rules.count
-        ok(count == 1 ? "the rule in \(configuration.rules) is fine" : "\(count) rules in \(configuration.rules) are fine")
+        ok(
+          count == 1
+            ? "the rule in \(configuration.rules) is fine" : "\(count) rules in \(configuration.rules) are fine")
       } else {
         let count = loading.complaints.count
         wrong(
@@ -210,7 +212,9 @@ private struct Doctor {
       } catch {
         wrong(
           error.message,
-          error.code == .locked ? "the daemon that has it does not answer on its admin socket" : "see above")
+          error.code == .locked
+            ? "the daemon that has it does not answer on its admin socket; look at its log"
+            : "mend that, or name another store with --store")
       }
     }
     var space = statvfs()

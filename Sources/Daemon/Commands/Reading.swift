@@ -101,9 +101,12 @@ private func list(
   _ source: Source, _ value: JSONValue, _ key: String, columns: [String], empty: String
 ) {
   if source.arguments.wantsJSON { return Terminal.print(value.pretty) }
-  guard case .array(let rows) = value[key] ?? .null, !rows.isEmpty else { return Terminal.print(empty) }
+  let next = value["next_before"].flatMap { $0 == .null ? nil : $0.plain }
+  guard case .array(let rows) = value[key] ?? .null, !rows.isEmpty else {
+    return Terminal.print(next.map { "none of the newest; look further with --before \($0)" } ?? empty)
+  }
   Columns.print(columns, rows.map { row in columns.map { (row[$0] ?? .null).plain } })
-  if let next = value["next_before"], next != .null { Terminal.print("more with --before \(next.plain)") }
+  if let next { Terminal.print("more with --before \(next)") }
 }
 
 private func paging(_ arguments: Arguments) throws(UsageError) -> (limit: Int, before: Int64) {
