@@ -88,8 +88,8 @@ package enum Limits {
   package static let storeQueue = 40_000
 
   // Caches. Each must hold more than can be under way, because undecided changes live in them.
-  package static let subjectsInMemory = 65_536
-  package static let identitiesInMemory = 65_536
+  package static let subjectsInMemory = 131_072
+  package static let identitiesInMemory = 131_072
 
   // Store.
   package static let shards = 1024
