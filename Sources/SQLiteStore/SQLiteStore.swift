@@ -26,6 +26,7 @@ package final class SQLiteStore: StoreEngine {
   package init(path: String) throws(StoreError) {
     self.path = path
     lock = try StoreLock(path)
+    SQLiteStore.makeForOwner(path)
     connection = try Connection(path: path, readOnly: false, cacheKilobytes: Limits.writerCacheKilobytes)
     try connection.run("PRAGMA journal_mode = WAL")
     try connection.run("PRAGMA synchronous = FULL")
@@ -37,6 +38,13 @@ package final class SQLiteStore: StoreEngine {
     verdictRow = try SQLiteStore.maximum("row", of: "verdict", connection)
     inserts = try Inserts(connection)
     restoreReserve()
+  }
+
+  /// A new file is the owner's alone: it holds what customers did. SQLite gives its other files the same
+  /// rights. What already exists keeps the rights that somebody chose for it.
+  private static func makeForOwner(_ path: String) {
+    let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    if descriptor >= 0 { Glibc.close(descriptor) }
   }
 
   private static func maximum(_ column: String, of table: String, _ connection: Connection) throws(StoreError) -> Int64

@@ -69,6 +69,16 @@ final class Scratch {
     #expect(error?.code == .damaged)
   }
 
+  @Test func `the file is its owner's alone`() throws {
+    let engine = try SQLiteStore(path: path)
+    defer { engine.close() }
+    for suffix in ["", "-wal", ".lock", ".reserve"] {
+      var status = stat()
+      #expect(stat(path + suffix, &status) == 0)
+      #expect(status.st_mode & 0o077 == 0, "\(suffix) can be read by others")
+    }
+  }
+
   @Test func `the reserve is there and can be freed once`() throws {
     let engine = try SQLiteStore(path: path)
     #expect(engine.freeReserve())
