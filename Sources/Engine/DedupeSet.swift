@@ -21,6 +21,10 @@ struct HashTable {
     shift = 64 - capacityBits
   }
 
+  /// Word by word: across rooms `==` of the two words would be a call, and this is met several times an event.
+  @inline(__always)
+  private static func isFree(_ slot: Hash128) -> Bool { slot.high == 0 && slot.low == 0 }
+
   /// How many fit before it is called full.
   var limit: Int { slots.count / 8 * 7 }
   var isFull: Bool { count >= limit }
@@ -29,8 +33,8 @@ struct HashTable {
     var position = Int(hash.high >> shift)
     while true {
       let slot = slots[position]
-      if slot == HashTable.empty { return false }
-      if slot == hash { return true }
+      if HashTable.isFree(slot) { return false }
+      if slot.high == hash.high, slot.low == hash.low { return true }
       position = (position + 1) & (slots.count - 1)
     }
   }
@@ -40,8 +44,8 @@ struct HashTable {
     var position = Int(hash.high >> shift)
     while true {
       let slot = slots[position]
-      if slot == hash { return false }
-      if slot == HashTable.empty { break }
+      if slot.high == hash.high, slot.low == hash.low { return false }
+      if HashTable.isFree(slot) { break }
       position = (position + 1) & (slots.count - 1)
     }
     slots[position] = hash
@@ -52,7 +56,7 @@ struct HashTable {
   /// Twice the room, for tables that begin small.
   mutating func grow() {
     var larger = HashTable(capacityBits: 64 - shift + 1)
-    for slot in slots where slot != HashTable.empty { _ = larger.insert(slot) }
+    for slot in slots where !HashTable.isFree(slot) { _ = larger.insert(slot) }
     self = larger
   }
 
@@ -60,7 +64,7 @@ struct HashTable {
   var sorted: [Hash128] {
     var out: [Hash128] = []
     out.reserveCapacity(count)
-    for slot in slots where slot != HashTable.empty {
+    for slot in slots where !HashTable.isFree(slot) {
       out.append(slot)
       var position = out.count - 1
       while position > 0, out[position] < out[position - 1] {

@@ -13,6 +13,7 @@ struct SubjectCache {
   private var young = FlatTable()
   private var old = FlatTable()
   private var writer = PackedWriter(capacity: 512)
+  private var scratch = PackedWriter(capacity: 512)
   private let capacity: Int
 
   init(capacity: Int) { self.capacity = capacity }
@@ -25,7 +26,7 @@ struct SubjectCache {
   /// To be called whenever a cell may have changed.
   mutating func keep(_ cell: SubjectCell) {
     writer.bytes.removeAll(keepingCapacity: true)
-    cell.pack(into: &writer)
+    cell.pack(into: &writer, &scratch)
     if young.count >= capacity {
       old = young
       young = FlatTable()
@@ -48,7 +49,7 @@ struct NumberCache {
     func find(_ key: Hash128) -> Int64? {
       var place = Int(truncatingIfNeeded: key.low) & (slots.count - 1)
       while slots[place].number != 0 {
-        if slots[place].key == key { return slots[place].number }
+        if slots[place].key.low == key.low, slots[place].key.high == key.high { return slots[place].number }
         place = (place + 1) & (slots.count - 1)
       }
       return nil
@@ -56,7 +57,9 @@ struct NumberCache {
 
     mutating func set(_ key: Hash128, _ number: Int64) {
       var place = Int(truncatingIfNeeded: key.low) & (slots.count - 1)
-      while slots[place].number != 0, slots[place].key != key { place = (place + 1) & (slots.count - 1) }
+      while slots[place].number != 0, slots[place].key.low != key.low || slots[place].key.high != key.high {
+        place = (place + 1) & (slots.count - 1)
+      }
       if slots[place].number == 0 { count += 1 }
       slots[place] = Slot(key: key, number: number)
     }

@@ -11,13 +11,17 @@ final class SubjectCell {
   let subject: Int64
   /// The number of its newest event.
   var chain: Int64
-  /// The subject's row as it is stored; taken apart on first use.
-  private var packedRow: [UInt8]
+  /// The cell as the cache holds it, or only the row of one that was just looked up; taken apart no
+  /// further than an event needs it.
+  private let bytes: [UInt8]
+  private let rowPlace: Range<Int>
+  private let statesPlace: Range<Int>
+  private let againPlace: Range<Int>
   private var openedRow: SubjectRow?
   private let face: SubjectRow.Face
-  /// What rules remember, by rule number; loaded on first use. Empty bytes: nothing.
+  /// What rules remember, as far as it was looked up or changed since. Empty bytes: nothing.
   private var states: [(rule: Int64, json: [UInt8])] = []
-  /// When `again` last let a rule run, by hash; loaded on first use.
+  /// When `again` last let a rule run, by hash; likewise. 0: never.
   private var again: [(hash: Int64, time: Int64)] = []
   /// A subject that was made just now has nothing in the store to look up.
   private let isNew: Bool
@@ -25,19 +29,50 @@ final class SubjectCell {
   /// The row is in no record yet.
   var isUnwritten = false
 
+  /// A subject that the cache does not hold; `row` is as it is stored.
   init(subject: Int64, row: [UInt8], chain: Int64, isNew: Bool) {
     self.subject = subject
-    packedRow = row
     self.chain = chain
     self.isNew = isNew
-    face = SubjectRow.face(row)
+    bytes = row
+    rowPlace = 0..<row.count
+    statesPlace = 0..<0
+    againPlace = 0..<0
+    face = SubjectRow.face(row, rowPlace)
+  }
+
+  /// As `pack` wrote it.
+  init(subject: Int64, packed: [UInt8]) {
+    self.subject = subject
+    bytes = packed
+    var parts = (flags: UInt8(0), chain: Int64(0), row: 0..<0, states: 0..<0, again: 0..<0)
+    packed.withUnsafeBytes { raw in
+      var reader = PackedReader(raw)
+      parts.flags = reader.byte()
+      parts.chain = reader.signed()
+      let rowBytes = Int(reader.unsigned())
+      parts.row = reader.position..<reader.position + rowBytes
+      reader.skip(rowBytes)
+      let stateBytes = Int(reader.unsigned())
+      parts.states = reader.position..<reader.position + stateBytes
+      reader.skip(stateBytes)
+      parts.again = reader.position..<raw.count
+    }
+    chain = parts.chain
+    isNew = parts.flags & 1 != 0
+    isUnwritten = parts.flags & 2 != 0
+    rowPlace = parts.row
+    statesPlace = parts.states
+    againPlace = parts.again
+    face = SubjectRow.face(packed, parts.row)
   }
 
   var row: SubjectRow {
     get {
       if let openedRow { return openedRow }
       let opened =
-        SubjectRow(packedRow) ?? SubjectRow(shard: Shards.shard(of: subject), names: [], created: Instant.zero)
+        SubjectRow(Array(bytes[rowPlace]))
+        ?? SubjectRow(shard: Shards.shard(of: subject), names: [], created: Instant.zero)
       openedRow = opened
       return opened
     }
@@ -58,8 +93,13 @@ final class SubjectCell {
     return parsedTraits
   }
 
+  // MARK: what rules remember
+
   func state(of rule: Int64, _ reader: StoreReader) throws(StoreError) -> [UInt8] {
     for known in states where known.rule == rule { return known.json }
+    var found: [UInt8]?
+    visitStates { number, json in if number == rule { found = Array(json) } }
+    if let found { return found }
     let json = isNew ? [] : try reader.value(RowKey(.state, subject, rule)) ?? []
     states.append((rule, json))
     return json
@@ -73,13 +113,31 @@ final class SubjectCell {
     states.append((rule, json))
   }
 
+  private func visitStates(_ body: (Int64, Slice<UnsafeRawBufferPointer>) -> Void) {
+    bytes.withUnsafeBytes { raw in
+      var reader = PackedReader(UnsafeRawBufferPointer(rebasing: raw[statesPlace]))
+      while !reader.atEnd {
+        let rule = reader.signed()
+        let count = Int(reader.unsigned())
+        let start = statesPlace.lowerBound + reader.position
+        reader.skip(count)
+        if reader.failed { return }
+        body(rule, raw[start..<start + count])
+      }
+    }
+  }
+
   /// When the rule last ran for this key; nil: never.
   func lastRun(_ hash: Int64, _ reader: StoreReader) throws(StoreError) -> Instant? {
     for known in again where known.hash == hash { return known.time == 0 ? nil : Instant(milliseconds: known.time) }
-    let packed = isNew ? nil : try reader.value(RowKey(.again, subject, hash))
-    let time = packed.flatMap(NumberRow.unpack) ?? 0
-    again.append((hash, time))
-    return time == 0 ? nil : Instant(milliseconds: time)
+    var found: Int64?
+    visitAgain { known, time in if known == hash { found = time } }
+    if found == nil {
+      let packed = isNew ? nil : try reader.value(RowKey(.again, subject, hash))
+      found = packed.flatMap(NumberRow.unpack) ?? 0
+      again.append((hash, found ?? 0))
+    }
+    return found == 0 ? nil : found.map(Instant.init(milliseconds:))
   }
 
   func setLastRun(_ hash: Int64, _ time: Instant) {
@@ -87,53 +145,53 @@ final class SubjectCell {
     again.append((hash, time.milliseconds))
   }
 
+  private func visitAgain(_ body: (Int64, Int64) -> Void) {
+    bytes.withUnsafeBytes { raw in
+      var reader = PackedReader(UnsafeRawBufferPointer(rebasing: raw[againPlace]))
+      while !reader.atEnd {
+        let hash = reader.signed()
+        body(hash, reader.signed())
+      }
+    }
+  }
+
   // MARK: in the cache
 
-  /// The cell as one stretch of bytes, for `SubjectCache`.
-  func pack(into writer: inout PackedWriter) {
+  /// The cell as one stretch of bytes, for `SubjectCache`. `scratch` is only there to be used again.
+  func pack(into writer: inout PackedWriter, _ scratch: inout PackedWriter) {
     writer.byte((isNew ? 1 : 0) | (isUnwritten ? 2 : 0))
     writer.signed(chain)
-    writer.counted(openedRow?.packed ?? packedRow)
-    writer.unsigned(UInt64(states.count))
-    for (rule, json) in states {
-      writer.signed(rule)
-      writer.counted(json)
+    if let openedRow {
+      writer.counted(openedRow.packed)
+    } else {
+      writer.counted(bytes[rowPlace])
     }
-    writer.unsigned(UInt64(again.count))
+    packStates(into: &scratch)
+    writer.counted(scratch.bytes[...])
+    visitAgain { hash, time in
+      if !again.contains(where: { $0.hash == hash }) {
+        writer.signed(hash)
+        writer.signed(time)
+      }
+    }
     for (hash, time) in again {
       writer.signed(hash)
       writer.signed(time)
     }
   }
 
-  convenience init?(subject: Int64, packed: [UInt8]) {
-    guard let parts = SubjectCell.unpack(packed) else { return nil }
-    self.init(subject: subject, row: parts.row, chain: parts.chain, isNew: parts.flags & 1 != 0)
-    isUnwritten = parts.flags & 2 != 0
-    states = parts.states
-    again = parts.again
-  }
-
-  private struct Parts {
-    var flags: UInt8
-    var chain: Int64
-    var row: [UInt8]
-    var states: [(rule: Int64, json: [UInt8])]
-    var again: [(hash: Int64, time: Int64)]
-  }
-
-  private static func unpack(_ packed: [UInt8]) -> Parts? {
-    PackedReader.read(packed) { reader in
-      var parts = Parts(flags: reader.byte(), chain: reader.signed(), row: reader.counted(), states: [], again: [])
-      for _ in 0..<reader.unsigned() where !reader.failed {
-        let rule = reader.signed()
-        parts.states.append((rule, reader.counted()))
+  private func packStates(into writer: inout PackedWriter) {
+    writer.bytes.removeAll(keepingCapacity: true)
+    visitStates { rule, json in
+      if !states.contains(where: { $0.rule == rule }) {
+        writer.signed(rule)
+        writer.unsigned(UInt64(json.count))
+        writer.bytes.append(contentsOf: json)
       }
-      for _ in 0..<reader.unsigned() where !reader.failed {
-        let hash = reader.signed()
-        parts.again.append((hash, reader.signed()))
-      }
-      return reader.failed ? nil : parts
+    }
+    for (rule, json) in states {
+      writer.signed(rule)
+      writer.counted(json)
     }
   }
 }

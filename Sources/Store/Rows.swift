@@ -69,20 +69,26 @@ extension SubjectRow {
     package var hasTraits: Bool
   }
 
-  package static func face(_ packed: [UInt8]) -> Face {
-    PackedReader.read(packed) { reader in
-      guard reader.byte() == 1 else { return Face(id: "", account: "", hasTraits: false) }
-      _ = reader.integer()
-      _ = reader.signed()
-      var id = ""
-      let count = reader.integer()
-      for position in 0..<max(0, count) where !reader.failed {
-        reader.skipCounted()
-        if position == 0 { id = reader.text() } else { reader.skipCounted() }
-      }
-      let account = reader.text()
-      return Face(id: id, account: account, hasTraits: reader.unsigned() > 0)
+  /// Of the row that stands at a place of some bytes.
+  package static func face(_ bytes: [UInt8], _ place: Range<Int>) -> Face {
+    unsafe bytes.withUnsafeBytes { raw in
+      var reader = unsafe PackedReader(UnsafeRawBufferPointer(rebasing: raw[place]))
+      return face(&reader)
     }
+  }
+
+  private static func face(_ reader: inout PackedReader) -> Face {
+    guard reader.byte() == 1 else { return Face(id: "", account: "", hasTraits: false) }
+    _ = reader.integer()
+    _ = reader.signed()
+    var id = ""
+    let count = reader.integer()
+    for position in 0..<max(0, count) where !reader.failed {
+      reader.skipCounted()
+      if position == 0 { id = reader.text() } else { reader.skipCounted() }
+    }
+    let account = reader.text()
+    return Face(id: id, account: account, hasTraits: reader.unsigned() > 0)
   }
 }
 

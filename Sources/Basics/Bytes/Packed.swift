@@ -40,6 +40,11 @@ package struct PackedWriter: Sendable {
     bytes.append(contentsOf: value)
   }
 
+  package mutating func counted(_ value: ArraySlice<UInt8>) {
+    unsigned(UInt64(value.count))
+    bytes.append(contentsOf: value)
+  }
+
   package mutating func counted(_ value: String) {
     var value = value
     value.withUTF8 { text in
@@ -51,7 +56,7 @@ package struct PackedWriter: Sendable {
 
 package struct PackedReader {
   private let bytes: UnsafeRawBufferPointer
-  private var position = 0
+  package private(set) var position = 0
   package private(set) var failed = false
 
   /// `bytes` must outlive the reader; use `PackedReader.read` to have that checked by scope.
@@ -126,12 +131,13 @@ package struct PackedReader {
     return String(decoding: bytes[position..<(position + Int(count))], as: UTF8.self)
   }
 
-  package mutating func skipCounted() {
-    let count = unsigned()
-    guard !failed, count <= UInt64(bytes.count - position) else {
+  package mutating func skip(_ count: Int) {
+    guard !failed, count >= 0, count <= bytes.count - position else {
       failed = true
       return
     }
-    position += Int(count)
+    position += count
   }
+
+  package mutating func skipCounted() { skip(Int(clamping: unsigned())) }
 }
