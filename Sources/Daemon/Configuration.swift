@@ -437,8 +437,13 @@ enum Files {
       if name.hasPrefix(".") { continue }
       let path = below.isEmpty ? name : below + "/" + name
       var information = stat()
-      if stat(root + "/" + path, &information) == 0, information.st_mode & S_IFMT == S_IFDIR {
+      let isThere = stat(root + "/" + path, &information) == 0
+      let kind = information.st_mode & S_IFMT
+      if isThere, kind == S_IFDIR {
         if !collect(root, path, depth: depth + 1, into: &out) { complain(path, String(cString: strerror(errno))) }
+      } else if isThere, kind != S_IFREG, name.hasSuffix(".lua") {
+        // A pipe in the place of a file would hold whoever opens it for ever, signals and all.
+        complain(path, "it is no plain file")
       } else if name.hasSuffix(".lua") {
         if let bytes = read(root + "/" + path) {
           out.sources.append(RuleSource(path: path, text: String(decoding: bytes, as: UTF8.self)))
