@@ -339,13 +339,18 @@ struct Complaints: Error, Sendable, CustomStringConvertible {
 /// "sqlite:PATH" or a plain path.
 enum StoreAddress {
   static func path(_ text: String, file: EvaluatedFile? = nil) throws(RuleComplaint) -> String {
-    if text.hasPrefix("sqlite:") { return String(text.dropFirst(7)) }
+    let path = text.hasPrefix("sqlite:") ? String(text.dropFirst(7)) : text
+    if path.isEmpty || path.hasPrefix(":") {
+      let message = "\"\(text)\" names no file for the store; write \"sqlite:PATH\""
+      throw file?.complaint(at: "store", message)
+        ?? RuleComplaint(file: "the store's address", line: 1, message: message)
+    }
     if text.hasPrefix("postgres:") || text.hasPrefix("postgresql:") {
       let message = "PostgreSQL as the store is not available in this version; write \"sqlite:PATH\""
       throw file?.complaint(at: "store", message)
         ?? RuleComplaint(file: "the store's address", line: 1, message: message)
     }
-    return text
+    return path
   }
 }
 
@@ -363,6 +368,11 @@ enum Files {
     var out: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 64 * 1024)
     while true {
+      // Whatever has no end is no file of ours.
+      if out.count > 256 << 20 {
+        errno = EFBIG
+        return nil
+      }
       let count = chunk.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
       if count < 0 { return nil }
       if count == 0 { return out }

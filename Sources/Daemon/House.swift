@@ -255,10 +255,13 @@ final class House: @unchecked Sendable {
     let events = events
     let manyLanes = configuration.lanes > 1
     let underWay = underWay
+    let counters = storeCounters
+    let told = Counter()
     storeWorker = StoreThread.start(
       mailbox: storeMailbox, clocks: clocks, counters: storeCounters,
       exits: StoreExits(
         outputs: { outputs in
+          House.tellFull(counters, told, log)
           if outputs.record > 0 { committed.set(outputs.record) }
           var settled: Int64 = 0
           for ticket in outputs.answered { settled += Int64(ticket.accepted) }
@@ -274,6 +277,18 @@ final class House: @unchecked Sendable {
         },
         failed: { events.sendAlways(.failed($0)) }),
       loop: Carried(loop))
+  }
+
+  /// A full disk is the operator's to mend: it stands in the log when it begins and when it ends.
+  private static func tellFull(_ counters: StoreCounters, _ told: Counter, _ log: Log) {
+    guard counters.full.value != told.value else { return }
+    told.set(counters.full.value)
+    if told.value != 0 {
+      log.error(
+        "the disk of the store is full: no events are taken until there is room for the store's reserve of 64 MB")
+    } else {
+      log.notice("the disk of the store has room again: events are taken")
+    }
   }
 
   /// Events let in and not yet on disk; the gate raises it, the store's exits lower it.

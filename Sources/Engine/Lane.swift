@@ -37,6 +37,7 @@ package final class Lane {
   private var verdictRange: (first: Int64, last: Int64)?
   /// Events that rules emitted to the subject at hand, decided next, in the same step.
   private var emitted: [RoutedEvent] = []
+  private var wishes: [Wish] = []
   /// `now` never runs backwards, whatever the clock does.
   private var lastNow = Instant.zero
   package let counters: LaneCounters
@@ -158,6 +159,7 @@ package final class Lane {
     let kind = event.user != nil ? "user" : event.primary?.namespace ?? "user"
     let wanted = try evaluate(kind, event, routed.number, routed.incoming.dedupe, cell, now: now)
     try settleSubject(cell, routed, wanted: wanted, now: now)
+    emitWishes(event, routed.number, cell)
     sendMessages(routed)
     cells.keep(cell)
   }
@@ -210,8 +212,7 @@ package final class Lane {
       data.endObject()
       // One event may change a user and an account: their own events must not share an id.
       let name = "nudged.trait.changed " + (cell.row.names.first?.namespace ?? "")
-      let id = effectID(routed.incoming.dedupe, name, emitted.count)
-      emit("nudged.trait.changed", data.bytes, id: id, from: routed.incoming.event, routed.number, cell)
+      emit("nudged.trait.changed", data.bytes, id: effectID(routed.incoming.dedupe, name, wishes.count), cell)
     }
     return true
   }
@@ -257,6 +258,7 @@ package final class Lane {
       cell.isUnwritten = false
       out.changes.append(RowKey(.subject, cell.subject), cell.row.packed)
     }
+    emitWishes(event, message.event, cell)
     cells.keep(cell)
   }
 
@@ -394,9 +396,9 @@ package final class Lane {
     case .emit(let name, let data, let subject):
       let id = effectID(dedupe, rule, entry)
       if let subject, !cell.row.names.contains(subject) {
-        emitElsewhere(name, data, id: id, from: event, number, cell, to: subject)
+        wishes.append(Wish(name: name, data: data, id: id, reference: subject, isElsewhere: true))
       } else {
-        emit(name, data, id: id, from: event, number, cell)
+        emit(name, data, id: id, cell)
       }
     case .log(let text):
       out.logs.append(RuleLog(rule: rule, subject: cell.subject, event: number, text: text))
@@ -416,40 +418,59 @@ package final class Lane {
   }
 
   /// An event of our own about the subject at hand: appended in the same commit, decided in this step.
-  private func emit(
-    _ name: String, _ data: [UInt8], id: Hash128, from event: Event, _ number: Int64, _ cell: SubjectCell
-  ) {
-    guard let reference = cell.row.names.first,
-      let incoming = own(name, data, id: id, about: reference, depth: event.depth + 1, received: lastNow)
-    else { return }
+  private func emit(_ name: String, _ data: [UInt8], id: Hash128, _ cell: SubjectCell) {
+    guard let reference = cell.row.names.first else { return }
+    wishes.append(Wish(name: name, data: data, id: id, reference: reference, isElsewhere: false))
+  }
+
+  /// What rules want emitted because of one event, before it is known how many there are.
+  private struct Wish {
+    var name: String
+    var data: [UInt8]
+    var id: Hash128
+    var reference: SubjectReference
+    /// About another subject: it travels as a message.
+    var isElsewhere: Bool
+  }
+
+  /// Makes events of the wishes, within what the event may cause; each gets its share of the rest.
+  private func emitWishes(_ event: Event, _ number: Int64, _ cell: SubjectCell) {
+    if wishes.isEmpty { return }
+    let granted = min(wishes.count, event.allowance)
+    if granted < wishes.count {
+      let reason =
+        "one event may cause \(Limits.emittedPerEvent) others, by whatever chain of rules;"
+        + " \(wishes.count - granted) of \(wishes.count) were not emitted"
+      noteVerdict(number, 0, [Verdict(rule: "", code: .tooDeep, reason: reason)])
+    }
+    let share = granted == 0 ? 0 : (event.allowance - granted) / granted
+    for wish in wishes.prefix(granted) {
+      let body = OwnEvent.body(
+        wish.name, wish.data, id: wish.id.hex, about: wish.reference, depth: event.depth + 1, allowance: share,
+        time: lastNow)
+      guard let incoming = OwnEvent.decode(body, received: lastNow, parser: parser, hash: hash) else { continue }
+      if wish.isElsewhere { pass(incoming, wish, number, cell) } else { keepEmitted(incoming, number, cell) }
+    }
+    wishes.removeAll(keepingCapacity: true)
+  }
+
+  private func keepEmitted(_ incoming: IncomingEvent, _ number: Int64, _ cell: SubjectCell) {
     var routed = RoutedEvent(incoming: incoming, number: numbers.nextEvent(), subject: cell.subject)
     routed.cause = number
     emitted.append(routed)
   }
 
-  private func emitElsewhere(
-    _ name: String, _ data: [UInt8], id: Hash128, from event: Event, _ number: Int64, _ cell: SubjectCell,
-    to target: SubjectReference
-  ) {
-    guard let incoming = own(name, data, id: id, about: target, depth: event.depth + 1, received: lastNow) else {
-      return
-    }
+  private func pass(_ incoming: IncomingEvent, _ wish: Wish, _ number: Int64, _ cell: SubjectCell) {
     // Places 0 and 1 belong to the event's account and thing; several rules and subjects may emit from
     // one event, so that the effect's hash tells their places apart.
-    let position = Int64(bitPattern: id.low >> 1) | 2
+    let position = Int64(bitPattern: wish.id.low >> 1) | 2
     let row = MessageRow(
-      kind: .emitted, subject: cell.subject, target: target.description, id: id.hex, received: lastNow,
+      kind: .emitted, subject: cell.subject, target: wish.reference.description, id: wish.id.hex, received: lastNow,
       body: incoming.body)
     out.changes.append(RowKey(.message, number, position), row.packed, isNew: true)
     out.messages.append(
-      LaneMessage(event: number, position: position, subject: cell.subject, content: .emitted(incoming, to: target)))
-  }
-
-  private func own(
-    _ name: String, _ data: [UInt8], id: Hash128, about reference: SubjectReference, depth: Int, received: Instant
-  ) -> IncomingEvent? {
-    let body = OwnEvent.body(name, data, id: id.hex, about: reference, depth: depth, time: received)
-    return OwnEvent.decode(body, received: received, parser: parser, hash: hash)
+      LaneMessage(
+        event: number, position: position, subject: cell.subject, content: .emitted(incoming, to: wish.reference)))
   }
 
   // MARK: cells

@@ -8,7 +8,9 @@ package import Model
 
 package enum OwnEvent {
   package static func body(
-    _ name: String, _ data: [UInt8], id: String, about reference: SubjectReference, depth: Int, time: Instant
+    _ name: String, _ data: [UInt8], id: String, about reference: SubjectReference, depth: Int,
+    allowance: Int = Limits.emittedPerEvent,
+    time: Instant
   ) -> [UInt8] {
     var writer = JSONWriter(capacity: data.count + 128)
     writer.beginObject()
@@ -24,6 +26,7 @@ package enum OwnEvent {
     writer.key("data")
     writer.raw(data.isEmpty ? Array("{}".utf8) : data)
     writer.member("depth", Int64(depth))
+    writer.member("allowance", Int64(allowance))
     writer.endObject()
     return writer.bytes
   }

@@ -268,8 +268,9 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     switch segments.dropFirst().first ?? "" {
     case "" where segments.first == "metrics":
       return Answer(status: 200, contentType: "text/plain; version=0.0.4", body: exits.metrics())
-    case "status": return Answer(status: 200, body: exits.status())
-    case "rules": return Answer(status: 200, body: exits.rules())
+    case "status" where segments.count == 2: return Answer(status: 200, body: exits.status())
+    case "rules" where segments.count == 2: return Answer(status: 200, body: exits.rules())
+    case "rules" where segments == ["v1", "rules", "reload"]: return wrongMethod("POST")
     default: break
     }
     guard let question = Question(segments: Array(segments.dropFirst()), request) else {

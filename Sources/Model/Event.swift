@@ -53,6 +53,8 @@ package final class Event: Sendable {
   package let thing: SubjectReference?
   /// How many emitted events lie between this one and the outside.
   package let depth: Int
+  /// How many events it may cause, taken together with all that those cause.
+  package let allowance: Int
 
   /// The text it came in, and the nodes of its parts inside it.
   package let document: Document
@@ -64,6 +66,7 @@ package final class Event: Sendable {
   package init(
     name: String, id: String, source: String, time: Instant, received: Instant, user: SubjectReference?,
     anonymous: SubjectReference? = nil, account: SubjectReference?, thing: SubjectReference?, depth: Int,
+    allowance: Int = Limits.emittedPerEvent,
     document: Document, item: UInt32, data: UInt32?,
     traits: UInt32?, context: UInt32?
   ) {
@@ -77,6 +80,7 @@ package final class Event: Sendable {
     self.account = account
     self.thing = thing
     self.depth = depth
+    self.allowance = allowance
     self.document = document
     self.item = item
     self.data = data
@@ -89,7 +93,8 @@ package final class Event: Sendable {
     Event(
       name: name, id: id, source: source, time: time, received: received, user: user, anonymous: anonymous,
       account: account,
-      thing: thing, depth: depth, document: document, item: item, data: data, traits: traits, context: context)
+      thing: thing, depth: depth, allowance: allowance, document: document, item: item, data: data, traits: traits,
+      context: context)
   }
 
   /// The subject whose lane decides it: the user, else the thing, else the account.

@@ -103,7 +103,7 @@ package struct EventDecoder {
 
   /// Our own events carry how deep they lie. From outside that could silence rules or let loops run on.
   private var nativeFields: Set<String> {
-    source == "nudged" ? EventDecoder.nativeFields.union(["depth"]) : EventDecoder.nativeFields
+    source == "nudged" ? EventDecoder.nativeFields.union(["depth", "allowance"]) : EventDecoder.nativeFields
   }
 
   private static let nativeFieldCount = Field.depth.rawValue + 1
@@ -143,7 +143,9 @@ package struct EventDecoder {
       name: name, id: try identifier(item[.id], field: "id"), source: source,
       time: try time(item[.time], field: "time", received: received, sent: nil), received: received,
       user: user ?? anonymous, anonymous: user == nil ? nil : anonymous, account: account, thing: thing,
-      depth: source == "nudged" ? Int(item[.depth]?.integer ?? 0) : 0, document: item.cursor.document,
+      depth: source == "nudged" ? Int(item[.depth]?.integer ?? 0) : 0,
+      allowance: source == "nudged" ? Int(item.cursor["allowance"]?.integer ?? 0) : Limits.emittedPerEvent,
+      document: item.cursor.document,
       item: item.cursor.index, data: try object(item[.data], field: "data"),
       traits: try object(item[.traits], field: "traits"), context: try object(item[.context], field: "context"))
   }

@@ -42,6 +42,9 @@ package enum Limits {
   package static let jsonDepth = 64
   package static let clockSkewMilliseconds: Int64 = 5 * 60 * 1000
   package static let causalDepth = 8
+  /// How many events one event from outside may cause in all, by whatever chain of rules. Each emitted
+  /// event carries its share of what is left, so that no count has to be kept between lanes.
+  package static let emittedPerEvent = 1_000
 
   // Rules: per run unless said otherwise.
   package static let ruleSourceBytes = 64 * 1024

@@ -7,6 +7,26 @@ import Glibc
 import Testing
 
 @Suite struct ReadingTests {
+  @Test func `a reload asked for with GET is told how to ask`() throws {
+    let daemon = try Daemon(Place())
+    let wire = try #require(Wire(daemon.door))
+    wire.send("GET", "/v1/rules/reload")
+    #expect(wire.reply()?.status == 405)
+    wire.send("GET", "/v1/rules/other")
+    #expect(wire.reply()?.status == 404)
+  }
+
+  @Test func `what a sender calls an event cannot steer a terminal`() throws {
+    let place = Place()
+    let daemon = try Daemon(place)
+    let wire = try #require(Wire(daemon.door))
+    wire.send("POST", "/v1/events", body: Array(#"{"name":"x\u001b[31m\ny","user":"u"}"#.utf8))
+    #expect(wire.reply()?.status == 200)
+    let listed = Child.run(["events", "list"] + place.configuration, in: place)
+    #expect(listed.code == 0 && listed.out.contains("x\u{FFFD}[31m\u{FFFD}y"), "\(listed)")
+    #expect(!listed.out.contains("\u{1B}"))
+  }
+
   @Test(arguments: [1, 2]) func `a read that follows a 200 shows the event, its state and its delivery`(lanes: Int)
     throws
   {

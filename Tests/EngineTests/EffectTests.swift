@@ -82,6 +82,18 @@ import Testing
     #expect(try workshop.state("user:a", "loop") == "{\"n\":\(Limits.causalDepth)}")
   }
 
+  @Test(arguments: ["", ", { subject = 'user:' .. random(1, 50) }"])
+  func `one event causes a bounded number of others, whoever they are about`(target: String) throws {
+    let fan = Workshop.rule("on = 'tick'", "for i = 1, 50 do emit('tick', { i = i }\(target)) end")
+    for lanes in [1, 2] {
+      let happened = try Workshop(["fan": fan], lanes: lanes).take(tick(1))
+      #expect(happened.events.count > 50)
+      #expect(happened.events.count <= Limits.emittedPerEvent + 1)
+      let told = happened.verdicts.flatMap(\.verdicts).filter { $0.code == .tooDeep }
+      #expect(told.contains { $0.reason.contains("50 of 50 were not emitted") })
+    }
+  }
+
   @Test func `loops over two subjects end, too`() throws {
     let over = Workshop.rule("on = 'tick'", "emit('tock', {}, { subject = 'account:acme' })")
     let back = Workshop.rule("on = 'tock', per = 'account'", "emit('tick', {}, { subject = 'user:a' })")
