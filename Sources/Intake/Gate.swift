@@ -273,6 +273,7 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     case "rules" where segments == ["v1", "rules", "reload"]: return wrongMethod("POST")
     default: break
     }
+    if let refusal = Gate.queryRefusal(request) { return refusal }
     guard let question = Question(segments: Array(segments.dropFirst()), request) else {
       return notFound(request.pathText)
     }
@@ -289,6 +290,23 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     }
     if let refusal = refusal(caller, needs: .admin) { return refusal }
     exits.command(.reload, token)
+    return nil
+  }
+
+  /// A slip in a parameter must not look like an answer: a client would page for ever, or see nothing fail.
+  private static func queryRefusal(_ request: borrowing Request) -> Answer? {
+    func refuse(_ name: String, _ right: String) -> Answer {
+      Answer(status: 400, code: "bad_query", message: "the parameter \(name) must be \(right)")
+    }
+    if let text = request.queryValue("limit"), !(1...Question.maximumLimit).contains(Int(text) ?? 0) {
+      return refuse("limit", "a whole number from 1 to \(Question.maximumLimit)")
+    }
+    if let text = request.queryValue("before"), Int64(text).map({ $0 >= 0 }) != true {
+      return refuse("before", "a whole number, such as next_before of the page before")
+    }
+    if let text = request.queryValue("status"), !["waiting", "retrying", "delivered", "failed"].contains(text) {
+      return refuse("status", "waiting, retrying, delivered or failed")
+    }
     return nil
   }
 

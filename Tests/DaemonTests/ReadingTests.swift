@@ -16,6 +16,18 @@ import Testing
     #expect(wire.reply()?.status == 404)
   }
 
+  @Test func `a slip in a parameter is told and does not look like an answer`() throws {
+    let daemon = try Daemon(Place())
+    let wire = try #require(Wire(daemon.door))
+    for slip in ["limit=abc", "limit=0", "before=x", "before=99999999999999999999", "status=bogus"] {
+      wire.send("GET", "/v1/deliveries?" + slip)
+      let reply = wire.reply()
+      #expect(reply?.status == 400 && reply?["code"] == .string("bad_query"), "\(slip)")
+    }
+    wire.send("GET", "/v1/deliveries?limit=5&before=9&status=failed")
+    #expect(wire.reply()?.status == 200)
+  }
+
   @Test func `what a sender calls an event cannot steer a terminal`() throws {
     let place = Place()
     let daemon = try Daemon(place)
