@@ -40,6 +40,8 @@ struct ByteBuffer: ~Copyable {
       if room >= more { return }
     }
     let size = max(end + more, 256)
+    // Sizes are bounded by the limits of a request: where even that is not to be had, every allocation of
+    // this process would end it, and what was acknowledged is on disk.
     guard let grown = realloc(base, size) else { fatalError("no memory for a buffer of \(size) bytes") }
     base = grown
     capacity = size

@@ -4,14 +4,17 @@
 // Thread: a value, filled by a lane, handed over whole. Promise: what was appended is read back in the
 // same order; damage is noticed and never taken for a change.
 
+internal import Basics
+
 package struct ChangeList: Sendable {
-  private(set) var packed: [UInt8] = []
+  private var writer = PackedWriter()
   package private(set) var count = 0
+  var packed: [UInt8] { writer.bytes }
 
   package init() {}
   package var isEmpty: Bool { count == 0 }
 
-  package mutating func reserve(_ changes: Int) { packed.reserveCapacity(changes * 32) }
+  package mutating func reserve(_ changes: Int) { writer.bytes.reserveCapacity(changes * 32) }
 
   package mutating func append(_ change: Change) { append(change.key, change.value) }
 
@@ -20,17 +23,16 @@ package struct ChangeList: Sendable {
   package mutating func append(_ key: RowKey, _ value: [UInt8]?, isNew: Bool = false) {
     begin(key, value == nil ? ChangeList.deletedBit : isNew ? ChangeList.newBit : 0)
     guard let value else { return }
-    unsigned(UInt64(value.count))
-    packed.append(contentsOf: value)
+    writer.counted(value)
   }
 
   /// A row that is one number.
   package mutating func append(_ key: RowKey, number: Int64) {
     begin(key, 0)
-    let start = packed.count
-    packed.append(0)
-    signed(number)
-    packed[start] = UInt8(packed.count - start - 1)
+    let start = writer.bytes.count
+    writer.byte(0)
+    writer.signed(number)
+    writer.bytes[start] = UInt8(writer.bytes.count - start - 1)
   }
 
   private static let deletedBit: UInt8 = 0x80
@@ -38,23 +40,10 @@ package struct ChangeList: Sendable {
 
   private mutating func begin(_ key: RowKey, _ bits: UInt8) {
     count += 1
-    packed.append(key.table.rawValue | bits)
-    signed(key.first)
-    signed(key.second)
+    writer.byte(key.table.rawValue | bits)
+    writer.signed(key.first)
+    writer.signed(key.second)
   }
-
-  @inline(__always)
-  private mutating func unsigned(_ value: UInt64) {
-    var rest = value
-    while rest >= 0x80 {
-      packed.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-      rest >>= 7
-    }
-    packed.append(UInt8(truncatingIfNeeded: rest))
-  }
-
-  @inline(__always)
-  private mutating func signed(_ value: Int64) { unsigned(UInt64(bitPattern: (value << 1) ^ (value >> 63))) }
 
   /// For tests and reports.
   package var changes: [Change] {

@@ -119,6 +119,20 @@ private func list(
   if let next { Terminal.print("more with --before \(next)") }
 }
 
+/// The number in "show NUMBER".
+private func shown(_ arguments: Arguments) -> Int64? {
+  arguments.words.count == 2 && arguments.words[0] == "show" ? Int64(arguments.words[1]) : nil
+}
+
+private func show(_ question: Question, path: String, _ source: Source) throws -> Int32 {
+  guard let value = try source.value(question, path: path) else {
+    Terminal.complain(Reports.missing(question))
+    return 1
+  }
+  Terminal.print(value.pretty)
+  return 0
+}
+
 private func paging(_ arguments: Arguments) throws(UsageError) -> (limit: Int, before: Int64) {
   let limit = try arguments.integer("--limit") ?? Int64(Question.defaultLimit)
   guard (1...Int64(Question.maximumLimit)).contains(limit) else {
@@ -162,14 +176,7 @@ extension Command {
   ) { raw in
     let arguments = try Arguments(raw, values: ["--subject", "--limit", "--before"])
     let source = try Source(arguments)
-    if arguments.words.first == "show", arguments.words.count == 2, let number = Int64(arguments.words[1]) {
-      guard let value = try source.value(.event(number), path: "/v1/events/\(number)") else {
-        Terminal.complain(Reports.missing(.event(number)))
-        return 1
-      }
-      Terminal.print(value.pretty)
-      return 0
-    }
+    if let number = shown(arguments) { return try show(.event(number), path: "/v1/events/\(number)", source) }
     guard arguments.words.isEmpty || arguments.words == ["list"] else {
       throw UsageError("write: events list, or events show EVENT")
     }
@@ -197,14 +204,7 @@ extension Command {
   ) { raw in
     let arguments = try Arguments(raw, values: ["--status", "--limit", "--before"])
     let source = try Source(arguments)
-    if arguments.words.first == "show", arguments.words.count == 2, let number = Int64(arguments.words[1]) {
-      guard let value = try source.value(.delivery(number), path: "/v1/deliveries/\(number)") else {
-        Terminal.complain(Reports.missing(.delivery(number)))
-        return 1
-      }
-      Terminal.print(value.pretty)
-      return 0
-    }
+    if let number = shown(arguments) { return try show(.delivery(number), path: "/v1/deliveries/\(number)", source) }
     guard arguments.words.isEmpty || arguments.words == ["list"] else {
       throw UsageError("write: deliveries list, or deliveries show DELIVERY")
     }
