@@ -47,7 +47,8 @@ let package = Package(
     .target(name: "Rules", dependencies: ["Basics", "Model", "CRuleHost", "CDocument"], swiftSettings: plain),
     .target(name: "Store", dependencies: ["Basics", "Model"], swiftSettings: strict),
 
-    // Floor 3: engines behind the contract.
+    // Floor 3: engines behind the contract, and the check of rules before they are live.
+    .target(name: "RuleCheck", dependencies: ["Basics", "Model", "Rules"], swiftSettings: strict),
     .target(name: "SQLiteStore", dependencies: ["Basics", "Model", "Store", "CSQLite"], swiftSettings: plain),
 
     // Floor 4: the three loops. They do not know each other.
@@ -61,7 +62,7 @@ let package = Package(
     .target(
       name: "Daemon",
       dependencies: [
-        "Basics", "Model", "Rules", "Store", "SQLiteStore", "Intake", "Engine", "Delivery", "CPlatform",
+        "Basics", "Model", "Rules", "RuleCheck", "Store", "SQLiteStore", "Intake", "Engine", "Delivery", "CPlatform",
       ],
       swiftSettings: plain),
 
@@ -72,6 +73,8 @@ let package = Package(
     .testTarget(name: "BasicsTests", dependencies: ["Basics", "CZlib"], swiftSettings: plain),
     .testTarget(name: "ModelTests", dependencies: ["Basics", "Model"], swiftSettings: plain),
     .testTarget(name: "RulesTests", dependencies: ["Basics", "Model", "Rules"], swiftSettings: plain),
+    .testTarget(
+      name: "RuleCheckTests", dependencies: ["Basics", "Model", "Rules", "RuleCheck"], swiftSettings: plain),
     .testTarget(name: "IntakeTests", dependencies: ["Basics", "Model", "Intake", "CPlatform"], swiftSettings: plain),
     .executableTarget(
       name: "intake-bench", dependencies: ["Basics", "Intake", "CPlatform"], path: "Tests/IntakeBench",

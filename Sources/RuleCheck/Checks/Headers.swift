@@ -1,0 +1,221 @@
+// The header of a rule as it is written: its keys, their values, and what must not be missing.
+//
+// Thread: one check. Promise: what is not written out is left to the loader, which runs the file.
+
+extension FileCheck {
+  /// The table in `return rule { … }`, and what follows from it for the rest of the file.
+  func findHeader() {
+    guard kind == .rule else { return }
+    for statement in tree.statements {
+      guard case .return(let values) = statement.kind, let first = values.first else { continue }
+      if case .call(let function, let arguments) = first.kind, arguments.count == 1,
+        case .table(let fields) = arguments[0].kind,
+        function.name == "rule" || Nearest.find(function.name ?? "", among: ["rule"]) != nil
+      {
+        header = fields
+      }
+    }
+    for field in header ?? [] {
+      guard let name = keyMeant(field) else { continue }
+      if case .function(let body) = field.value.kind, name == "run" || name == "when" {
+        entrances[ObjectIdentifier(body)] = name
+      }
+      if name == "on" { events = constantNames(field.value) }
+    }
+  }
+
+  /// A misspelt `run` is a run all the same.
+  private func keyMeant(_ field: TableField) -> String? {
+    guard let name = field.name else { return nil }
+    return HeaderKeys.byName[name] != nil ? name : Nearest.find(name, among: HeaderKeys.all.map(\.name))
+  }
+
+  private func constantNames(_ value: Expression) -> [String]? {
+    if let name = value.string { return [name] }
+    guard case .table(let fields) = value.kind else { return nil }
+    let names = fields.compactMap(\.value.string)
+    return names.count == fields.count && !names.isEmpty ? names : nil
+  }
+
+  func checkHeader() {
+    guard kind == .rule else { return }
+    guard let header else { return checkEnding() }
+    for field in header { checkKey(field) }
+    if hasSyntaxErrors { return }
+    let present = Set(header.compactMap(keyMeant))
+    for key in HeaderKeys.all where key.isRequired && !present.contains(key.name) {
+      tell(ruleSpan, .missingKey, FileCheck.missing[key.name] ?? "a rule needs '\(key.name)'")
+    }
+  }
+
+  private static let missing = [
+    "title": "a rule needs a title, such as title = \"Warn before the limit\"",
+    "on": "a rule needs 'on', the name of the event that starts it, such as on = \"invoice.paid\"",
+    "run": "a rule needs 'run', such as run = function(event, customer) … end",
+  ]
+
+  /// Where the word `rule` stands.
+  private var ruleSpan: Span {
+    for statement in tree.statements {
+      if case .return(let values) = statement.kind, case .call(let function, _)? = values.first?.kind { return function.span }
+    }
+    return Span(start: 0, end: 1)
+  }
+
+  /// A rule's file without `return rule { … }` at its end.
+  private func checkEnding() {
+    if hasSyntaxErrors { return }
+    guard let last = tree.statements.last else {
+      return tell(Span(start: 0, end: 1), .missingKey, "this file is empty; a rule's file must end with: return rule { … }")
+    }
+    switch last.kind {
+    case .return(let values):
+      guard case .table? = values.first?.kind else { return }
+      tell(last.span.first(in: source), .missingKey, "a rule's file must end with: return rule { … }", suggestion: nil)
+    case .call(let call):
+      let isRule = if case .call(let function, _) = call.kind { function.word == "rule" } else { false }
+      tell(
+        last.span.first(in: source), .missingKey,
+        isRule ? "'return' is missing before rule { … }" : "a rule's file must end with: return rule { … }",
+        suggestion: isRule ? "return rule" : nil)
+    default:
+      tell(last.span.first(in: source), .missingKey, "a rule's file must end with: return rule { … }")
+    }
+  }
+
+  private func checkKey(_ field: TableField) {
+    guard let name = field.name else {
+      if case .position = field.key {
+        tell(field.value.span.first(in: source), .unknownKey, "a header has names: key = value; here stands a value alone")
+      }
+      return
+    }
+    guard let key = HeaderKeys.byName[name] else {
+      let all = HeaderKeys.all.map(\.name)
+      let near = Nearest.find(name, among: HeaderKeys.all.filter(\.isAvailable).map(\.name)) ?? Nearest.find(name, among: all)
+      let list = near == nil ? "; there are \(HeaderKeys.all.filter(\.isAvailable).map(\.name).joined(separator: ", "))" : ""
+      tell(field.keySpan, .unknownKey, "unknown key '\(name)'\(list)", suggestion: near)
+      return
+    }
+    guard key.isAvailable else {
+      return tell(field.keySpan, .notAvailable, "'\(name)' is not available in this version; remove it")
+    }
+    let found = fieldShape(field.value)
+    check(field.value, found, takes: key.takes, label: "'\(name)'")
+    checkMeaning(name, field, found)
+  }
+
+  private func checkMeaning(_ name: String, _ field: TableField, _ found: Shape) {
+    switch name {
+    case "on": checkEvents(field.value, found)
+    case "stop_on", "goal": checkEnd(name, field, found)
+    case "key": checkKeyPaths(field, found)
+    case "per": checkPer(field, found)
+    case "run", "when": checkParameters(name, field)
+    default: break
+    }
+  }
+
+  private func checkPer(_ field: TableField, _ found: Shape) {
+    guard let text = found.constant, text != "user", text != "account" else { return }
+    let isName = text.utf8.allSatisfy { $0 == 0x5F || (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) }
+    let near = Nearest.find(text, among: ["user", "account"], strict: true)
+    if !isName {
+      tell(
+        inside(field.value.span), .wrongValue,
+        "'per' must be \"user\", \"account\" or a kind of thing in small letters; it is \"\(text)\"", suggestion: near)
+    } else if near != nil {
+      tell(inside(field.value.span), .wrongValue, "'per' is \"\(text)\"", suggestion: near)
+    }
+  }
+
+  // Paths.
+
+  private func checkKeyPaths(_ field: TableField, _ found: Shape) {
+    if let text = found.constant { return checkPath(text, field.value.span, what: "'key'", events: events) }
+    guard case .table(let fields) = field.value.kind else { return }
+    for entry in fields {
+      guard let event = entry.name else {
+        tell(entry.value.span, .wrongValue, "'key' as a table has a path for each event: { [\"invoice.paid\"] = \"data.invoice\" }")
+        continue
+      }
+      if let events, !events.contains(event), !listens(to: event) {
+        tell(
+          inside(entry.keySpan), .unknownEvent, "'key' has a path for '\(event)', which 'on' does not name",
+          suggestion: Nearest.find(event, among: events))
+      }
+      if let text = entry.value.string { checkPath(text, entry.value.span, what: "'key'", events: [event]) }
+    }
+    let named = Set(fields.compactMap(\.name))
+    for event in events ?? [] where !named.contains(event) && named.count == fields.count {
+      tell(field.keySpan, .missingKey, "'key' has no path for the event '\(event)' of 'on'")
+    }
+  }
+
+  /// Events of stop_on and goal, and those waited for, may have a path of their own.
+  private func listens(to event: String) -> Bool {
+    for field in header ?? [] where field.name == "stop_on" || field.name == "goal" {
+      if constantNames(field.value)?.contains(event) ?? true { return true }
+    }
+    var isWaitedFor = false
+    TreeWalk.calls(in: tree) { word, arguments in
+      guard word == "wait_for" || word == "wait_any", let first = arguments.first else { return }
+      if first.string == event || constantNames(first)?.contains(event) ?? false { isWaitedFor = true }
+    }
+    return isWaitedFor
+  }
+
+  /// A name, a list of names, a table of event and path, or { event = …, within = … }.
+  private func checkEnd(_ name: String, _ field: TableField, _ found: Shape) {
+    guard case .table(let fields) = field.value.kind, fields.contains(where: { $0.name != nil }) else {
+      return checkEvents(field.value, found)
+    }
+    let isOptions = fields.contains { $0.name == "event" || $0.name == "within" }
+    for entry in fields {
+      guard let key = entry.name else {
+        if let event = entry.value.string { checkEvent(event, inside(entry.value.span)) }
+        continue
+      }
+      if isOptions {
+        checkEndOption(name, key, entry)
+      } else {
+        checkEvent(key, inside(entry.keySpan))
+        if let path = entry.value.string { checkPath(path, entry.value.span, what: "'\(name)'", events: [key]) }
+      }
+    }
+  }
+
+  private func checkEndOption(_ name: String, _ key: String, _ entry: TableField) {
+    switch key {
+    case "event": checkEvents(entry.value, fieldShape(entry.value))
+    case "within": check(entry.value, fieldShape(entry.value), takes: .duration, label: "'within' of '\(name)'")
+    case "key", "match", "path": break
+    default:
+      tell(
+        entry.keySpan, .unknownOption, "unknown option '\(key)'",
+        suggestion: Nearest.find(key, among: ["event", "within", "key"]))
+    }
+  }
+
+  /// run = function(event, customer)
+  private func checkParameters(_ name: String, _ field: TableField) {
+    guard case .function(let body) = field.value.kind else { return }
+    let names = ["event", "customer"]
+    if body.parameters.first?.name == "customer" {
+      tell(
+        body.parameters[0].span, .slip, "'\(name)' gets the event first: function(event, customer)",
+        severity: body.parameters.count > 1 ? .error : .warning)
+      return
+    }
+    if body.parameters.count > 2 {
+      tell(body.parameters[2].span, .arguments, "'\(name)' gets two arguments: function(event, customer)")
+    }
+    for (position, parameter) in body.parameters.prefix(2).enumerated() where parameter.name != names[position] {
+      if Nearest.find(parameter.name, among: [names[position]], strict: true) != nil, parameter.name.utf8.count > 3 {
+        tell(
+          parameter.span, .slip, "this argument is called '\(parameter.name)' here",
+          suggestion: names[position], severity: .warning)
+      }
+    }
+  }
+}

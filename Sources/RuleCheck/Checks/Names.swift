@@ -1,0 +1,111 @@
+// Names of the outer world in calls: events, destinations, templates, libraries.
+//
+// Thread: one check. Promise: without a catalogue of the team's own, an unknown event is at most a warning.
+
+extension FileCheck {
+  func checkNames(_ word: HostWord, _ arguments: [Expression], _ shapes: [Shape]) {
+    for (position, parameter) in word.parameters.enumerated() where position < arguments.count {
+      let argument = arguments[position]
+      switch parameter.takes {
+      case .destination: if let name = shapes[position].constant { checkDestination(name, argument) }
+      case .template: if let name = shapes[position].constant { checkTemplate(name, argument, arguments, position) }
+      case .event, .events: checkEvents(argument, shapes[position], isEmitted: word.name == "emit")
+      case .library: if let name = argument.string { checkLibrary(name, argument) }
+      default: break
+      }
+    }
+    if word.name == "emit", let name = arguments.first?.string, arguments.count > 1,
+      let entry = world.catalogue.events[name], entry.isTeams, case .part(let fields, _) = entry.fields
+    {
+      checkData(arguments[1], fields, owner: "the event '\(name)'")
+    }
+  }
+
+  /// Nowhere else than where it is written is a text that a local holds.
+  private func written(_ argument: Expression) -> Span { inside(argument.span) }
+
+  private func checkDestination(_ name: String, _ argument: Expression) {
+    guard let known = world.destinations, !known.contains(name) else { return }
+    let list =
+      known.isEmpty ? "none is configured" : "configured are \(Sentence.few(known.sorted()))"
+    tell(
+      written(argument), .unknownDestination, "there is no destination '\(name)'; \(list)", word: name,
+      among: known.sorted())
+  }
+
+  private func checkTemplate(_ name: String, _ argument: Expression, _ arguments: [Expression], _ position: Int) {
+    guard let templates = world.catalogue.templates else { return }
+    guard let type = templates[name] else {
+      let near = Nearest.find(name, among: templates.keys.sorted())
+      let list = near == nil ? "; new ones belong into catalog.lua" : ""
+      return tell(written(argument), .unknownTemplate, "there is no template '\(name)'\(list)", suggestion: near)
+    }
+    if case .part(let fields, _) = type, position + 1 < arguments.count {
+      checkData(arguments[position + 1], fields, owner: "the template '\(name)'")
+    }
+  }
+
+  private func checkData(_ data: Expression, _ fields: [String: FieldType], owner: String) {
+    guard case .table(let given) = data.kind else { return }
+    for field in given {
+      guard let name = field.name else { continue }
+      guard let type = fields[name] else {
+        let near = Nearest.find(name, among: fields.keys.sorted())
+        let list = near == nil ? "; it has \(Sentence.few(fields.keys.sorted())). New ones belong into catalog.lua" : ""
+        tell(inside(field.keySpan), .unknownField, "\(owner) has no field '\(name)'\(list)", suggestion: near)
+        continue
+      }
+      checkField(field, type, owner: "'\(name)' of \(owner)")
+    }
+  }
+
+  private func checkLibrary(_ name: String, _ argument: Expression) {
+    guard world.libraries[name] == nil else { return }
+    let names = world.libraries.keys.sorted()
+    let bare = names.first { $0 == "lib/\(name)" || $0 == String(name.dropLast(name.hasSuffix(".lua") ? 4 : 0)) }
+    tell(
+      written(argument), .unknownLibrary, "there is no library '\(name)'; its file would be \(name).lua",
+      suggestion: bare ?? Nearest.find(name, among: names))
+  }
+
+  // Events.
+
+  func checkEvents(_ value: Expression, _ found: Shape, isEmitted: Bool = false) {
+    if case .table(let fields) = value.kind {
+      for field in fields {
+        if case .position = field.key, let name = field.value.string {
+          checkEvent(name, inside(field.value.span), isEmitted: isEmitted)
+        }
+      }
+    } else if let name = found.constant {
+      checkEvent(name, inside(value.span), isEmitted: isEmitted)
+    }
+  }
+
+  func checkEvent(_ name: String, _ span: Span, isEmitted: Bool = false) {
+    let catalogue = world.catalogue
+    if name.hasPrefix("nudged."), isEmitted {
+      return tell(span, .wrongValue, "names that begin with 'nudged.' are reserved; this one is '\(name)'")
+    }
+    if catalogue.events[name] != nil || !isEmitted && world.isKnown(event: name) { return }
+    let near = nearestEvent(name)
+    if name.hasPrefix("nudged.") {
+      return tell(span, .unknownEvent, "nudged raises no event '\(name)'", suggestion: near)
+    }
+    if catalogue.hasTeamsEvents {
+      // An event of a rule's own need not be in the catalogue.
+      if isEmitted, near == nil { return }
+      let advice = near == nil ? "; new ones belong into catalog.lua" : ""
+      tell(span, .unknownEvent, "there is no event '\(name)'\(advice)", suggestion: near)
+    } else if let near {
+      tell(span, .unknownEvent, "the event '\(name)' is not known", suggestion: near, severity: .warning)
+    }
+  }
+
+  /// The team's own come first.
+  private func nearestEvent(_ name: String) -> String? {
+    let events = world.catalogue.events
+    return Nearest.find(name, among: events.filter { $0.value.isTeams }.map(\.key) + world.emitted.filter { $0 != name })
+      ?? Nearest.find(name, among: events.keys)
+  }
+}

@@ -1,0 +1,50 @@
+// "Did you mean", as the check wants it: nearest in edits, then in case, first letter and length.
+//
+// Thread: pure functions. Promise: the same word and names give the same suggestion; nothing far off is ever
+// suggested.
+
+enum Nearest {
+  /// `strict`: short names must be made of the same letters or differ in one; for words of the language.
+  static func find(_ word: String, among names: some Sequence<String>, strict: Bool = false) -> String? {
+    let small = Array(word.lowercased().utf8)
+    guard !small.isEmpty, small.count <= 80 else { return nil }
+    let bound = small.count <= 3 ? 1 : small.count <= 5 && strict ? 1 : small.count <= 12 ? 2 : 3
+    var best: (name: String, rank: (Int, Int, Int, Int))?
+    for name in names where name != word {
+      let other = Array(name.lowercased().utf8)
+      guard abs(other.count - small.count) <= bound else { continue }
+      let found = distance(small, other)
+      guard found <= min(bound, max(1, other.count - 1)), !isTooShort(small, other, found, strict) else { continue }
+      let rank = (found, found == 0 ? 1 : 0, small.first == other.first ? 0 : 1, abs(other.count - small.count))
+      if best.map({ rank < $0.rank || rank == $0.rank && name < $0.name }) ?? true { best = (name, rank) }
+    }
+    return best?.name
+  }
+
+  private static func isTooShort(_ word: [UInt8], _ name: [UInt8], _ distance: Int, _ strict: Bool) -> Bool {
+    if distance == 0 { return false }
+    if word.count >= 3 && name.count >= 3 { return false }
+    if name.count == 3 || word.count == 3 { return false }
+    return word.sorted() != name.sorted()
+  }
+
+  /// Damerau-Levenshtein: edits, a swap of neighbours counting as one.
+  static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
+    if left.isEmpty || right.isEmpty { return left.count + right.count }
+    var twoAbove = [Int](repeating: 0, count: right.count + 1)
+    var above = Array(0...right.count)
+    var row = above
+    for i in 1...left.count {
+      row[0] = i
+      for j in 1...right.count {
+        let change = above[j - 1] + (left[i - 1] == right[j - 1] ? 0 : 1)
+        row[j] = min(above[j] + 1, row[j - 1] + 1, change)
+        if i > 1, j > 1, left[i - 1] == right[j - 2], left[i - 2] == right[j - 1] {
+          row[j] = min(row[j], twoAbove[j - 2] + 1)
+        }
+      }
+      (twoAbove, above, row) = (above, row, twoAbove)
+    }
+    return above[right.count]
+  }
+}
