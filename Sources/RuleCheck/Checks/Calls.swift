@@ -205,7 +205,9 @@ extension FileCheck {
       return .event(.init(names: names, data: world.data(ofAny: names)))
     case .library:
       guard let name = arguments.first?.string else { return .unknown }
-      return .library(.init(name: name, fields: world.libraries[name] ?? nil))
+      // A library whose fields are not plain to see may be anything, a function too.
+      guard let fields = world.libraries[name] ?? nil else { return .unknown }
+      return .library(.init(name: name, fields: fields))
     default: return Shape(word.gives)
     }
   }

@@ -106,7 +106,8 @@ extension FileCheck {
     if part.isTeams, !part.isOpen || near != nil {
       let list = near == nil ? "; it has \(Sentence.few(part.fields.keys.sorted())). New ones belong into catalog.lua" : ""
       tell(span, .unknownField, "\(part.owner) has no field '\(name)'\(list)", suggestion: near)
-    } else if near != nil {
+    } else if let near, Nearest.isOneEdit(name, near) {
+      // The team may well send fields of its own under a name that others use, too.
       tell(
         span, .unknownField, "\(part.owner) is not known to have a field '\(name)'", suggestion: near,
         severity: .warning)
@@ -132,9 +133,9 @@ extension FileCheck {
   private static let commonTraitSet = Set(Catalogue.commonTraits)
 
   private func libraryField(_ library: Shape.LibraryShape, _ name: String, _ span: Span) -> Shape {
-    guard let fields = library.fields, !fields.contains(name) else { return .unknown }
-    let near = Nearest.find(name, among: fields.sorted())
-    let list = near == nil ? "; it returns \(Sentence.few(fields.sorted()))" : ""
+    if library.fields.contains(name) { return .unknown }
+    let near = Nearest.find(name, among: library.fields.sorted())
+    let list = near == nil ? "; it returns \(Sentence.few(library.fields.sorted()))" : ""
     tell(span, .unknownField, "the library '\(library.name)' has no '\(name)'\(list)", suggestion: near)
     return .unknown
   }

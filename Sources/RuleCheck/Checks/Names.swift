@@ -97,7 +97,7 @@ extension FileCheck {
       if isEmitted, near == nil { return }
       let advice = near == nil ? "; new ones belong into catalog.lua" : ""
       tell(span, .unknownEvent, "there is no event '\(name)'\(advice)", suggestion: near)
-    } else if let near {
+    } else if let near, Nearest.isOneEdit(name, near), !Nearest.isOtherStyle(name, near) {
       tell(span, .unknownEvent, "the event '\(name)' is not known", suggestion: near, severity: .warning)
     }
   }

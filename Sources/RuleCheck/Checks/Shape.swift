@@ -44,8 +44,7 @@ indirect enum Shape {
 
   struct LibraryShape {
     var name: String
-    /// Nil when the library is not made of a plain table.
-    var fields: Set<String>?
+    var fields: Set<String>
   }
 
   enum Kind { case boolean, number, text, table, function, nothing }

@@ -107,9 +107,10 @@ extension Parser {
   }
 
   /// The body of a function, after its name.
-  mutating func functionBody(from start: Span, word: String = "function") -> FunctionBody {
-    let (parameters, isVariadic) = parameterList()
-    open(word, start)
+  mutating func functionBody(from start: Span, hasSelf: Bool = false) -> FunctionBody {
+    var (parameters, isVariadic) = parameterList()
+    if hasSelf { parameters.insert(("self", start), at: 0) }
+    open("function", start)
     let body = block()
     close()
     return FunctionBody(

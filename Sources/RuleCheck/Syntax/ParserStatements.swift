@@ -303,13 +303,15 @@ extension Parser {
     }
     var target = node(.name(current.text), current.span)
     advance()
+    var isMethod = false
     while current.isSymbol(".") || current.isSymbol(":"), peek().kind == .name {
+      isMethod = current.isSymbol(":")
       advance()
       let key = node(.string(current.text), current.span)
       target = node(.index(target, key, isDot: true), target.span.union(current.span), [target])
       advance()
     }
-    let body = functionBody(from: start.span)
+    let body = functionBody(from: start.span, hasSelf: isMethod)
     return make(.function(target: target, body), start.span, depth: max(target.depth, body.block.depth + 1))
   }
 

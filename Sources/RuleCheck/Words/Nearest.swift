@@ -21,6 +21,17 @@ enum Nearest {
     return best?.name
   }
 
+  /// A single slip of the keyboard, and in a word long enough that it is none of its own.
+  static func isOneEdit(_ word: String, _ name: String) -> Bool {
+    word.utf8.count >= 4 && distance(Array(word.lowercased().utf8), Array(name.lowercased().utf8)) <= 1
+  }
+
+  /// The same words, joined and capitalised in another way: a name of one's own and no slip.
+  static func isOtherStyle(_ word: String, _ name: String) -> Bool {
+    let letters = { (text: String) in text.lowercased().filter { $0.isLetter || $0.isNumber } }
+    return letters(word) == letters(name)
+  }
+
   private static func isTooShort(_ word: [UInt8], _ name: [UInt8], _ distance: Int, _ strict: Bool) -> Bool {
     if distance == 0 { return false }
     if word.count >= 3 && name.count >= 3 { return false }
