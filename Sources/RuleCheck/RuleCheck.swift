@@ -104,9 +104,11 @@ package struct RuleCheck {
   /// What the loader says beyond what was found already: it stops at the first mistake in the form of a file,
   /// and sees the same slips at the same lines.
   private mutating func merge(_ complaints: [RuleComplaint]) {
-    let broken = Set(findings.filter { $0.code == .syntax || $0.code == .slip }.filter { $0.severity == .error }.map(\.file))
+    let broken = Set(
+      findings.filter { $0.code == .syntax || $0.code == .slip }.filter { $0.severity == .error }.map(\.file))
     var seen = Set(findings.filter { $0.severity == .error }.map { "\($0.file):\($0.line)" })
-    var causes = Set(findings.compactMap { finding in RuleCheck.quoted(finding.message).map { "\(finding.file):\($0)" } })
+    var causes = Set(
+      findings.compactMap { finding in RuleCheck.quoted(finding.message).map { "\(finding.file):\($0)" } })
     for complaint in complaints {
       if broken.contains(complaint.file) { continue }
       if seen.contains("\(complaint.file):\(complaint.line)") { continue }

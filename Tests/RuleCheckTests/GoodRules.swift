@@ -105,8 +105,10 @@ enum GoodRules {
     "local on = 'x'\nreturn rule { title = 'T', on = on, run = function(event, customer) end }",
     "local function run(event, customer) log(event.data.x) end\nreturn rule { title = 'T', on = 'x', run = run }",
     Checking.rule(
-      "", header: "per = 'webinar', key = 'data.invoice.number', again = '1 day 12 hours', mode = 'shadow', priority = -5,"),
-    Checking.rule("", header: "again = 'never', owner = 'growth', class = 'marketing', second = 'parallel', limit = 3,"),
+      "",
+      header: "per = 'webinar', key = 'data.invoice.number', again = '1 day 12 hours', mode = 'shadow', priority = -5,"),
+    Checking.rule(
+      "", header: "again = 'never', owner = 'growth', class = 'marketing', second = 'parallel', limit = 3,"),
     Checking.rule("", header: "stop_on = { x = 'data.id', y = 'data.other' }, goal = 'bought',"),
     Checking.rule("", header: "when = function(event, customer) return (event.data.n or 0) > (state.n or 0) end,")
       .replacing("\n\n", with: "\nstate.n = event.data.n\n"),
@@ -141,7 +143,8 @@ enum GoodRules {
     "state.count = (state.count or 0) + 1 if state.count > 3 and state.last then log('many') end state.last = now() state['x'] = nil if state.x then log('x') end",
     "local s = state s.seen = true if state.seen then log('seen') end for k in pairs({ 1 }) do state['k' .. k] = k end log(tostring(state.k1))",
     "set { plan = 'pro', old = null } send('crm', 'x.y', event.data) send('crm', 'x', { tags = empty_list, none = null, deep = { a = { b = 1 } } })",
-    "send('crm', 'x', {}, { within = '2 h' }) emit('thing_done', { a = 1 }, { subject = 'account:acme' }) send 'crm'".replacing(" send 'crm'", with: ""),
+    "send('crm', 'x', {}, { within = '2 h' }) emit('thing_done', { a = 1 }, { subject = 'account:acme' }) send 'crm'"
+      .replacing(" send 'crm'", with: ""),
     "local d = event.data local traits = customer.traits if traits.plan == 'pro' then log(d.anything.deep.er) end",
     "local late = now() - event.time > 3 * 24 * 60 * 60 * 1000 if late then skip('late') end log(tostring(random()) .. random(6) .. random(1, 6))",
     "local list = { 'b', 'a' } table.sort(list) table.sort(list, function(x, y) return x > y end) table.insert(list, 'c') log(table.concat(list, ', ')) log(tostring(#list))",

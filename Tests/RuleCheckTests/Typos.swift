@@ -183,11 +183,14 @@ struct TypoMaker {
     let units = ["day", "days", "hours", "hour", "week", "weeks", "min", "s"]
     let places = tokens.indices.filter { index in
       let parts = tokens[index].text.split(separator: " ")
-      return tokens[index].kind == .string && parts.count == 2 && Int(parts[0]) != nil && units.contains(String(parts[1]))
+      return tokens[index].kind == .string && parts.count == 2 && Int(parts[0]) != nil
+        && units.contains(String(parts[1]))
     }
     let clocks = tokens.indices.filter { tokens[$0].kind == .string && tokens[$0].text == "09:00" }
     if random.chance(1, in: 6), let clock = pick(clocks, &random) {
-      return typo(.duration, line: tokens[clock].line, "09:00", by: ["9am", "25:00", "09.00"][Int(random.next(below: 3))], original: nil)
+      return typo(
+        .duration, line: tokens[clock].line, "09:00", by: ["9am", "25:00", "09.00"][Int(random.next(below: 3))],
+        original: nil)
     }
     guard let index = pick(places, &random) else { return nil }
     let text = tokens[index].text
@@ -220,8 +223,12 @@ struct TypoMaker {
   }
 
   private func keyword(_ random: inout SeededRandom) -> Typo? {
-    let words: Set<String> = ["then", "do", "end", "return", "function", "local", "if", "for", "not", "else", "elseif", "and"]
-    let places = tokens.indices.filter { tokens[$0].kind == .name && words.contains(tokens[$0].text) && symbol($0 - 1) != "." }
+    let words: Set<String> = [
+      "then", "do", "end", "return", "function", "local", "if", "for", "not", "else", "elseif", "and",
+    ]
+    let places = tokens.indices.filter {
+      tokens[$0].kind == .name && words.contains(tokens[$0].text) && symbol($0 - 1) != "."
+    }
     guard let index = pick(places, &random) else { return nil }
     let word = tokens[index].text
     let line = tokens[index].line
@@ -271,7 +278,8 @@ struct TypoMaker {
     for (position, line) in lines.enumerated() where !line.hasPrefix("--") {
       let number = position + 1
       for (from, to) in [
-        ("wait(pause)", "wait(5)"), ("{ within = \"3 days\" }", "\"3 days\""), ("{ within = \"3 days\" }", "{ within = 3 }"),
+        ("wait(pause)", "wait(5)"), ("{ within = \"3 days\" }", "\"3 days\""),
+        ("{ within = \"3 days\" }", "{ within = 3 }"),
         ("\"30 days\"", "30"), ("priority = 10", "priority = \"10\""), ("again = \"never\"", "again = false"),
         ("local ", ""), ("set { ", "set \"x\" { "), ("run = function(event, customer)", "run = {"),
         (".id,", ".id .. {},"), (">= 70", ">= \"70\""), (">= 80", ">= \"80\""),

@@ -34,7 +34,11 @@ extension FileCheck {
       return wrongKind(value, found, takes, label)
     }
     switch found {
-    case .constant(let text): return constantProblem(value, text, takes, label)
+    case .constants(let list):
+      for constant in list {
+        if let problem = constantProblem(inside(constant.span), constant.text, takes, label) { return problem }
+      }
+      return nil
     case .integer, .number: return numberProblem(value, found, takes, label)
     default: break
     }
@@ -94,8 +98,7 @@ extension FileCheck {
 
   // Texts.
 
-  private func constantProblem(_ value: Expression, _ text: String, _ takes: Takes, _ label: String) -> Problem? {
-    let place = inside(value.span)
+  private func constantProblem(_ place: Span, _ text: String, _ takes: Takes, _ label: String) -> Problem? {
     func wrong(_ suggestion: String?) -> Problem {
       Problem(
         span: place, code: .wrongValue, message: "\(label) must be \(takes.sentence); it is \"\(text)\"",
@@ -174,7 +177,8 @@ extension FileCheck {
       default:
         return Problem(
           span: field.value.span, code: .wrongType,
-          message: "\(label) must be an event name or a list of them; here stands \(source.text(field.value.span).prefix(40))",
+          message:
+            "\(label) must be an event name or a list of them; here stands \(source.text(field.value.span).prefix(40))",
           suggestion: nil)
       }
     }
@@ -202,7 +206,7 @@ extension FileCheck {
         continue
       }
       if !options.contains(where: { $0.name == name }) {
-        let near = Nearest.find(name, among: options.map(\.name))
+        let near = Nearest.find(name, among: options.map(\.name), short: true)
         let list = near == nil ? "; there are \(options.map(\.name).joined(separator: ", "))" : ""
         return Problem(
           span: field.keySpan, code: .unknownOption, message: "unknown option '\(name)'\(list)", suggestion: near)
@@ -223,7 +227,7 @@ extension FileCheck {
   /// Of a value that was looked at before: only what is plain from its form or its variable.
   func fieldShape(_ value: Expression) -> Shape {
     switch value.kind {
-    case .string(let text): .constant(text)
+    case .string(let text): .constant(text, value.span)
     case .number(let text): NumberText.integer(text) == nil ? .number : .integer
     case .boolean: .boolean
     case .nil: .nothing
@@ -235,8 +239,4 @@ extension FileCheck {
     default: .unknown
     }
   }
-}
-
-extension Shape {
-  var constant: String? { if case .constant(let text) = self { text } else { nil } }
 }

@@ -34,7 +34,7 @@ extension FileCheck {
       tell(span, .arguments, "\(name) takes \(FileCheck.count(known.least, known.most)); here are \(arguments.count)")
     }
     if name == "tonumber" || name == "tostring" || name == "type" { return Shape(known.gives) }
-    if (name == "ipairs" || name == "pairs"), let kind = shapes.first?.kind, kind != .table {
+    if name == "ipairs" || name == "pairs", let kind = shapes.first?.kind, kind != .table {
       tell(arguments[0].span, .wrongType, "\(name) walks a list or a table; this is \(shapes[0].words)")
     }
     if name.hasPrefix("string."), let kind = shapes.first?.kind, kind != .text, kind != .number, name != "string.char" {
@@ -45,7 +45,9 @@ extension FileCheck {
   }
 
   private static func count(_ least: Int, _ most: Int) -> String {
-    if most >= 99 { return least == 0 ? "any number of arguments" : "at least \(least == 1 ? "one argument" : "\(least) arguments")" }
+    if most >= 99 {
+      return least == 0 ? "any number of arguments" : "at least \(least == 1 ? "one argument" : "\(least) arguments")"
+    }
     if least == most { return least == 0 ? "no argument" : least == 1 ? "one argument" : "\(least) arguments" }
     return "\(least) to \(most) arguments"
   }
@@ -54,7 +56,7 @@ extension FileCheck {
     let found = shape(owner)
     for argument in arguments { _ = shape(argument) }
     switch found {
-    case .text, .constant, .eventName:
+    case .text, .constants, .eventName:
       guard let known = LuaLibrary.string[name] else {
         let advice = LuaLibrary.moved["string.\(name)"].map { "; \($0)" } ?? ""
         tell(
@@ -131,6 +133,9 @@ extension FileCheck {
     let least = word.parameters.filter { !$0.isOptional }.count
     let most = word.parameters.count
     let spreads = arguments.last.map { $0.mayGiveSeveral } ?? false
+    if arguments.count < least, let text = arguments.last?.bareText {
+      return tell(text.span, .syntax, "a comma is missing before \(source.text(text.span))")
+    }
     if arguments.count > most {
       tell(
         span, .arguments,
@@ -177,7 +182,8 @@ extension FileCheck {
       guard let name = field.name else { continue }
       guard let type = traits[name] else {
         let near = Nearest.find(name, among: traits.keys.sorted())
-        let list = near == nil ? "; there are \(Sentence.few(traits.keys.sorted())). New ones belong into catalog.lua" : ""
+        let list =
+          near == nil ? "; there are \(Sentence.few(traits.keys.sorted())). New ones belong into catalog.lua" : ""
         tell(inside(field.keySpan), .unknownField, "there is no trait '\(name)'\(list)", suggestion: near)
         continue
       }
@@ -191,7 +197,8 @@ extension FileCheck {
     let found = fieldShape(field.value)
     if case .number = found, case .money = wanted, case .number = field.value.kind {
       return tell(
-        field.value.span, .wrongType, "\(owner) is an amount in minor units, a whole number; it is \(source.text(field.value.span))")
+        field.value.span, .wrongType,
+        "\(owner) is an amount in minor units, a whole number; it is \(source.text(field.value.span))")
     }
     guard let one = wanted.kind, let other = found.kind, other != .nothing, one != other else { return }
     tell(field.value.span, .wrongType, "\(owner) is \(wanted.words); here stands \(found.words)")
@@ -213,6 +220,14 @@ extension FileCheck {
   }
 }
 
+extension Expression {
+  /// `name "text"`: the text, where a call has no parentheses.
+  fileprivate var bareText: Expression? {
+    guard case .call(_, let arguments) = kind, let text = arguments.first, case .string = text.kind else { return nil }
+    return text.span.end == span.end ? text : nil
+  }
+}
+
 extension Takes {
   var ways: [Takes] { if case .either(let ways) = self { ways } else { [self] } }
 }
@@ -230,11 +245,12 @@ extension Expression {
   var isWrittenOut: Bool {
     switch kind {
     case .string, .number, .boolean, .nil: true
-    case .table(let fields): fields.allSatisfy { field in
-      if case .computed(let key) = field.key, !key.isWrittenOut { return false }
-      if case .function = field.value.kind { return true }
-      return field.value.isWrittenOut || field.name != nil
-    }
+    case .table(let fields):
+      fields.allSatisfy { field in
+        if case .computed(let key) = field.key, !key.isWrittenOut { return false }
+        if case .function = field.value.kind { return true }
+        return field.value.isWrittenOut || field.name != nil
+      }
     case .parentheses(let inner), .unary("-", let inner): inner.isWrittenOut
     default: false
     }

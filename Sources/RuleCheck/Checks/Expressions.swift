@@ -16,7 +16,7 @@ extension FileCheck {
     case .nil: return .nothing
     case .boolean: return .boolean
     case .number(let text): return NumberText.integer(text) == nil ? .number : .integer
-    case .string(let text): return .constant(text)
+    case .string(let text): return .constant(text, expression.span)
     case .varargs: return .unknown
     case .function(let body):
       visit(body)
@@ -28,8 +28,7 @@ extension FileCheck {
     case .unary(let sign, let operand): return unary(sign, operand)
     case .binary(let sign, let left, let right): return binary(sign, left, right, expression)
     case .table(let fields):
-      table(fields)
-      return .table
+      return table(fields)
     case .parentheses(let inner): return shape(inner)
     case .many(let list):
       for item in list { _ = shape(item) }
@@ -49,15 +48,18 @@ extension FileCheck {
     }
   }
 
-  private func table(_ fields: [TableField]) {
+  private func table(_ fields: [TableField]) -> Shape {
     var seen: Set<String> = []
+    var texts: [Shape.Constant] = []
     for field in fields {
       if case .computed(let key) = field.key, key.string == nil { _ = shape(key) }
       if let name = field.name, !seen.insert(name).inserted {
         tell(field.keySpan, .twice, "the key '\(name)' stands in this table twice; the first one would be lost")
       }
-      _ = shape(field.value)
+      let found = shape(field.value)
+      if case .position = field.key { texts += found.constants }
     }
+    return texts.count == fields.count && !texts.isEmpty ? .list(.constants(texts)) : .table
   }
 
   // Operators.
@@ -109,7 +111,8 @@ extension FileCheck {
 
   private func arithmetic(_ operand: Expression, _ found: Shape, _ sign: String) {
     switch found {
-    case .constant(let text):
+    case .constants(let list):
+      let text = list.first?.text ?? ""
       if let milliseconds = DurationText.milliseconds(text) {
         tell(
           operand.span, .wrongType,
@@ -141,7 +144,9 @@ extension FileCheck {
   private static func minorUnits(_ text: String) -> String? {
     let parts = text.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 2, parts[1].count <= 2, let whole = Int64(parts[0]) else { return nil }
-    guard let cents = Int64(parts[1] + String(repeating: "0", count: 2 - parts[1].count)), whole < 1 << 50 else { return nil }
+    guard let cents = Int64(parts[1] + String(repeating: "0", count: 2 - parts[1].count)), whole < 1 << 50 else {
+      return nil
+    }
     return String(whole * 100 + cents)
   }
 
@@ -149,7 +154,9 @@ extension FileCheck {
     switch found.kind {
     case nil, .text, .number: break
     default:
-      tell(operand.span, .wrongType, "'..' joins texts and numbers; this is \(found.words), use tostring(…) or a field of it")
+      tell(
+        operand.span, .wrongType,
+        "'..' joins texts and numbers; this is \(found.words), use tostring(…) or a field of it")
     }
   }
 
@@ -174,7 +181,7 @@ extension FileCheck {
 
   /// now() - event.time > "3 days"
   private func duration(_ found: Shape, _ side: Expression, _ other: Shape, _ sign: String) -> Bool {
-    guard case .constant(let text) = other, let milliseconds = DurationText.milliseconds(text) else { return false }
+    guard let text = other.constant, let milliseconds = DurationText.milliseconds(text) else { return false }
     switch found {
     case .time, .number, .integer: break
     default: return false
@@ -191,7 +198,9 @@ extension FileCheck {
     checkPrecedence(left, sign)
     checkEventName(first, second, right)
     checkEventName(second, first, left)
-    guard let one = first.kind, let other = second.kind, one != other, one != .nothing, other != .nothing else { return }
+    guard let one = first.kind, let other = second.kind, one != other, one != .nothing, other != .nothing else {
+      return
+    }
     // A table may be compared with anything in a library of functions that take either.
     let scalars: [Shape.Kind] = [.number, .text, .boolean]
     guard scalars.contains(one), scalars.contains(other) else { return }
@@ -202,7 +211,7 @@ extension FileCheck {
 
   /// event.name == "…" with a name that never starts this rule.
   private func checkEventName(_ found: Shape, _ other: Shape, _ side: Expression) {
-    guard case .eventName(let names) = found, case .constant(let name) = other, !names.contains(name) else { return }
+    guard case .eventName(let names) = found, let name = other.constant, !names.contains(name) else { return }
     let list = Sentence.few(names.map { "'\($0)'" })
     tell(
       inside(side.span), .unknownEvent, "the name of this event is never '\(name)'; it is \(list)",
@@ -213,7 +222,8 @@ extension FileCheck {
     guard case .unary("not", let operand) = left.kind else { return }
     if case .parentheses = operand.kind { return }
     tell(
-      left.span, .slip, "'not' belongs to '\(source.text(operand.span))' alone here; write \(source.text(operand.span)) \(sign == "==" ? "~=" : "==") …",
+      left.span, .slip,
+      "'not' belongs to '\(source.text(operand.span))' alone here; write \(source.text(operand.span)) \(sign == "==" ? "~=" : "==") …",
       severity: .warning)
   }
 

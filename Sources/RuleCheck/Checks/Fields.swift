@@ -39,7 +39,7 @@ extension FileCheck {
     case .boolean, .integer, .number, .money, .time, .nothing, .function:
       tell(place, .wrongType, "\(owner.words) has no fields, and so no '\(name)'")
       return .unknown
-    case .text, .constant, .eventName:
+    case .text, .constants, .eventName:
       if LuaLibrary.string[name] == nil { tell(place, .wrongType, "\(owner.words) has no field '\(name)'") }
       return .function
     case .unknown, .table: return .unknown
@@ -92,7 +92,7 @@ extension FileCheck {
   }
 
   private func unknownField(_ owner: String, _ name: String, _ span: Span, _ known: [String]) {
-    let near = Nearest.find(name, among: known)
+    let near = Nearest.find(name, among: known, short: true)
     let list = near == nil ? "; it has \(known.joined(separator: ", "))" : ""
     tell(span, .unknownField, "\(owner) has no field '\(name)'\(list)", suggestion: near)
   }
@@ -104,7 +104,8 @@ extension FileCheck {
     if part.fields.isEmpty { return .unknown }
     let near = Nearest.find(name, among: part.fields.keys.sorted())
     if part.isTeams, !part.isOpen || near != nil {
-      let list = near == nil ? "; it has \(Sentence.few(part.fields.keys.sorted())). New ones belong into catalog.lua" : ""
+      let list =
+        near == nil ? "; it has \(Sentence.few(part.fields.keys.sorted())). New ones belong into catalog.lua" : ""
       tell(span, .unknownField, "\(part.owner) has no field '\(name)'\(list)", suggestion: near)
     } else if let near, Nearest.isOneEdit(name, near) {
       // The team may well send fields of its own under a name that others use, too.
@@ -119,7 +120,8 @@ extension FileCheck {
     if let traits = world.catalogue.traits {
       if let type = traits[name] { return Shape(type, owner: "the trait '\(name)'", isTeams: true) }
       let near = Nearest.find(name, among: traits.keys.sorted())
-      let list = near == nil ? "; there are \(Sentence.few(traits.keys.sorted())). New ones belong into catalog.lua" : ""
+      let list =
+        near == nil ? "; there are \(Sentence.few(traits.keys.sorted())). New ones belong into catalog.lua" : ""
       tell(span, .unknownField, "there is no trait '\(name)'\(list)", suggestion: near)
       return .unknown
     }

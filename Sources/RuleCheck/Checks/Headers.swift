@@ -24,10 +24,21 @@ extension FileCheck {
     }
   }
 
+  /// One that is missing comes first, then one that is not there yet.
+  private func nearestKey(_ name: String) -> String? {
+    let present = Set((header ?? []).compactMap(\.name))
+    let absent = HeaderKeys.all.filter { !present.contains($0.name) }
+    let ranked = [absent.filter(\.isRequired), absent.filter(\.isAvailable), HeaderKeys.all]
+    for keys in ranked {
+      if let near = Nearest.find(name, among: keys.map(\.name), short: true), near != name { return near }
+    }
+    return nil
+  }
+
   /// A misspelt `run` is a run all the same.
   private func keyMeant(_ field: TableField) -> String? {
     guard let name = field.name else { return nil }
-    return HeaderKeys.byName[name] != nil ? name : Nearest.find(name, among: HeaderKeys.all.map(\.name))
+    return HeaderKeys.byName[name] != nil ? name : nearestKey(name)
   }
 
   private func constantNames(_ value: Expression) -> [String]? {
@@ -57,7 +68,9 @@ extension FileCheck {
   /// Where the word `rule` stands.
   private var ruleSpan: Span {
     for statement in tree.statements {
-      if case .return(let values) = statement.kind, case .call(let function, _)? = values.first?.kind { return function.span }
+      if case .return(let values) = statement.kind, case .call(let function, _)? = values.first?.kind {
+        return function.span
+      }
     }
     return Span(start: 0, end: 1)
   }
@@ -66,7 +79,8 @@ extension FileCheck {
   private func checkEnding() {
     if hasSyntaxErrors { return }
     guard let last = tree.statements.last else {
-      return tell(Span(start: 0, end: 1), .missingKey, "this file is empty; a rule's file must end with: return rule { … }")
+      return tell(
+        Span(start: 0, end: 1), .missingKey, "this file is empty; a rule's file must end with: return rule { … }")
     }
     switch last.kind {
     case .return(let values):
@@ -86,14 +100,15 @@ extension FileCheck {
   private func checkKey(_ field: TableField) {
     guard let name = field.name else {
       if case .position = field.key {
-        tell(field.value.span.first(in: source), .unknownKey, "a header has names: key = value; here stands a value alone")
+        tell(
+          field.value.span.first(in: source), .unknownKey, "a header has names: key = value; here stands a value alone")
       }
       return
     }
     guard let key = HeaderKeys.byName[name] else {
-      let all = HeaderKeys.all.map(\.name)
-      let near = Nearest.find(name, among: HeaderKeys.all.filter(\.isAvailable).map(\.name)) ?? Nearest.find(name, among: all)
-      let list = near == nil ? "; there are \(HeaderKeys.all.filter(\.isAvailable).map(\.name).joined(separator: ", "))" : ""
+      let near = nearestKey(name)
+      let list =
+        near == nil ? "; there are \(HeaderKeys.all.filter(\.isAvailable).map(\.name).joined(separator: ", "))" : ""
       tell(field.keySpan, .unknownKey, "unknown key '\(name)'\(list)", suggestion: near)
       return
     }
@@ -136,7 +151,9 @@ extension FileCheck {
     guard case .table(let fields) = field.value.kind else { return }
     for entry in fields {
       guard let event = entry.name else {
-        tell(entry.value.span, .wrongValue, "'key' as a table has a path for each event: { [\"invoice.paid\"] = \"data.invoice\" }")
+        tell(
+          entry.value.span, .wrongValue,
+          "'key' as a table has a path for each event: { [\"invoice.paid\"] = \"data.invoice\" }")
         continue
       }
       if let events, !events.contains(event), !listens(to: event) {

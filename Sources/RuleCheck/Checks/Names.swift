@@ -7,8 +7,8 @@ extension FileCheck {
     for (position, parameter) in word.parameters.enumerated() where position < arguments.count {
       let argument = arguments[position]
       switch parameter.takes {
-      case .destination: if let name = shapes[position].constant { checkDestination(name, argument) }
-      case .template: if let name = shapes[position].constant { checkTemplate(name, argument, arguments, position) }
+      case .destination: for constant in shapes[position].constants { checkDestination(constant) }
+      case .template: for constant in shapes[position].constants { checkTemplate(constant, arguments, position) }
       case .event, .events: checkEvents(argument, shapes[position], isEmitted: word.name == "emit")
       case .library: if let name = argument.string { checkLibrary(name, argument) }
       default: break
@@ -21,24 +21,23 @@ extension FileCheck {
     }
   }
 
-  /// Nowhere else than where it is written is a text that a local holds.
-  private func written(_ argument: Expression) -> Span { inside(argument.span) }
-
-  private func checkDestination(_ name: String, _ argument: Expression) {
+  private func checkDestination(_ constant: Shape.Constant) {
+    let name = constant.text
     guard let known = world.destinations, !known.contains(name) else { return }
     let list =
       known.isEmpty ? "none is configured" : "configured are \(Sentence.few(known.sorted()))"
     tell(
-      written(argument), .unknownDestination, "there is no destination '\(name)'; \(list)", word: name,
+      inside(constant.span), .unknownDestination, "there is no destination '\(name)'; \(list)", word: name,
       among: known.sorted())
   }
 
-  private func checkTemplate(_ name: String, _ argument: Expression, _ arguments: [Expression], _ position: Int) {
+  private func checkTemplate(_ constant: Shape.Constant, _ arguments: [Expression], _ position: Int) {
+    let name = constant.text
     guard let templates = world.catalogue.templates else { return }
     guard let type = templates[name] else {
       let near = Nearest.find(name, among: templates.keys.sorted())
       let list = near == nil ? "; new ones belong into catalog.lua" : ""
-      return tell(written(argument), .unknownTemplate, "there is no template '\(name)'\(list)", suggestion: near)
+      return tell(inside(constant.span), .unknownTemplate, "there is no template '\(name)'\(list)", suggestion: near)
     }
     if case .part(let fields, _) = type, position + 1 < arguments.count {
       checkData(arguments[position + 1], fields, owner: "the template '\(name)'")
@@ -64,7 +63,7 @@ extension FileCheck {
     let names = world.libraries.keys.sorted()
     let bare = names.first { $0 == "lib/\(name)" || $0 == String(name.dropLast(name.hasSuffix(".lua") ? 4 : 0)) }
     tell(
-      written(argument), .unknownLibrary, "there is no library '\(name)'; its file would be \(name).lua",
+      inside(argument.span), .unknownLibrary, "there is no library '\(name)'; its file would be \(name).lua",
       suggestion: bare ?? Nearest.find(name, among: names))
   }
 
@@ -77,8 +76,8 @@ extension FileCheck {
           checkEvent(name, inside(field.value.span), isEmitted: isEmitted)
         }
       }
-    } else if let name = found.constant {
-      checkEvent(name, inside(value.span), isEmitted: isEmitted)
+    } else {
+      for constant in found.constants { checkEvent(constant.text, inside(constant.span), isEmitted: isEmitted) }
     }
   }
 
@@ -105,7 +104,10 @@ extension FileCheck {
   /// The team's own come first.
   private func nearestEvent(_ name: String) -> String? {
     let events = world.catalogue.events
-    return Nearest.find(name, among: events.filter { $0.value.isTeams }.map(\.key) + world.emitted.filter { $0 != name })
-      ?? Nearest.find(name, among: events.keys)
+    let own = Nearest.find(
+      name, among: events.filter { $0.value.isTeams }.map(\.key) + world.emitted.filter { $0 != name })
+    guard let any = Nearest.find(name, among: events.keys) else { return own }
+    guard let own else { return any }
+    return Nearest.distance(name, any) < Nearest.distance(name, own) ? any : own
   }
 }

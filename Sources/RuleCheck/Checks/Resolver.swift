@@ -155,7 +155,9 @@ private final class Resolver {
     guard let variable = scopes.find(name) else { return check.tellGlobalWrite(name, target.span, visible: visible) }
     variable.writes += 1
     target.variable = variable
-    if variable.isConstant { check.tell(target.span, .wrongValue, "'\(name)' is <const> and cannot be given another value") }
+    if variable.isConstant {
+      check.tell(target.span, .wrongValue, "'\(name)' is <const> and cannot be given another value")
+    }
     if variable.functionDepth == 0, functionDepth > 0 {
       check.tell(
         target.span, .outerWrite,
@@ -206,7 +208,8 @@ extension FileCheck {
       let ending = advice.isEmpty ? "" : "; \(advice)"
       return tell(span, .unknownName, "'\(name)' is not available in rules\(ending)")
     }
-    if let found = FileCheck.elsewhere[name], !(name == "event" || name == "customer") || nearParameter(visible) == nil {
+    if let found = FileCheck.elsewhere[name], !(name == "event" || name == "customer") || nearParameter(visible) == nil
+    {
       return tell(span, .unknownName, "there is no '\(name)' here; \(found.advice)", suggestion: found.suggestion)
     }
     let near =

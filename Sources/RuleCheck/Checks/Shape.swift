@@ -10,8 +10,8 @@ indirect enum Shape {
   case integer
   case number
   case text
-  /// A text that is written out.
-  case constant(String)
+  /// Texts that are written out, with the places where they are; one of several in a loop over a list.
+  case constants([Constant])
   /// event.name: one of these.
   case eventName([String])
   case money
@@ -26,6 +26,11 @@ indirect enum Shape {
   case state
   case reply
   case library(LibraryShape)
+
+  struct Constant {
+    var text: String
+    var span: Span
+  }
 
   /// Fields of an event's data, or of a part of it.
   struct Part {
@@ -55,7 +60,7 @@ indirect enum Shape {
     case .nothing: .nothing
     case .boolean: .boolean
     case .integer, .number, .money: .number
-    case .text, .constant, .eventName: .text
+    case .text, .constants, .eventName: .text
     case .time: nil
     case .function: .function
     case .table, .list, .part, .event, .customer, .traits, .state, .reply, .library: .table
@@ -91,6 +96,14 @@ indirect enum Shape {
     }
   }
 
+  static func constant(_ text: String, _ span: Span) -> Shape { .constants([Constant(text: text, span: span)]) }
+
+  /// The one text that is written out.
+  var constant: String? { if case .constants(let list) = self, list.count == 1 { list[0].text } else { nil } }
+
+  /// All texts that it can be.
+  var constants: [Constant] { if case .constants(let list) = self { list } else { [] } }
+
   /// For sentences.
   var words: String {
     switch self {
@@ -100,7 +113,7 @@ indirect enum Shape {
     case .integer, .number: "a number"
     case .money: "an amount in minor units"
     case .text, .eventName: "a text"
-    case .constant(let text): "the text \"\(text.prefix(40))\""
+    case .constants(let list): "the text \"\((list.first?.text ?? "").prefix(40))\""
     case .time: "a time in milliseconds"
     case .function: "a function"
     case .table, .list, .part: "a table"

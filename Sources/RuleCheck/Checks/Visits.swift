@@ -14,10 +14,13 @@ extension FileCheck {
         if case .label = statement.kind { return visitRest(block, from: statement) }
         isTold = true
         if ending == "return" {
-          tell(statement.span.first(in: source), .unreachable, "nothing may follow 'return' in its block; this is never reached")
+          tell(
+            statement.span.first(in: source), .unreachable,
+            "nothing may follow 'return' in its block; this is never reached")
         } else {
           tell(
-            statement.span.first(in: source), .unreachable, "this is never reached: \(ending) ends what stands before it",
+            statement.span.first(in: source), .unreachable,
+            "this is never reached: \(ending) ends what stands before it",
             severity: .warning)
         }
       }
@@ -144,7 +147,7 @@ extension FileCheck {
       let advice = owner.isTraits ? "; use set { … }" : "; it can only be read"
       tell(target.span, .wrongPlace, "\(found.words) cannot be changed here\(advice)")
     case .library: tell(target.span, .wrongPlace, "a library is shared by all rules and cannot be changed")
-    case .constant, .text, .eventName, .integer, .number, .boolean, .nothing, .money:
+    case .constants, .text, .eventName, .integer, .number, .boolean, .nothing, .money:
       tell(target.span, .wrongType, "\(found.words) has no fields")
     default: break
     }

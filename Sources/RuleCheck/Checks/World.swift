@@ -50,7 +50,8 @@ package struct World: Sendable {
       isTeams = isTeams && entry.isTeams
     }
     let owner =
-      names.count == 1 ? "the event '\(names[0])'" : "each of the events \(Sentence.few(names.map { "'\($0)'" }, most: 3))"
+      names.count == 1
+      ? "the event '\(names[0])'" : "each of the events \(Sentence.few(names.map { "'\($0)'" }, most: 3))"
     return type.map { Shape($0, owner: owner, isTeams: isTeams) } ?? .unknown
   }
 }
@@ -86,7 +87,9 @@ enum LibraryFields {
           found?.insert(key)
         }
       case .function(let target, _):
-        guard case .index(let owner, let key, _) = target.kind, owner.name == name, let key = key.string else { continue }
+        guard case .index(let owner, let key, _) = target.kind, owner.name == name, let key = key.string else {
+          continue
+        }
         found?.insert(key)
       case .local, .localFunction, .return: continue
       default:

@@ -175,7 +175,9 @@ struct Lexer {
     let start = position
     tell(start, start + 2, "'/*' does not begin a comment in Lua; write '--' or '--[[ … ]]'")
     position += 2
-    while position < source.bytes.count, !(byte() == UInt8(ascii: "*") && byte(1) == UInt8(ascii: "/")) { position += 1 }
+    while position < source.bytes.count, !(byte() == UInt8(ascii: "*") && byte(1) == UInt8(ascii: "/")) {
+      position += 1
+    }
     position = min(position + 2, source.bytes.count)
   }
 
@@ -185,7 +187,9 @@ struct Lexer {
     position += 1
     var value: [UInt8] = []
     while position < source.bytes.count, byte() != quote, byte() != 0x0A {
-      if byte() == UInt8(ascii: "\\") { escape(into: &value) } else {
+      if byte() == UInt8(ascii: "\\") {
+        escape(into: &value)
+      } else {
         value.append(byte())
         position += 1
       }
@@ -278,7 +282,8 @@ struct Lexer {
     if let last = tokens.last, last.kind == .name, last.span.end == start {
       tokens[tokens.count - 1].text += text
       tokens[tokens.count - 1].span.end = position
-      tell(last.span.start, position, "'\(last.text + text)' is not a name in Lua; use the letters a to z, digits and _")
+      tell(
+        last.span.start, position, "'\(last.text + text)' is not a name in Lua; use the letters a to z, digits and _")
     } else {
       tell(start, position, "'\(text)' is not Lua outside of a text")
       add(.name, from: start)

@@ -61,7 +61,9 @@ extension Parser {
   /// break and continue stand alone.
   private mutating func soleWord() -> Statement? {
     if current.text == "continue" {
-      slip(current.span, "there is no 'continue' in Lua; turn the condition round, or write goto and a label at the end of the loop")
+      slip(
+        current.span,
+        "there is no 'continue' in Lua; turn the condition round, or write goto and a label at the end of the loop")
       advance()
       return nil
     }
@@ -93,11 +95,29 @@ extension Parser {
       if current.isSymbol(","), goesOn {
         tell(current.span, "a call with several arguments needs parentheses: name(…, …)")
         recover()
+      } else {
+        afterCall(first)
       }
       return Statement(kind: .call(first), span: first.span, depth: first.depth + 1)
     }
     nothing(first)
     return nil
+  }
+
+  /// A call that is part of something larger, which is no statement.
+  private mutating func afterCall(_ call: Expression) {
+    let joins = current.isKeyword(.and) || current.isKeyword(.or)
+    guard goesOn, joins || current.kind == .symbol, !["}", ")", "]", ";", "::", "("].contains(current.text) else {
+      return
+    }
+    if case .call(let function, _) = call.kind, let name = function.name,
+      Nearest.find(name, among: ["return"], strict: true) != nil
+    {
+      slip(function.span, "'\(name)' is not a word of Lua", suggestion: "return")
+    } else {
+      unexpected("a call that is a statement stands alone")
+    }
+    recover()
   }
 
   private func isCall(_ expression: Expression) -> Bool {

@@ -253,7 +253,9 @@ extension Parser {
     let next = peek(2)
     guard next.isSymbol("(") || next.isSymbol("{") || next.kind == .string else {
       // In a table `a : b` may be a key of another language: the table tells that.
-      if owner.name != nil, !isSameLine(current.span, peek().span) || previous.span.end < current.span.start { return nil }
+      if owner.name != nil, !isSameLine(current.span, peek().span) || previous.span.end < current.span.start {
+        return nil
+      }
       slip(current.span, "':' calls a function of a table; a field is read with '.'", suggestion: ".")
       return field(owner)
     }

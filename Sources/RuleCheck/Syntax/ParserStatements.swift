@@ -201,7 +201,8 @@ extension Parser {
     var names: [(name: String, span: Span)] = []
     let hasParenthesis = current.isSymbol("(")
     if hasParenthesis {
-      slip(current.span, "'for' takes no parentheses in Lua: for i = 1, 10 do … end, or for _, x in ipairs(list) do … end")
+      slip(
+        current.span, "'for' takes no parentheses in Lua: for i = 1, 10 do … end, or for _, x in ipairs(list) do … end")
       advance()
     }
     repeat {
@@ -209,10 +210,13 @@ extension Parser {
       names.append((current.text, current.span))
       advance()
     } while take(",")
-    if names.isEmpty { tell(start.span, "'for' needs a name: for i = 1, 10 do … end, or for _, x in ipairs(list) do … end") }
+    if names.isEmpty {
+      tell(start.span, "'for' needs a name: for i = 1, 10 do … end, or for _, x in ipairs(list) do … end")
+    }
     if names.count == 1, take("=") { return numericFor(start, names[0]) }
     if !take(.in), !takeMisspelt(.in) {
-      tell(previous.span, "after the names of 'for' comes '=' or 'in': for i = 1, 10 do, or for _, x in ipairs(list) do")
+      tell(
+        previous.span, "after the names of 'for' comes '=' or 'in': for i = 1, 10 do, or for _, x in ipairs(list) do")
     }
     let values = expressionList()
     if hasParenthesis { _ = take(")") }

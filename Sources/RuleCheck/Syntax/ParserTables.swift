@@ -32,6 +32,13 @@ extension Parser {
 
   /// Probably where a line stands too far left to be in this table.
   private mutating func missingBrace(of opener: Token) {
+    if current.isSymbol(")"), !goesOn { return tell(current.span, "a '}' is missing before this ')'") }
+    if isAtEnd, suspectTable.map({ $0.start < opener.span.start }) ?? true, source.indent(at: opener.span.start) == 0,
+      let next = source.start(ofLineAfter: previous.span.start)
+    {
+      let line = source.line(at: opener.span.start)
+      return tell(Span(start: next, end: next), "a '}' is missing here: the '{' of line \(line) is still open")
+    }
     guard let place = suspectTable, place.start > opener.span.start || isAtEnd else { return missing("}", of: opener) }
     suspectTable = nil
     tell(place, "a '}' is missing at the end of this line: a '{' above is still open")

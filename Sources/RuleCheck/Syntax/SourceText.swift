@@ -62,5 +62,11 @@ struct SourceText: Sendable {
     return String(decoding: bytes[start..<max(start, end)], as: UTF8.self)
   }
 
+  /// Nil when the line of `offset` is the last one.
+  func start(ofLineAfter offset: Int) -> Int? {
+    let line = line(at: offset)
+    return line < lineStarts.count ? lineStarts[line] : nil
+  }
+
   var end: Span { Span(start: bytes.count, end: bytes.count) }
 }

@@ -42,7 +42,8 @@ package indirect enum Takes: Sendable {
     case .text: "a text"
     case .number: "a number"
     case .integer(let range):
-      range.upperBound >= 1_000_000 ? "a whole number" : "a whole number from \(range.lowerBound) to \(range.upperBound)"
+      range.upperBound >= 1_000_000
+        ? "a whole number" : "a whole number from \(range.lowerBound) to \(range.upperBound)"
     case .boolean: "true or false"
     case .reason: "a reason as text"
     case .duration: "a duration such as \"3 days\""

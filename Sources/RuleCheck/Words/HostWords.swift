@@ -9,7 +9,8 @@ package enum HostWords {
   /// What wait_for and wait_any may be told.
   private static let listening = [
     Option("within", .duration, "how long to wait at most; then the answer is nil"),
-    Option("match", .either([.function, .data, .path]), "which of them: a function of the event, or fields it must have"),
+    Option(
+      "match", .either([.function, .data, .path]), "which of them: a function of the event, or fields it must have"),
     Option("since", .choice(["start", "now"]), "\"now\" leaves out what came before the wait began"),
   ]
 
@@ -52,7 +53,9 @@ package enum HostWords {
       "emit",
       [
         Parameter("name", .event), data,
-        Parameter("options", .options([Option("subject", .text, "whose event it is, such as \"account:acme\"")]), isOptional: true),
+        Parameter(
+          "options", .options([Option("subject", .text, "whose event it is, such as \"account:acme\"")]),
+          isOptional: true),
       ], "Makes an event of your own."),
     HostWord("log", [Parameter("text", .text)], "Writes a line to the log."),
     HostWord(
@@ -70,7 +73,8 @@ package enum HostWords {
       [Parameter("event", .event, isConstant: true), Parameter("options", .options(listening), isOptional: true)],
       gives: .event, "Sleeps until an event comes, and gives it back; nil when it does not come in time."),
     HostWord(
-      "wait_any", [Parameter("events", .events, isConstant: true), Parameter("options", .options(listening), isOptional: true)],
+      "wait_any",
+      [Parameter("events", .events, isConstant: true), Parameter("options", .options(listening), isOptional: true)],
       gives: .event, "Sleeps until one of several events comes, and gives it back."),
     HostWord(
       "finish", [Parameter("reason", .reason, isOptional: true)], endsRun: true,
@@ -104,11 +108,21 @@ package enum HostWords {
     HostWord(
       "use", [Parameter("name", .library, isConstant: true)], gives: .library, place: .anywhere,
       "Loads a library from the rules folder."),
-    HostWord("every", [Parameter("schedule", .text), Parameter("options", .any, isOptional: true)], gives: .any, place: .trigger, later: true, "Starts a rule at times."),
-    HostWord("absence", [Parameter("what", .data)], gives: .any, place: .trigger, later: true, "Starts a rule when an event does not come."),
-    HostWord("before", [Parameter("path", .path), Parameter("duration", .duration)], gives: .any, place: .trigger, later: true, "Starts a rule ahead of a date in an event."),
-    HostWord("enters", [Parameter("segment", .text)], gives: .any, place: .trigger, later: true, "Starts a rule when a subject enters a segment."),
-    HostWord("leaves", [Parameter("segment", .text)], gives: .any, place: .trigger, later: true, "Starts a rule when a subject leaves a segment."),
+    HostWord(
+      "every", [Parameter("schedule", .text), Parameter("options", .any, isOptional: true)], gives: .any,
+      place: .trigger, later: true, "Starts a rule at times."),
+    HostWord(
+      "absence", [Parameter("what", .data)], gives: .any, place: .trigger, later: true,
+      "Starts a rule when an event does not come."),
+    HostWord(
+      "before", [Parameter("path", .path), Parameter("duration", .duration)], gives: .any, place: .trigger, later: true,
+      "Starts a rule ahead of a date in an event."),
+    HostWord(
+      "enters", [Parameter("segment", .text)], gives: .any, place: .trigger, later: true,
+      "Starts a rule when a subject enters a segment."),
+    HostWord(
+      "leaves", [Parameter("segment", .text)], gives: .any, place: .trigger, later: true,
+      "Starts a rule when a subject leaves a segment."),
   ]
 
   /// event, field where there is one, filter, window: all constant, so that they are kept while events come in.

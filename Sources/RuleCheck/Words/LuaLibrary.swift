@@ -65,7 +65,8 @@ enum LuaLibrary {
     "math.round": "write math.floor(x + 0.5)", "table.unpack": "", "string.split": "use text:gmatch(\"[^,]+\")",
     "string.trim": "use text:match(\"^%s*(.-)%s*$\")", "table.pack": "write { … }", "math.pow": "write x ^ y",
     "table.contains": "write a loop over ipairs(list)", "string.contains": "use text:find(part, 1, true)",
-    "math.sum": "write a loop", "table.move": "write a loop", "table.length": "write #list", "table.size": "write #list",
+    "math.sum": "write a loop", "table.move": "write a loop", "table.length": "write #list",
+    "table.size": "write #list",
     "string.length": "write #text", "string.replace": "use text:gsub(pattern, replacement)",
     "string.startswith": "use text:sub(1, n) == start", "string.substring": "use text:sub(first, last)",
   ]

@@ -4,8 +4,11 @@
 // suggested.
 
 enum Nearest {
-  /// `strict`: short names must be made of the same letters or differ in one; for words of the language.
-  static func find(_ word: String, among names: some Sequence<String>, strict: Bool = false) -> String? {
+  /// `strict`: for words of the language, where a name of one's own is no slip. `short`: for small closed
+  /// lists, where even two letters with one wrong are plain.
+  static func find(_ word: String, among names: some Sequence<String>, strict: Bool = false, short: Bool = false)
+    -> String?
+  {
     let small = Array(word.lowercased().utf8)
     guard !small.isEmpty, small.count <= 80 else { return nil }
     let bound = small.count <= 3 ? 1 : small.count <= 5 && strict ? 1 : small.count <= 12 ? 2 : 3
@@ -14,8 +17,12 @@ enum Nearest {
       let other = Array(name.lowercased().utf8)
       guard abs(other.count - small.count) <= bound else { continue }
       let found = distance(small, other)
-      guard found <= min(bound, max(1, other.count - 1)), !isTooShort(small, other, found, strict) else { continue }
-      let rank = (found, found == 0 ? 1 : 0, small.first == other.first ? 0 : 1, abs(other.count - small.count))
+      guard found <= min(bound, max(1, other.count - 1)),
+        short && shareALetter(small, other) || !isTooShort(small, other, found)
+      else { continue }
+      let rank = (
+        found, isLostLetter(small, other) ? 0 : 1, small.first == other.first ? 0 : 1, abs(other.count - small.count)
+      )
       if best.map({ rank < $0.rank || rank == $0.rank && name < $0.name }) ?? true { best = (name, rank) }
     }
     return best?.name
@@ -23,7 +30,7 @@ enum Nearest {
 
   /// A single slip of the keyboard, and in a word long enough that it is none of its own.
   static func isOneEdit(_ word: String, _ name: String) -> Bool {
-    word.utf8.count >= 4 && distance(Array(word.lowercased().utf8), Array(name.lowercased().utf8)) <= 1
+    word.utf8.count >= 4 && distance(word, name) <= 1
   }
 
   /// The same words, joined and capitalised in another way: a name of one's own and no slip.
@@ -32,11 +39,28 @@ enum Nearest {
     return letters(word) == letters(name)
   }
 
-  private static func isTooShort(_ word: [UInt8], _ name: [UInt8], _ distance: Int, _ strict: Bool) -> Bool {
+  private static func shareALetter(_ word: [UInt8], _ name: [UInt8]) -> Bool {
+    word.count == 2 && name.count == 2 && (word[0] == name[0] || word[1] == name[1])
+  }
+
+  /// A letter too few or too many, or letters in another order: likelier slips than a wrong letter.
+  private static func isLostLetter(_ word: [UInt8], _ name: [UInt8]) -> Bool {
+    if word.count == name.count { return word.sorted() == name.sorted() }
+    let (short, long) = word.count < name.count ? (word, name) : (name, word)
+    var rest = short[...]
+    for letter in long where letter == rest.first { rest = rest.dropFirst() }
+    return rest.isEmpty
+  }
+
+  private static func isTooShort(_ word: [UInt8], _ name: [UInt8], _ distance: Int) -> Bool {
     if distance == 0 { return false }
     if word.count >= 3 && name.count >= 3 { return false }
     if name.count == 3 || word.count == 3 { return false }
     return word.sorted() != name.sorted()
+  }
+
+  static func distance(_ left: String, _ right: String) -> Int {
+    distance(Array(left.lowercased().utf8), Array(right.lowercased().utf8))
   }
 
   /// Damerau-Levenshtein: edits, a swap of neighbours counting as one.
