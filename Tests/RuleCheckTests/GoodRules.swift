@@ -109,7 +109,9 @@ enum GoodRules {
       header: "per = 'webinar', key = 'data.invoice.number', again = '1 day 12 hours', mode = 'shadow', priority = -5,"),
     Checking.rule(
       "", header: "again = 'never', owner = 'growth', class = 'marketing', second = 'parallel', limit = 3,"),
-    Checking.rule("", header: "stop_on = { x = 'data.id', y = 'data.other' }, goal = 'bought',"),
+    "return rule { title = 'T', on = 'x', run = function(event, customer, saved) log(tostring(saved and saved.day)) wait('1 day') end }",
+    Checking.rule(
+      "", header: "stop_on = { x = 'data.id', y = 'data.other' }, goal = { event = 'bought', key = 'data.id' },"),
     Checking.rule("", header: "when = function(event, customer) return (event.data.n or 0) > (state.n or 0) end,")
       .replacing("\n\n", with: "\nstate.n = event.data.n\n"),
     "local plans = use('lib/plans') local any = use 'lib/any' local score = use('lib/score')\n"
@@ -154,7 +156,9 @@ enum GoodRules {
     "local handlers = { a = function(e) return e.data.x end, b = function() return 1 end } local h = handlers[event.data.kind] if h then log(tostring(h(event))) end",
     "local function notify(kind, extra) send('crm', kind, { customer = customer.id, extra = extra }) end notify('a.b') notify('c.d', { 1 })",
     "local reply = call('billing', 'x') if reply.ok and reply.status == 200 then log(reply.body.text) elseif reply.error then log(reply.error) end",
-    "wait_until { weekday = 'monday', at = '9:00', zone = 'Europe/Berlin' } wait('30 s') wait_until(event.time + 3600 * 1000) checkpoint()",
+    "wait_until { weekday = 'monday', at = '9:00', zone = 'Europe/Berlin' } wait('30 s') wait_until(event.time + 3600 * 1000) if wait_until(now()) then log('x') end",
+    "local day = (event.data.day or 0) + 1 if day < 9 then wait('1 day') checkpoint { day = day } end log('done')",
+    "local seen = wait_for('y', { match = { invoice = event.data.invoice }, since = 'now', subject = 'webinar:' .. event.data.w }) if seen then log(seen.data.z) end",
     "local pause = event.data.fast and '1 min' or '1 day' wait(pause) if type(event.data.x) == 'number' then log('n') end",
     "local x = event.data.amount or 0 if x == 'a' or x == 'b' then log('ab') end if (x or 1) == 2 then log('2') end local y = x == 1 or 'other' log(tostring(y))",
     "for _, name in ipairs { 'crm', 'billing' } do send(name, 'x.y', { at = now() }) end",

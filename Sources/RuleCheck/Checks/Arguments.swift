@@ -25,6 +25,8 @@ extension FileCheck {
     case .any: return nil
     case .either(let ways): return eitherProblem(value, found, ways, label)
     case .options(let options): return optionsProblem(value, found, options, label)
+    case .eventList:
+      if case .table(let fields) = value.kind { return listProblem(fields, label) }
     case .events:
       if case .table(let fields) = value.kind { return listProblem(fields, label) }
       return problem(value, found, .event, label)
@@ -54,7 +56,7 @@ extension FileCheck {
     case .number, .integer: .number
     case .boolean: .boolean
     case .function: .function
-    case .data, .traits, .list, .options: .table
+    case .data, .traits, .list, .options, .eventList: .table
     case .any, .either: nil
     }
   }
@@ -211,6 +213,12 @@ extension FileCheck {
         return Problem(
           span: field.keySpan, code: .unknownOption, message: "unknown option '\(name)'\(list)", suggestion: near)
       }
+    }
+    let names = fields.map(\.name)
+    for option in options where option.isRequired && !names.contains(option.name) && !names.contains(nil) {
+      return Problem(
+        span: value.span.first(in: source), code: .unknownOption,
+        message: "\(label) needs '\(option.name)', \(option.takes.sentence)", suggestion: nil)
     }
     return nil
   }

@@ -105,6 +105,7 @@ extension FileCheck {
       guard case .table(let fields) = argument.kind else { continue }
       for field in fields where field.name == "match" {
         guard case .function(let body) = field.value.kind else { continue }
+        entrances[ObjectIdentifier(body)] = "match"
         givenShapes[ObjectIdentifier(body)] = [.event(.init(names: names, data: world.data(ofAny: names)))]
       }
     }
@@ -121,7 +122,7 @@ extension FileCheck {
   private func checkPlace(_ word: HostWord, _ span: Span) {
     switch (word.place, place) {
     case (.run, .file): tell(span, .wrongPlace, "\(word.name) can only be used inside run")
-    case (.run, .when): tell(span, .wrongPlace, "'when' only decides; move \(word.name) into run")
+    case (.run, .when): tell(span, .wrongPlace, "'when' and 'match' only decide; move \(word.name) into run")
     case (.decision, .file): tell(span, .wrongPlace, "\(word.name) can only be used inside run and when")
     case (.file, .run), (.file, .when), (.file, .other):
       tell(span, .wrongPlace, "\(word.name){…} stands at the end of a rule's file: return \(word.name) { … }")

@@ -195,7 +195,7 @@ extension FileCheck {
   private func equality(_ left: Expression, _ first: Shape, _ right: Expression, _ second: Shape, _ sign: String) {
     money(first, right, sign)
     money(second, left, sign)
-    checkPrecedence(left, sign)
+    if checkPrecedence(left, sign) { return }
     checkEventName(first, second, right)
     checkEventName(second, first, left)
     guard let one = first.kind, let other = second.kind, one != other, one != .nothing, other != .nothing else {
@@ -218,13 +218,14 @@ extension FileCheck {
       suggestion: Nearest.find(name, among: names))
   }
 
-  private func checkPrecedence(_ left: Expression, _ sign: String) {
-    guard case .unary("not", let operand) = left.kind else { return }
-    if case .parentheses = operand.kind { return }
+  private func checkPrecedence(_ left: Expression, _ sign: String) -> Bool {
+    guard case .unary("not", let operand) = left.kind else { return false }
+    if case .parentheses = operand.kind { return false }
     tell(
       left.span, .slip,
       "'not' belongs to '\(source.text(operand.span))' alone here; write \(source.text(operand.span)) \(sign == "==" ? "~=" : "==") …",
       severity: .warning)
+    return true
   }
 
   /// Of `if`, `while`, `until`, and what `when` returns.

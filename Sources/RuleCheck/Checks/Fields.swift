@@ -48,7 +48,12 @@ extension FileCheck {
 
   private func eventField(_ event: Shape.EventShape, _ name: String, _ span: Span) -> Shape {
     switch name {
-    case "data": return event.data
+    case "data":
+      // Data that nobody has written down is a table all the same.
+      if case .unknown = event.data {
+        return .part(.init(fields: [:], isOpen: true, owner: "the data", isTeams: false))
+      }
+      return event.data
     case "time": return .time
     case "name": return event.names.isEmpty ? .text : .eventName(event.names)
     case "id", "source": return .text

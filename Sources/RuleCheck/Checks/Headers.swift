@@ -123,7 +123,9 @@ extension FileCheck {
   private func checkMeaning(_ name: String, _ field: TableField, _ found: Shape) {
     switch name {
     case "on": checkEvents(field.value, found)
-    case "stop_on", "goal": checkEnd(name, field, found)
+    case "stop_on": checkStops(field, found)
+    case "goal": checkGoal(field)
+    case "limit": checkLimit(field)
     case "key": checkKeyPaths(field, found)
     case "per": checkPer(field, found)
     case "run", "when": checkParameters(name, field)
@@ -172,8 +174,10 @@ extension FileCheck {
   /// Events of stop_on and goal, and those waited for, may have a path of their own.
   private func listens(to event: String) -> Bool {
     for field in header ?? [] where field.name == "stop_on" || field.name == "goal" {
-      if constantNames(field.value)?.contains(event) ?? true { return true }
+      guard case .table(let fields) = field.value.kind else { continue }
+      if fields.contains(where: { $0.value.string == event || $0.name == event }) { return true }
     }
+    if header?.first(where: { $0.name == "stop_on" })?.value.string == event { return true }
     var isWaitedFor = false
     TreeWalk.calls(in: tree) { word, arguments in
       guard word == "wait_for" || word == "wait_any", let first = arguments.first else { return }
@@ -182,35 +186,35 @@ extension FileCheck {
     return isWaitedFor
   }
 
-  /// A name, a list of names, a table of event and path, or { event = …, within = … }.
-  private func checkEnd(_ name: String, _ field: TableField, _ found: Shape) {
+  /// A name, a list of names, or a table of event and path.
+  private func checkStops(_ field: TableField, _ found: Shape) {
     guard case .table(let fields) = field.value.kind, fields.contains(where: { $0.name != nil }) else {
       return checkEvents(field.value, found)
     }
-    let isOptions = fields.contains { $0.name == "event" || $0.name == "within" }
     for entry in fields {
-      guard let key = entry.name else {
-        if let event = entry.value.string { checkEvent(event, inside(entry.value.span)) }
-        continue
-      }
-      if isOptions {
-        checkEndOption(name, key, entry)
-      } else {
-        checkEvent(key, inside(entry.keySpan))
-        if let path = entry.value.string { checkPath(path, entry.value.span, what: "'\(name)'", events: [key]) }
-      }
+      guard let event = entry.name else { continue }
+      checkEvent(event, inside(entry.keySpan))
+      if let path = entry.value.string { checkPath(path, entry.value.span, what: "'stop_on'", events: [event]) }
     }
   }
 
-  private func checkEndOption(_ name: String, _ key: String, _ entry: TableField) {
-    switch key {
-    case "event": checkEvents(entry.value, fieldShape(entry.value))
-    case "within": check(entry.value, fieldShape(entry.value), takes: .duration, label: "'within' of '\(name)'")
-    case "key", "match", "path": break
-    default:
-      tell(
-        entry.keySpan, .unknownOption, "unknown option '\(key)'",
-        suggestion: Nearest.find(key, among: ["event", "within", "key"]))
+  /// { event = …, within = …, key = … }
+  private func checkGoal(_ field: TableField) {
+    guard case .options(let options)? = HeaderKeys.byName["goal"]?.takes else { return }
+    checkOptionValues(field.value, options, word: "goal")
+    guard case .table(let fields) = field.value.kind else { return }
+    let event = fields.first { $0.name == "event" }?.value
+    if let event { checkEvents(event, fieldShape(event)) }
+    for entry in fields where entry.name == "key" {
+      guard let path = entry.value.string else { continue }
+      checkPath(path, entry.value.span, what: "'key' of 'goal'", events: event?.string.map { [$0] })
+    }
+  }
+
+  private func checkLimit(_ field: TableField) {
+    let second = header?.first { $0.name == "second" }?.value
+    if second == nil || second?.string.map({ $0 != "parallel" }) ?? false {
+      tell(field.keySpan, .wrongValue, "'limit' says how many runs may live at once: it needs second = \"parallel\"")
     }
   }
 
@@ -224,8 +228,11 @@ extension FileCheck {
         severity: body.parameters.count > 1 ? .error : .warning)
       return
     }
-    if body.parameters.count > 2 {
-      tell(body.parameters[2].span, .arguments, "'\(name)' gets two arguments: function(event, customer)")
+    // What a checkpoint kept comes third.
+    let most = name == "run" ? 3 : 2
+    if body.parameters.count > most {
+      let form = name == "run" ? "function(event, customer, saved)" : "function(event, customer)"
+      tell(body.parameters[most].span, .arguments, "'\(name)' gets at most \(most) arguments: \(form)")
     }
     for (position, parameter) in body.parameters.prefix(2).enumerated() where parameter.name != names[position] {
       if Nearest.find(parameter.name, among: [names[position]], strict: true) != nil, parameter.name.utf8.count > 3 {

@@ -9,7 +9,7 @@ extension FileCheck {
       switch parameter.takes {
       case .destination: for constant in shapes[position].constants { checkDestination(constant) }
       case .template: for constant in shapes[position].constants { checkTemplate(constant, arguments, position) }
-      case .event, .events: checkEvents(argument, shapes[position], isEmitted: word.name == "emit")
+      case .event, .events, .eventList: checkEvents(argument, shapes[position], isEmitted: word.name == "emit")
       case .library: if let name = argument.string { checkLibrary(name, argument) }
       default: break
       }

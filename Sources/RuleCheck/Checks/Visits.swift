@@ -112,7 +112,7 @@ extension FileCheck {
     let entrance = entrances[ObjectIdentifier(body)]
     switch entrance {
     case "run": placeStack.append(.run)
-    case "when": placeStack.append(.when)
+    case "when", "match": placeStack.append(.when)
     default: placeStack.append(place == .when ? .when : .other)
     }
     let given = givenShapes[ObjectIdentifier(body)]

@@ -12,6 +12,8 @@ struct Parser {
   private(set) var tokens: [Token]
   var position = 0
   var nesting = 0
+  /// Between `if` and `then`.
+  var isCondition = false
   var isAborted = false
   private(set) var issues: [SyntaxIssue]
   private var toldLines: Set<Int> = []

@@ -32,6 +32,7 @@ extension Parser {
   mutating func misspeltStatement() -> Statement? {
     let word = current
     let next = peek()
+    if word.text == "continue", next.kind != .symbol || next.isSymbol(";") || next.isSymbol("}") { return soleWord() }
     guard isSameLine(word.span, next.span) else { return soleWord() }
     if let message = Parser.foreignWords[word.text], startsExpression(next) || next.isSymbol("{"),
       !next.isSymbol("(") || word.text == "switch" || word.text == "foreach" || word.text == "catch"

@@ -166,7 +166,10 @@ extension Parser {
       tell(current.span, "a function that is a value has no name: function(…) … end")
       advance()
     }
+    let outer = isCondition
+    isCondition = false
     let body = functionBody(from: start)
+    isCondition = outer
     return node(.function(body), body.span, [], extraDepth: body.block.depth)
   }
 
@@ -224,11 +227,40 @@ extension Parser {
       case .symbol where current.text == ":":
         guard let called = method(expression) else { return expression }
         expression = called
+      case .symbol where current.text == "{" && isForeignBlock: return expression
       case .symbol where current.text == "(" || current.text == "{": expression = call(expression)
       case .string: expression = call(expression)
       default: return expression
       }
     }
+  }
+
+  /// `if x {` as in other languages, seen by what comes after the closing brace.
+  private var isForeignBlock: Bool {
+    guard isCondition, goesOn, previous.span.end < current.span.start else { return false }
+    var depth = 0
+    for ahead in 0..<200 {
+      let token = peek(ahead)
+      if token.kind == .end { return true }
+      if token.isSymbol("{") { depth += 1 }
+      guard token.isSymbol("}") else { continue }
+      depth -= 1
+      if depth == 0 { return !endsCondition(peek(ahead + 1)) }
+    }
+    return false
+  }
+
+  private func endsCondition(_ token: Token) -> Bool {
+    if case .keyword(let word) = token.kind { return [.then, .do, .and, .or].contains(word) }
+    return token.kind == .symbol && ![";", "}", ",", ")"].contains(token.text)
+  }
+
+  /// What stands between `if` and `then`.
+  mutating func condition() -> Expression {
+    let outer = isCondition
+    isCondition = true
+    defer { isCondition = outer }
+    return expression()
   }
 
   private mutating func field(_ owner: Expression) -> Expression {

@@ -13,7 +13,10 @@ extension Parser {
     let start = current
     switch start.kind {
     case .keyword(let keyword): return keywordStatement(keyword)
-    case .name: return misspeltStatement() ?? expressionStatement()
+    case .name:
+      let before = position
+      if let fixed = misspeltStatement() { return fixed }
+      return position == before ? expressionStatement() : nil
     case .symbol where start.text == ";":
       advance()
       return nil
@@ -136,7 +139,7 @@ extension Parser {
     var otherwise: Block?
     advance()
     open("if", start.span)
-    var condition = expression()
+    var condition = self.condition()
     expect(.then, after: start)
     branches.append((condition, block()))
     while true {
@@ -144,7 +147,7 @@ extension Parser {
         misspeltCloserTaken = nil
         let word = current
         advance()
-        condition = expression()
+        condition = self.condition()
         expect(.then, after: word)
         branches.append((condition, block()))
       } else if current.isKeyword(.else) || misspeltCloserTaken == .else, otherwise == nil {
@@ -170,7 +173,7 @@ extension Parser {
     let start = current
     advance()
     open("while", start.span)
-    let condition = expression()
+    let condition = self.condition()
     expect(.do, after: start)
     let body = block()
     close()

@@ -30,9 +30,15 @@ package enum HeaderKeys {
     HeaderKey("key", .either([.path, .data]), "A path into the event; each of its values is counted by itself."),
     HeaderKey("again", .either([.choice(["always", "never"]), .duration]), "When the rule may run once more."),
     HeaderKey("stop_on", .either([.events, .data]), "Events that end a run, also while it waits."),
-    HeaderKey("goal", .either([.event, .data]), "The event that the rule is there for; it ends a run."),
+    HeaderKey(
+      "goal",
+      .options([
+        Option("event", .event, "its name", isRequired: true),
+        Option("within", .duration, "how long after the start it counts"),
+        Option("key", .path, "where it carries the rule's key"),
+      ]), "The event that the rule is there for; it ends a run."),
     HeaderKey("second", .choice(["ignore", "restart", "parallel"]), "What a second event does while a run waits."),
-    HeaderKey("limit", .integer(1...1_000_000), "How many runs of one key there may be at once."),
+    HeaderKey("limit", .integer(1...1_000), "How many runs of one key there may be at once."),
     HeaderKey("mode", .choice(["live", "shadow", "paused"]), "Whether the rule runs, and whether it does anything."),
     HeaderKey("priority", .integer(-1000...1000), "Which rule of one event comes first: the higher one."),
     HeaderKey("class", .text, "A word of yours, such as \"transactional\"."),

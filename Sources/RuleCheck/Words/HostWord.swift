@@ -21,6 +21,8 @@ package indirect enum Takes: Sendable {
   case event
   /// One name or a list of them.
   case events
+  /// A list of names.
+  case eventList
   case library
   /// A path into the event: "data.invoice".
   case path
@@ -34,6 +36,11 @@ package indirect enum Takes: Sendable {
   /// A table with these keys and no others.
   case options([Option])
   case either([Takes])
+
+  /// Each of few texts by itself.
+  private var sentences: [String] {
+    if case .choice(let values) = self { values.map { "\"\($0)\"" } } else { [sentence] }
+  }
 
   /// For sentences: "a duration such as "3 days"".
   package var sentence: String {
@@ -54,6 +61,7 @@ package indirect enum Takes: Sendable {
     case .template: "a type such as \"user.welcome\""
     case .event: "the name of an event"
     case .events: "an event name or a list of them"
+    case .eventList: "a list of event names, such as { \"invoice.paid\" }"
     case .library: "a constant name such as \"lib/plans\""
     case .path: "a path such as \"data.invoice\""
     case .function: "a function"
@@ -62,7 +70,7 @@ package indirect enum Takes: Sendable {
     case .list: "a list"
     case .choice(let values): Sentence.alternatives(values.map { "\"\($0)\"" })
     case .options(let options): "a table such as { \(options.first?.name ?? "key") = … }"
-    case .either(let ways): Sentence.alternatives(ways.map(\.sentence))
+    case .either(let ways): Sentence.alternatives(ways.flatMap(\.sentences))
     }
   }
 }
@@ -71,13 +79,13 @@ package struct Option: Sendable {
   package var name: String
   package var takes: Takes
   package var sentence: String
-  var isConstant = false
+  package var isRequired: Bool
 
-  init(_ name: String, _ takes: Takes, _ sentence: String, isConstant: Bool = false) {
+  init(_ name: String, _ takes: Takes, _ sentence: String, isRequired: Bool = false) {
     self.name = name
     self.takes = takes
     self.sentence = sentence
-    self.isConstant = isConstant
+    self.isRequired = isRequired
   }
 }
 

@@ -9,20 +9,16 @@ package enum HostWords {
   /// What wait_for and wait_any may be told.
   private static let listening = [
     Option("within", .duration, "how long to wait at most; then the answer is nil"),
-    Option(
-      "match", .either([.function, .data, .path]), "which of them: a function of the event, or fields it must have"),
+    Option("match", .either([.function, .data]), "which of them: a function of the event, or fields it must have"),
     Option("since", .choice(["start", "now"]), "\"now\" leaves out what came before the wait began"),
+    Option("subject", .text, "whose event it is, such as \"webinar:w7\""),
   ]
 
   /// Steps in the calendar, for wait_until.
   private static let calendar = [
-    Option("days", .integer(0...36_500), "how many days ahead"),
-    Option("weeks", .integer(0...5_200), "how many weeks ahead"),
-    Option("months", .integer(0...1_200), "how many months ahead"),
-    Option("years", .integer(0...100), "how many years ahead"),
-    Option("at", .clock, "the time of day"),
-    Option("weekday", .either([.weekday, .list]), "the next such day"),
-    Option("on", .either([.weekday, .list]), "the next such day"),
+    Option("at", .clock, "the time of day", isRequired: true),
+    Option("days", .integer(0...3_660), "how many days ahead"),
+    Option("weekday", .weekday, "the next such day"),
     Option("zone", .zone, "the time zone in which it is meant"),
   ]
 
@@ -46,6 +42,7 @@ package enum HostWords {
           .options([
             Option("within", .duration, "how long to wait for the answer"),
             Option("tries", .integer(1...10), "how often it is tried"),
+            Option("shadow_reply", .any, "the answer while the rule is in shadow"),
           ]), isOptional: true),
       ], gives: .reply, "Sends a webhook and waits for the answer: { ok, status, body, error, unknown }."),
     HostWord("set", [Parameter("traits", .traits)], "Merges traits into those of the subject; null removes one."),
@@ -67,21 +64,22 @@ package enum HostWords {
     HostWord("wait", [Parameter("duration", .duration)], "Sleeps for a time."),
     HostWord(
       "wait_until", [Parameter("moment", .either([.options(calendar), .integer(0...Int64.max), .text]))],
-      "Sleeps until a moment, or until a step in the calendar: wait_until { days = 1, at = \"09:00\" }."),
+      gives: .boolean,
+      "Sleeps until a moment, or until a step in the calendar; false when the moment is past."),
     HostWord(
       "wait_for",
       [Parameter("event", .event, isConstant: true), Parameter("options", .options(listening), isOptional: true)],
       gives: .event, "Sleeps until an event comes, and gives it back; nil when it does not come in time."),
     HostWord(
       "wait_any",
-      [Parameter("events", .events, isConstant: true), Parameter("options", .options(listening), isOptional: true)],
+      [Parameter("events", .eventList, isConstant: true), Parameter("options", .options(listening), isOptional: true)],
       gives: .event, "Sleeps until one of several events comes, and gives it back."),
     HostWord(
       "finish", [Parameter("reason", .reason, isOptional: true)], endsRun: true,
       "Ends the run; what it asked for happens, and the reason stands in the verdict."),
     HostWord(
-      "checkpoint", [Parameter("table", .data, isOptional: true)], gives: .any,
-      "Forgets how the run came here; it goes on from the table."),
+      "checkpoint", [Parameter("table", .data)], endsRun: true,
+      "Begins the run anew, with the table as the third argument of run and without its past."),
   ]
 
   private static let decisions = [

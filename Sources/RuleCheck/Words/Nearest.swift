@@ -11,7 +11,7 @@ enum Nearest {
   {
     let small = Array(word.lowercased().utf8)
     guard !small.isEmpty, small.count <= 80 else { return nil }
-    let bound = small.count <= 3 ? 1 : small.count <= 5 && strict ? 1 : small.count <= 12 ? 2 : 3
+    let bound = small.count <= 4 ? 1 : small.count <= 5 && strict ? 1 : small.count <= 12 ? 2 : 3
     var best: (name: String, rank: (Int, Int, Int, Int))?
     for name in names where name != word {
       let other = Array(name.lowercased().utf8)

@@ -70,7 +70,7 @@ enum ClockText {
 
   static func isWellFormed(_ text: String) -> Bool {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-    guard parts.count == 2 || parts.count == 3, parts.dropFirst().allSatisfy({ $0.utf8.count == 2 }) else {
+    guard parts.count == 2, parts.dropFirst().allSatisfy({ $0.utf8.count == 2 }) else {
       return false
     }
     guard (1...2).contains(parts[0].utf8.count), let hour = Int(parts[0]), (0..<24).contains(hour) else { return false }
