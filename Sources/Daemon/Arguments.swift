@@ -138,6 +138,11 @@ extension Arguments {
 
 /// Where commands print.
 enum Terminal {
+  /// A person looks on, and has not asked for plain text.
+  static var hasColours: Bool {
+    isatty(1) == 1 && Files.environment("NO_COLOR") == nil && Files.environment("TERM") != "dumb"
+  }
+
   static func print(_ text: String) { write(1, text + "\n") }
   static func complain(_ text: String) { write(2, text + "\n") }
   static func print(bytes: [UInt8]) { write(1, bytes) }

@@ -9,6 +9,7 @@ internal import Engine
 internal import Glibc
 internal import Intake
 internal import Model
+internal import RuleCheck
 internal import Rules
 internal import SQLiteStore
 internal import Store
@@ -120,17 +121,25 @@ final class House: @unchecked Sendable {
   static func load(
     _ configuration: Configuration, knowsDestinations: Bool = true
   ) throws(StartFailure) -> RuleSet.Loading {
+    let (report, _) = try check(configuration, knowsDestinations: knowsDestinations)
+    return report.loading
+  }
+
+  /// The one door to the rules: what `nudged check` calls an error is what a start and a reload refuse.
+  static func check(
+    _ configuration: Configuration, knowsDestinations: Bool = true
+  ) throws(StartFailure) -> (report: RuleCheck.Report, sources: [RuleSource]) {
     guard let files = Files.rules(in: configuration.rules) else {
       throw StartFailure(
         "cannot read the rules folder \(configuration.rules): \(String(cString: strerror(errno))); name another with --rules"
       )
     }
-    var loading = RuleSet.load(
+    var report = RuleCheck.check(
       sources: files.sources,
       knownDestinations: knowsDestinations ? Set(configuration.destinations.map(\.name)) : nil,
-      folder: configuration.rules)
-    loading.complaints += files.complaints
-    return loading
+      folder: configuration.rules, zones: { ZoneFolder().names() })
+    report.findings += files.complaints.map { Finding($0, code: .load, text: nil) }
+    return (report, files.sources)
   }
 
   private func knownRules(_ store: StoreLoop) throws(StartFailure) -> [String: Int64] {

@@ -11,12 +11,25 @@ package import Rules
 
 package struct RuleCheck {
   package struct Report: Sendable {
-    /// The rules without an error, as the loader made them.
-    package var set: RuleSet
     package var findings: [Finding]
     package var catalogue: Catalogue
+    private var loaded: RuleSet.Loading
 
+    init(loaded: RuleSet.Loading, findings: [Finding], catalogue: Catalogue) {
+      self.loaded = loaded
+      self.findings = findings
+      self.catalogue = catalogue
+    }
+
+    /// The rules that the loader could load; to be used only when there is no error at all.
+    package var set: RuleSet { loaded.set }
     package var errors: [Finding] { findings.filter { $0.severity == .error } }
+    /// The set, and everything that speaks against using it.
+    package var loading: RuleSet.Loading {
+      var loading = loaded
+      loading.complaints = errors.map(\.complaint)
+      return loading
+    }
   }
 
   private let sources: [RuleSource]
@@ -41,7 +54,7 @@ package struct RuleCheck {
     check.findings += RuleCheck.findings(sources: sources, folder: folder, world: world)
     let loading = RuleSet.load(sources: sources, knownDestinations: knownDestinations, folder: folder)
     check.merge(loading.complaints)
-    return Report(set: loading.set, findings: RuleCheck.ordered(check.findings), catalogue: catalogue)
+    return Report(loaded: loading, findings: RuleCheck.ordered(check.findings), catalogue: catalogue)
   }
 
   /// The static pass alone: what can be said without running anything.

@@ -248,17 +248,22 @@ extension Command {
     help: """
       nudged rules list
       nudged rules reload
+      nudged rules annotate [--to FILE]
 
+      `annotate` writes what editors need to know for completion and hints: a file for the Lua language
+      server, made from the catalogue and the configuration (default .nudged/nudged.lua in the rules
+      folder, with settings in .luarc.json beside the rules unless they exist; `--to -` prints it).
       `reload` makes the running daemon load rules, keys and destinations anew; when something is wrong
       with them it says what, and the old ones stay.
       """
   ) { raw in
-    let arguments = try Arguments(raw)
+    let arguments = try Arguments(raw, values: ["--to"])
     let source = try Source(arguments)
     switch arguments.words {
     case ["reload"]: return try reload(source)
+    case ["annotate"]: return try annotate(source, to: arguments.value("--to"))
     case [], ["list"]: return try listRules(source)
-    default: throw UsageError("write: rules list, or rules reload")
+    default: throw UsageError("write: rules list, rules reload, or rules annotate")
     }
   }
 
