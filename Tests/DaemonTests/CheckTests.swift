@@ -59,7 +59,7 @@ import Testing
     let check = Child.run(["check"] + place.configuration, in: place)
     let serve = Child.run(["serve"] + place.configuration, in: place)
     #expect(check.code == 1 && serve.code == 1)
-    let sentence = "this 'if' has no 'end'"
+    let sentence = "this 'function' has no 'end'"
     #expect(check.out.contains(sentence) && serve.err.contains(sentence), "\(check.out)\n\(serve.err)")
   }
 

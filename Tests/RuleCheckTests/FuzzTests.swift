@@ -10,8 +10,8 @@ import Testing
 
 @Suite struct FuzzTests {
   private static let rounds: Int = {
-    guard let text = getenv("NUDGED_FUZZ_ROUNDS") else { return 3_000 }
-    return min(Int(String(cString: text)) ?? 3_000, 1_000_000)
+    guard let text = getenv("NUDGED_FUZZ_ROUNDS") else { return 1_500 }
+    return min(Int(String(cString: text)) ?? 1_500, 1_000_000)
   }()
 
   /// Pieces that parsers stumble over.

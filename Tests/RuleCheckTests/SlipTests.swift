@@ -56,7 +56,7 @@ import Testing
       body("for i = 1, 3 do continue end"),
       ["2: there is no 'continue' in Lua; turn the condition round, or write goto and a label at the end of the loop"]
     ),
-    (body("log(event:data)"), ["2: ':' calls a function of a table; a field is read with '.' (did you mean '.'?)"]),
+    (body("log(event:id)"), ["2: ':' calls a function of a table; a field is read with '.' (did you mean '.'?)"]),
     (body("event.data.x"), ["2: this alone does nothing; a call needs parentheses and an assignment '='"]),
     (body("log 'a', 'b'"), ["2: a call with several arguments needs parentheses: name(…, …)"]),
     (body("retrun finish('x')"), ["2: 'retrun' is not a word of Lua (did you mean 'return'?)"]),

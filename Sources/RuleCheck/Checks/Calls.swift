@@ -6,7 +6,8 @@
 extension FileCheck {
   func call(_ function: Expression, _ arguments: [Expression], _ whole: Expression) -> Shape {
     if let name = function.word {
-      if let word = HostWords.byName[name] { return call(word, function, arguments, whole) }
+      // What is misspelt is looked at as what it was meant to be.
+      if let word = HostWords.byName[name] ?? meant(name) { return call(word, function, arguments, whole) }
       if let known = LuaLibrary.basic[name] {
         return called(name, known, function.span, arguments)
       }
@@ -24,6 +25,12 @@ extension FileCheck {
       tell(function.span, .wrongType, "\(found.words) cannot be called; is a comma or an operator missing after it?")
     }
     return .unknown
+  }
+
+  private func meant(_ name: String) -> HostWord? {
+    if knowsName(name) { return nil }
+    let available = HostWords.all.filter { $0.isAvailable && $0.name != "rule" }.map(\.name)
+    return Nearest.find(name, among: available).flatMap { HostWords.byName[$0] }
   }
 
   /// A function of Lua.

@@ -38,6 +38,8 @@ final class FileCheck {
   var isLabelChecked = false
   /// What functions are called with that are handed to a word.
   var givenShapes: [ObjectIdentifier: [Shape]] = [:]
+  /// What run and when call their arguments, where that is a slip, and whether the right name is used.
+  var misnamed: [Int: Bool] = [:]
   /// By where their names stand.
   var declarations: [Int: Variable] = [:]
 
@@ -49,11 +51,11 @@ final class FileCheck {
     self.source = source
     tree = parsed.block
     self.world = world
-    hasSyntaxErrors = !parsed.issues.isEmpty
+    hasSyntaxErrors = parsed.issues.contains { !$0.isCertain }
     for issue in parsed.issues {
       tell(issue.span, issue.code, issue.message, suggestion: issue.suggestion)
     }
-    brokenLines = Set(parsed.issues.map { source.line(at: $0.span.start) })
+    brokenLines = Set(parsed.issues.filter { !$0.isCertain }.map { source.line(at: $0.span.start) })
   }
 
   func run() -> [Finding] {

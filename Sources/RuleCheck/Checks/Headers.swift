@@ -235,11 +235,18 @@ extension FileCheck {
       tell(body.parameters[most].span, .arguments, "'\(name)' gets at most \(most) arguments: \(form)")
     }
     for (position, parameter) in body.parameters.prefix(2).enumerated() where parameter.name != names[position] {
-      if Nearest.find(parameter.name, among: [names[position]], strict: true) != nil, parameter.name.utf8.count > 3 {
+      if isMisnamed(parameter.name, names[position]) {
+        let isUsed = misnamed[parameter.span.start] ?? false
         tell(
-          parameter.span, .slip, "this argument is called '\(parameter.name)' here",
-          suggestion: names[position], severity: .warning)
+          parameter.span, .slip,
+          "this argument is called '\(parameter.name)'"
+            + (isUsed ? ", but '\(names[position])' where it is used" : " here"),
+          suggestion: names[position], severity: isUsed ? .error : .warning)
       }
     }
+  }
+
+  func isMisnamed(_ name: String, _ meant: String) -> Bool {
+    name.utf8.count > 3 && Nearest.find(name, among: [meant], strict: true) != nil
   }
 }

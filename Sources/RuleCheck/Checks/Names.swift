@@ -101,6 +101,12 @@ extension FileCheck {
     }
   }
 
+  /// A misspelt event has the fields of the one that was meant.
+  func meantEvent(_ name: String) -> String {
+    if world.catalogue.events[name] != nil || !world.catalogue.hasTeamsEvents { return name }
+    return nearestEvent(name) ?? name
+  }
+
   /// The team's own come first.
   private func nearestEvent(_ name: String) -> String? {
     let events = world.catalogue.events

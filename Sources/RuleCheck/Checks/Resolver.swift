@@ -6,24 +6,24 @@
 /// Scopes as a stack: the innermost declaration of a name is the last of its list.
 private struct Scopes {
   private var byName: [String: [Variable]] = [:]
-  private var order: [Variable] = []
+  private var order: [String] = []
   private var marks: [Int] = []
 
   mutating func open() { marks.append(order.count) }
 
   mutating func close() {
     let mark = marks.popLast() ?? 0
-    while order.count > mark { byName[order.removeLast().name]?.removeLast() }
+    while order.count > mark { byName[order.removeLast()]?.removeLast() }
   }
 
-  mutating func declare(_ variable: Variable) {
-    byName[variable.name, default: []].append(variable)
-    order.append(variable)
+  mutating func declare(_ variable: Variable, as name: String? = nil) {
+    byName[name ?? variable.name, default: []].append(variable)
+    order.append(name ?? variable.name)
   }
 
   func find(_ name: String) -> Variable? { byName[name]?.last }
   /// The names that can be seen, for suggestions: the nearest ones, so that hostile files stay cheap.
-  var visible: [String] { Array(Set(order.suffix(200).map(\.name))) }
+  var visible: [String] { Array(Set(order.suffix(200))) }
 }
 
 private final class Resolver {
@@ -121,10 +121,21 @@ private final class Resolver {
     functionDepth += 1
     scopes.open()
     body.variables = body.parameters.map { declare($0.name, $0.span) }
+    declareMeant(body)
     block(body.block)
     scopes.close()
     functionDepth -= 1
     loopDepth = outerLoops
+  }
+
+  /// run = function(evnt, customer): what is called `event` further down is this argument.
+  private func declareMeant(_ body: FunctionBody) {
+    guard let entrance = check.entrances[ObjectIdentifier(body)], entrance != "match" else { return }
+    for (variable, name) in zip(body.variables, ["event", "customer"]) where variable.name != name {
+      guard check.isMisnamed(variable.name, name), scopes.find(name) == nil else { continue }
+      check.misnamed[variable.span.start] = false
+      scopes.declare(variable, as: name)
+    }
   }
 
   private func expression(_ expression: Expression) {
@@ -138,6 +149,7 @@ private final class Resolver {
   private func read(_ expression: Expression, _ name: String) {
     if let variable = scopes.find(name) {
       variable.reads += 1
+      if variable.name != name { check.misnamed[variable.span.start] = true }
       expression.variable = variable
     } else if !check.knowsName(name) {
       check.tellUnknown(name, expression.span, visible: visible)

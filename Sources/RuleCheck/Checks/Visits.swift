@@ -132,7 +132,7 @@ extension FileCheck {
 
   /// The event of `run` and `when`.
   var eventShape: Shape {
-    .event(.init(names: events ?? [], data: events.map { world.data(ofAny: $0) } ?? .unknown))
+    .event(.init(names: events ?? [], data: events.map { world.data(ofAny: $0.map(meantEvent)) } ?? .unknown))
   }
 
   // Assignments.

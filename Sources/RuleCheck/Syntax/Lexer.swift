@@ -50,7 +50,8 @@ struct Lexer {
   }
 
   private mutating func tell(_ start: Int, _ end: Int, _ message: String, code: Finding.Code = .slip) {
-    issues.append(SyntaxIssue(span: Span(start: start, end: end), code: code, message: message))
+    issues.append(
+      SyntaxIssue(span: Span(start: start, end: end), code: code, message: message, isCertain: code == .slip))
   }
 
   private mutating func add(_ kind: Token.Kind, from start: Int, text: String? = nil) {

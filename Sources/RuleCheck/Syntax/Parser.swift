@@ -17,6 +17,7 @@ struct Parser {
   var isAborted = false
   private(set) var issues: [SyntaxIssue]
   private var toldLines: Set<Int> = []
+  private var toldPlaces: Set<Int> = []
   /// From here on, the form of the text says nothing: a quote is missing before it.
   private var trustedUntil = Int.max
 
@@ -53,7 +54,7 @@ struct Parser {
     self.source = source
     self.tokens = tokens
     self.issues = issues
-    for issue in issues { toldLines.insert(source.line(at: issue.span.start)) }
+    for issue in issues where !issue.isCertain { toldLines.insert(source.line(at: issue.span.start)) }
     if let broken = tokens.first(where: \.isUnfinished) { trustedUntil = broken.span.start }
   }
 
@@ -63,6 +64,9 @@ struct Parser {
   var isAtEnd: Bool { current.kind == .end }
   func peek(_ ahead: Int = 1) -> Token { tokens[min(position + ahead, tokens.count - 1)] }
   var previous: Token { tokens[max(0, position - 1)] }
+
+  /// Where something is missing.
+  var afterPrevious: Span { Span(start: previous.span.end, end: previous.span.end + 1) }
 
   mutating func advance() { if position < tokens.count - 1 { position += 1 } }
 
@@ -89,14 +93,22 @@ struct Parser {
 
   // Telling.
 
-  mutating func tell(_ span: Span, _ message: String, code: Finding.Code = .syntax, suggestion: String? = nil) {
-    if isAborted || span.start >= trustedUntil { return }
+  mutating func tell(_ span: Span, _ message: String) {
     guard toldLines.insert(source.line(at: span.start)).inserted else { return }
-    issues.append(SyntaxIssue(span: span, code: code, message: message, suggestion: suggestion))
+    add(SyntaxIssue(span: span, message: message))
   }
 
-  mutating func slip(_ span: Span, _ message: String, suggestion: String? = nil) {
-    tell(span, message, code: .slip, suggestion: suggestion)
+  /// It is plain what was meant, and the parse goes on with that.
+  mutating func slip(
+    _ span: Span, _ message: String, code: Finding.Code = .slip, suggestion: String? = nil
+  ) {
+    add(SyntaxIssue(span: span, code: code, message: message, suggestion: suggestion, isCertain: true))
+  }
+
+  private mutating func add(_ issue: SyntaxIssue) {
+    if isAborted || issue.span.start >= trustedUntil { return }
+    guard toldPlaces.insert(issue.span.start).inserted else { return }
+    issues.append(issue)
   }
 
   func shown(_ token: Token) -> String {

@@ -32,7 +32,8 @@ extension Parser {
     switch current.kind {
     case .end: true
     case .keyword(let word): [.end, .else, .elseif, .until].contains(word)
-    case .symbol: ["}", ")", "]"].contains(current.text)
+    // A comma can only follow a function in a table: an `end` is missing above.
+    case .symbol: ["}", ")", "]"].contains(current.text) || current.text == "," && !openers.isEmpty
     default: false
     }
   }

@@ -167,7 +167,7 @@ extension Parser {
       _ = self.expression()
     } else if case .name(let name) = expression.kind {
       let all = Keyword.allCases.map(\.rawValue) + HostWords.all.map(\.name)
-      tell(
+      slip(
         expression.span, "'\(name)' alone does nothing; a call needs parentheses and an assignment '='",
         suggestion: Nearest.find(name, among: all.filter { $0 != name }, strict: true))
       if goesOn { recover() }

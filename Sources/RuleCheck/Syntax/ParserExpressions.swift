@@ -206,7 +206,7 @@ extension Parser {
     let end = source.line(at: previous.span.start)
     let whose = line == end ? "" : ": the '\(opener.text)' of line \(line) is still open"
     let place = goesOn ? "before \(shown(current))" : "at the end of this line"
-    tell(previous.span, "a '\(bracket)' is missing \(place)\(whose)")
+    tell(afterPrevious, "a '\(bracket)' is missing \(place)\(whose)")
   }
 
   mutating func suffixed() -> Expression { suffixes(primary()) }
@@ -335,13 +335,13 @@ extension Parser {
   private mutating func commaIsMissing(since opener: Token) -> Bool {
     guard startsExpression(current) else { return false }
     if goesOn {
-      tell(previous.span, "a comma is missing before \(shown(current))")
+      slip(afterPrevious, "a comma is missing before \(shown(current))", code: .syntax)
       return true
     }
     guard current.kind != .name || source.indent(at: current.span.start) > source.indent(at: opener.span.start) else {
       return false
     }
-    tell(previous.span, "a comma is missing at the end of this line")
+    slip(afterPrevious, "a comma is missing at the end of this line", code: .syntax)
     return true
   }
 }

@@ -288,7 +288,7 @@ extension Parser {
     if current.text == "const" {
       name.isConstant = true
     } else if current.text != "close" {
-      tell(
+      slip(
         current.span, "a local can be <const> or <close>, not <\(current.text)>",
         suggestion: Nearest.find(current.text, among: ["const", "close"]))
     }

@@ -128,7 +128,9 @@ extension Parser {
       !isSameLine(value.span, inner.span)
     {
       // The bracket on the next line was the next key.
-      tell(Span(start: value.span.start, end: value.span.start + 1), "a comma is missing at the end of this line")
+      slip(
+        Span(start: value.span.start, end: value.span.start + 1), "a comma is missing at the end of this line",
+        code: .syntax)
       advance()
       _ = binary(above: 0)
     } else if current.isSymbol("="), goesOn {
@@ -147,7 +149,7 @@ extension Parser {
     if take(",") || take(";") || current.isSymbol("}") { return true }
     if isAtEnd || current.isSymbol(")") { return false }
     if current.isSymbol("]") {
-      tell(current.span, "a table ends with '}', not with ']'", code: .slip, suggestion: "}")
+      slip(current.span, "a table ends with '}', not with ']'", suggestion: "}")
       advance()
       return true
     }
@@ -166,7 +168,9 @@ extension Parser {
     }
     // A line further left than the table belongs to what is around it.
     if startsExpression(current) || current.isSymbol("[") {
-      tell(previous.span, "a comma is missing \(goesOn ? "before \(shown(current))" : "at the end of this line")")
+      slip(
+        afterPrevious, "a comma is missing \(goesOn ? "before \(shown(current))" : "at the end of this line")",
+        code: .syntax)
       return true
     }
     unexpected()

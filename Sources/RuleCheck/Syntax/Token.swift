@@ -34,4 +34,6 @@ struct SyntaxIssue: Sendable {
   var code: Finding.Code = .syntax
   var message: String
   var suggestion: String?
+  /// It was plain what was meant, and it was read so: what else is found on the line holds.
+  var isCertain = false
 }
