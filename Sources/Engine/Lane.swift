@@ -76,7 +76,6 @@ package final class Lane {
     lastNow = now
     sequence += Int64(inputs.count)
     out = Decisions(lane: index, sequence: sequence)
-    out.events.reserveCapacity(inputs.count)
     out.changes.reserve(inputs.count * 3)
     verdicts = VerdictWriter()
     verdictRange = nil

@@ -27,8 +27,7 @@ final class Inserts {
     rollback = try connection.prepare("ROLLBACK")
     mark = try connection.prepare("UPDATE meta SET value = ? WHERE name = 'mark'")
     event = try connection.prepare(
-      "INSERT INTO event (event, subject, previous, received, source, name, cause, depth, body) VALUES (?,?,?,?,?,?,?,?,?)"
-    )
+      "INSERT INTO event_pack (first, last, received, events, packed) VALUES (?,?,?,?,?)")
     verdict = try connection.prepare("INSERT INTO verdict (row, first, last, time, packed) VALUES (?,?,?,?,?)")
     delivery = try connection.prepare(
       """
@@ -61,18 +60,12 @@ final class Inserts {
     }
   }
 
-  func insert(_ row: EventRow) throws(StoreError) {
-    event.bind(1, row.number)
-    event.bind(2, row.subject)
-    event.bind(3, row.previous)
-    event.bind(4, row.received.milliseconds)
-    event.bind(7, row.cause)
-    event.bind(8, row.depth)
-    try event.binding(5, row.source) { () throws(StoreError) in
-      try event.binding(6, row.name) { () throws(StoreError) in
-        try event.binding(9, row.body) { () throws(StoreError) in try event.finish() }
-      }
-    }
+  func insert(_ pack: EventPack) throws(StoreError) {
+    event.bind(1, pack.first)
+    event.bind(2, pack.last)
+    event.bind(3, pack.received.milliseconds)
+    event.bind(4, pack.count)
+    try event.binding(5, pack.packed) { () throws(StoreError) in try event.finish() }
   }
 
   func insert(_ row: VerdictRow, number: Int64, time: Instant) throws(StoreError) {

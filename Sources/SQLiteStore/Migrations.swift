@@ -55,6 +55,13 @@ package enum Migrations {
         hashes BLOB NOT NULL, PRIMARY KEY (run, page)) WITHOUT ROWID, STRICT
       """,
     ],
+    // 4: the events of a commit in few rows. Those from before stay where they are until their time is over.
+    [
+      """
+      CREATE TABLE event_pack (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, received INTEGER NOT NULL,
+        events INTEGER NOT NULL, packed BLOB NOT NULL) STRICT
+      """
+    ],
   ]
 
   private static func lookUp(_ table: Table) -> String {

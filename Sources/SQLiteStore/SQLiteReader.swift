@@ -60,6 +60,22 @@ final class SQLiteReader: EngineReader {
   }
 
   func event(_ number: Int64) throws(StoreError) -> EventRow? {
+    let packs = try connection.statement(
+      """
+      SELECT packed FROM event_pack WHERE first <= ?1 AND first > ?1 - \(EventPack.span) AND last >= ?1
+      ORDER BY first DESC
+      """)
+    packs.bind(1, number)
+    while try packs.next() {
+      guard let row = EventPack.find(number, in: packs.bytes(0)) else { continue }
+      packs.reset()
+      return row
+    }
+    return try single(number)
+  }
+
+  /// An event from before they were packed.
+  private func single(_ number: Int64) throws(StoreError) -> EventRow? {
     let statement = try connection.statement("SELECT \(SQLiteReader.eventColumns) FROM event WHERE event = ?")
     statement.bind(1, number)
     guard try statement.next() else { return nil }
@@ -68,6 +84,32 @@ final class SQLiteReader: EngineReader {
   }
 
   func events(before: Int64, limit: Int) throws(StoreError) -> [EventRow] {
+    let packs = try connection.statement("SELECT first, last FROM event_pack WHERE first < ? ORDER BY first DESC")
+    packs.bind(1, before)
+    var out: [EventRow] = []
+    while try packs.next() {
+      if out.count == limit, let oldest = out.last {
+        // Packs overlap by less than a span: further down nothing can be newer.
+        if packs.integer(0) + EventPack.span <= oldest.number { break }
+        if packs.integer(1) < oldest.number { continue }
+      }
+      out += try pack(packs.integer(0)).filter { $0.number < before }
+      out.sort { $0.number > $1.number }
+      if out.count > limit { out.removeLast(out.count - limit) }
+    }
+    packs.reset()
+    // Those from before events were packed have lower numbers than all that came later.
+    return out.count < limit ? out + (try singles(before: before, limit: limit - out.count)) : out
+  }
+
+  private func pack(_ first: Int64) throws(StoreError) -> [EventRow] {
+    let statement = try connection.statement("SELECT packed FROM event_pack WHERE first = ?")
+    statement.bind(1, first)
+    defer { statement.reset() }
+    return try statement.next() ? EventPack.unpack(statement.bytes(0)) : []
+  }
+
+  private func singles(before: Int64, limit: Int) throws(StoreError) -> [EventRow] {
     let statement = try connection.statement(
       "SELECT \(SQLiteReader.eventColumns) FROM event WHERE event < ? ORDER BY event DESC LIMIT ?")
     statement.bind(1, before)

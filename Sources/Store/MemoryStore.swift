@@ -83,8 +83,8 @@ package final class MemoryStore: StoreEngine {
 
   private static func append(_ group: Group, to content: inout Disk.Content) {
     content.record = max(content.record, group.record)
-    for rows in group.events { content.events.append(contentsOf: rows) }
-    content.newestEvent = max(content.newestEvent, group.events.joined().map(\.number).max() ?? 0)
+    content.events.append(contentsOf: group.events.rows)
+    content.newestEvent = max(content.newestEvent, group.events.packs.map(\.last).max() ?? 0)
     content.verdicts.append(contentsOf: group.verdicts)
     for rows in group.deliveries { content.deliveries.append(contentsOf: rows) }
     content.newestDelivery = max(content.newestDelivery, group.deliveries.joined().map(\.delivery.number).max() ?? 0)

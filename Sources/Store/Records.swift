@@ -112,7 +112,7 @@ package struct Decisions: Sendable {
   package var lane: Int
   /// How many inputs the lane has taken so far; tells what is on disk of what it was given.
   package var sequence: Int64
-  package var events: [EventRow] = []
+  package var events = EventPacks()
   /// Verdicts of these events, packed; empty when no rule had a say.
   package var verdicts: [UInt8] = []
   /// The lowest and the highest event that `verdicts` speaks of.
@@ -210,7 +210,7 @@ package struct DedupePage: Sendable, Equatable {
 package struct Group: Sendable {
   package var record: Int64
   package var time: Instant
-  package var events: [[EventRow]] = []
+  package var events = EventPacks()
   package var verdicts: [VerdictRow] = []
   package var deliveries: [[DeliveryRow]] = []
   package var attempts: [Attempt] = []

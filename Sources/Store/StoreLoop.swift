@@ -207,13 +207,16 @@ package final class StoreLoop {
   private func add(
     _ decisions: Decisions, to group: inout Group, changes: inout [ChangeList], outputs: inout StoreOutputs
   ) {
-    if !decisions.events.isEmpty { group.events.append(decisions.events) }
+    group.events.append(contentsOf: decisions.events)
     if !decisions.verdicts.isEmpty {
       let range = decisions.verdictRange
-      group.verdicts.append(VerdictRow(first: range.first, last: range.last, packed: decisions.verdicts))
+      VerdictRow(first: range.first, last: range.last, packed: decisions.verdicts).join(&group.verdicts)
     }
     if !decisions.deliveries.isEmpty { group.deliveries.append(decisions.deliveries) }
-    for hash in decisions.dedupe { appendHash(hash, to: &group.dedupe) }
+    for hash in decisions.dedupe {
+      group.dedupe.append(fixed64: hash.high)
+      group.dedupe.append(fixed64: hash.low)
+    }
     changes.append(decisions.changes)
     if !decisions.deliveries.isEmpty { changes.append(openChanges(decisions.deliveries)) }
     outputs.messages.append(contentsOf: decisions.messages)
@@ -221,12 +224,6 @@ package final class StoreLoop {
     outputs.logs.append(contentsOf: decisions.logs)
     for (ticket, count) in decisions.tickets where ticket.settle(count) { outputs.answered.append(ticket) }
     outputs.committed.append((decisions.lane, decisions.sequence))
-  }
-
-  private func appendHash(_ hash: Hash128, to bytes: inout [UInt8]) {
-    for word in [hash.high, hash.low] {
-      for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift))) }
-    }
   }
 
   private func openChanges(_ rows: [DeliveryRow]) -> ChangeList {

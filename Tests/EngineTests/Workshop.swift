@@ -137,7 +137,7 @@ final class Workshop {
   }
 
   private func note(_ decisions: Decisions, _ happened: inout Happened) {
-    happened.events += decisions.events
+    happened.events += decisions.events.rows
     happened.deliveries += decisions.deliveries
     happened.logs += decisions.logs.map(\.text)
     if !decisions.verdicts.isEmpty {
