@@ -230,6 +230,7 @@ final class House: @unchecked Sendable {
     let router = Router(
       reader: reader, hashKey: store.recovered.hashKey, highestSubject: store.highestSubject, dedupe: dedupe,
       runsToClose: runs, numbers: numbers, committed: committed, lanes: lanes)
+    try router.learnIdentities()
     let hash = KeyedHash(key0: store.recovered.hashKey.0, key1: store.recovered.hashKey.1)
     return (router, try Recovery.messages(reader, hash: hash))
   }
