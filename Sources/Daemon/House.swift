@@ -50,6 +50,9 @@ final class House: @unchecked Sendable {
   private var laneMailboxes: [Mailbox<LaneInput>] = []
   private let storeCounters = StoreCounters()
   private let committed = Counter()
+  /// What of each lane's decisions is on disk.
+  private var laneDurable: [Counter] = []
+  private var guardian = RuleGuard()
   private var laneCounters: [LaneCounters] = []
   private var workers: [Worker] = []
   private var storeWorker: Worker?
@@ -81,12 +84,14 @@ final class House: @unchecked Sendable {
     let store = try openStore()
     let rules = try loadRules(configuration)
     let known = try knownRules(store)
+    let versions = try knownVersions(store)
     highestRule = store.highestRule
     // A rule that ended the process at its first event has its number in no record yet.
     let numbered = RuleBook(rules: rules, known: known, highest: highestRule, destinations: []).known
     let first = RuleBook(
       rules: rules, known: known, highest: highestRule, destinations: configuration.destinations,
-      switchedOff: switchedOff(numbered))
+      switchedOff: switchedOff(numbered), versions: versions, highestVersion: store.highestVersion,
+      zone: configuration.zone, created: startedAt)
     forgotten = known
     remember(first)
     let listeners = try openListeners()
@@ -102,6 +107,7 @@ final class House: @unchecked Sendable {
       loop.retention.eventsMilliseconds = configuration.eventsMilliseconds
       loop.retention.verdictsMilliseconds = configuration.verdictsMilliseconds
       loop.retention.attemptsMilliseconds = configuration.attemptsMilliseconds
+      loop.retention.endedRunsMilliseconds = configuration.runsMilliseconds
       committed.set(loop.recovered.record)
       return loop
     } catch {
@@ -146,6 +152,16 @@ final class House: @unchecked Sendable {
     }
   }
 
+  private func knownVersions(_ store: StoreLoop) throws(StartFailure) -> [Int64: [RuleBook.KnownVersion]] {
+    do throws(StoreError) {
+      let reader = try store.makeReader()
+      guardian = RuleGuard(pauses: try Recovery.pauses(reader), effectsPerHour: configuration.effectsPerHour)
+      return try Recovery.versions(reader)
+    } catch {
+      throw StartFailure(error.message)
+    }
+  }
+
   private func remember(_ next: RuleBook) {
     highestRule = max(highestRule, next.numbers.max() ?? 0)
     book.withLock { $0 = next }
@@ -174,9 +190,15 @@ final class House: @unchecked Sendable {
 
   private func startLanes(_ store: StoreLoop, _ book: RuleBook) throws(StartFailure) {
     let lanes = configuration.lanes
-    let numbers = Numbers(event: store.recovered.event, delivery: store.recovered.delivery)
+    let numbers = Numbers(
+      event: store.recovered.event, delivery: store.recovered.delivery, run: store.highestRun)
     let hashKey = store.recovered.hashKey
     let highestSubject = store.highestSubject
+    let highestRun = store.highestRun
+    let timersFrom = startedAt + configuration.timersAfterStartMilliseconds
+    laneDurable = (0..<lanes).map { _ in Counter() }
+    let durable = laneDurable
+    let guardian = guardian
     laneMailboxes = (1..<max(lanes, 1)).map { _ in Mailbox<LaneInput>(capacity: Limits.laneQueue) }
     laneCounters = (0..<lanes).map { _ in LaneCounters() }
     let path = configuration.storePath + ".lanes"
@@ -194,8 +216,8 @@ final class House: @unchecked Sendable {
           try Lane(
             index: index, lanes: lanes, reader: reader.take(), numbers: numbers, hashKey: hashKey,
             mark: EvaluationMark(path: path, lane: index) ?? EvaluationMark(), book: book,
-            highestSubject: highestSubject,
-            counters: counters[index])
+            highestSubject: highestSubject, highestRun: highestRun, counters: counters[index],
+            durable: durable[index], timersFrom: timersFrom, guardian: guardian)
         }
       }
       for index in 1..<max(lanes, 1) {
@@ -230,6 +252,7 @@ final class House: @unchecked Sendable {
     let router = Router(
       reader: reader, hashKey: store.recovered.hashKey, highestSubject: store.highestSubject, dedupe: dedupe,
       runsToClose: runs, numbers: numbers, committed: committed, lanes: lanes)
+    try router.learnIdentities()
     let hash = KeyedHash(key0: store.recovered.hashKey.0, key1: store.recovered.hashKey.1)
     return (router, try Recovery.messages(reader, hash: hash))
   }
@@ -254,6 +277,7 @@ final class House: @unchecked Sendable {
     let log = log
     let events = events
     let manyLanes = configuration.lanes > 1
+    let durable = laneDurable
     let underWay = underWay
     let counters = storeCounters
     let told = Counter()
@@ -263,6 +287,7 @@ final class House: @unchecked Sendable {
         outputs: { outputs in
           House.tellFull(counters, told, log)
           if outputs.record > 0 { committed.set(outputs.record) }
+          for (lane, sequence) in outputs.committed { durable[lane].set(sequence) }
           var settled: Int64 = 0
           for ticket in outputs.answered { settled += Int64(ticket.accepted) }
           if settled > 0 { underWay.add(-settled) }
@@ -378,7 +403,8 @@ final class House: @unchecked Sendable {
     let known = (old?.known ?? [:]).merging(forgotten) { current, _ in current }
     let nextBook = RuleBook(
       rules: loading.set, known: known, highest: highestRule, destinations: next.destinations,
-      switchedOff: old?.switchedOff ?? [])
+      switchedOff: old?.switchedOff ?? [], versions: old?.knownVersions ?? [:],
+      highestVersion: old?.highestVersion ?? 0, zone: next.zone, created: clocks.wall())
     forgotten = known
     configuration = next
     remember(nextBook)

@@ -51,6 +51,29 @@ package enum Trigger: Sendable, Equatable {
   case event(Int64)
   /// What a call came to, as JSON.
   case reply([UInt8])
+
+  package func pack(into writer: inout PackedWriter) {
+    switch self {
+    case .start: writer.byte(0)
+    case .timer: writer.byte(1)
+    case .event(let number):
+      writer.byte(2)
+      writer.signed(number)
+    case .reply(let json):
+      writer.byte(3)
+      writer.counted(json)
+    }
+  }
+
+  package static func unpack(_ reader: inout PackedReader) -> Trigger? {
+    switch reader.byte() {
+    case 0: .start
+    case 1: .timer
+    case 2: .event(reader.signed())
+    case 3: .reply(reader.counted())
+    default: nil
+    }
+  }
 }
 
 package struct JournalEntry: Sendable, Equatable {
@@ -148,7 +171,7 @@ package struct Journal: Sendable, Equatable {
     before.account = reads.account ?? before.account
     before.traits = reads.traits ?? before.traits
     before.state = reads.state ?? before.state
-    pack(part.trigger, into: &writer)
+    part.trigger.pack(into: &writer)
     writer.integer(part.entries.count)
     for entry in part.entries { pack(entry, into: &writer) }
   }
@@ -156,19 +179,6 @@ package struct Journal: Sendable, Equatable {
   private static func code<Value: Equatable>(_ value: Value?, _ before: Value?) -> UInt8 {
     guard let value else { return 0 }
     return value == before ? 1 : 2
-  }
-
-  private static func pack(_ trigger: Trigger, into writer: inout PackedWriter) {
-    switch trigger {
-    case .start: writer.byte(0)
-    case .timer: writer.byte(1)
-    case .event(let number):
-      writer.byte(2)
-      writer.signed(number)
-    case .reply(let json):
-      writer.byte(3)
-      writer.counted(json)
-    }
   }
 
   private static func pack(_ entry: JournalEntry, into writer: inout PackedWriter) {
@@ -205,7 +215,7 @@ package struct Journal: Sendable, Equatable {
     before.account = reads.account ?? before.account
     before.traits = reads.traits ?? before.traits
     before.state = reads.state ?? before.state
-    guard let trigger = trigger(&reader) else { return nil }
+    guard let trigger = Trigger.unpack(&reader) else { return nil }
     let count = reader.integer()
     guard !reader.failed, (0...Limits.journalEntries).contains(count) else { return nil }
     var entries: [JournalEntry] = []
@@ -214,16 +224,6 @@ package struct Journal: Sendable, Equatable {
       entries.append(entry)
     }
     return JournalPart(trigger: trigger, now: time, reads: reads, entries: entries)
-  }
-
-  private static func trigger(_ reader: inout PackedReader) -> Trigger? {
-    switch reader.byte() {
-    case 0: .start
-    case 1: .timer
-    case 2: .event(reader.signed())
-    case 3: .reply(reader.counted())
-    default: nil
-    }
   }
 
   private static func entry(_ reader: inout PackedReader) -> JournalEntry? {

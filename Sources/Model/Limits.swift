@@ -94,6 +94,10 @@ package enum Limits {
   /// Due timers a lane takes in one step.
   package static let timersPerStep = 256
 
+  /// So many limits met within so long switch a rule off.
+  package static let violations = 5
+  package static let violationWindowMilliseconds: Int64 = 600_000
+
   // Deliveries.
   package static let deliveryBodyBytes = 256 * 1024
   package static let responseBytes = 16 * 1024

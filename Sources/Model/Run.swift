@@ -16,6 +16,8 @@ package struct Wait: Sendable, Equatable {
   package var subject: SubjectReference?
   /// The line of the rule at which it sleeps.
   package var line: Int
+  /// Of a call: the delivery whose answer it waits for.
+  package var delivery: Int64 = 0
 
   package init(
     kind: JournalKind, until: Instant? = nil, names: [String] = [], subject: SubjectReference? = nil, line: Int = 0

@@ -98,4 +98,11 @@ package struct ActivationOutcome: Sendable {
   package var reads: [ReadValue]
   package var units: Int
   package var limit: RuleLimit?
+
+  /// An activation that came to nothing, for this reason.
+  package static func failure(_ reason: String) -> ActivationOutcome {
+    ActivationOutcome(
+      ending: .failed, line: 0, reason: reason, effects: [], entries: [], part: nil, consumed: [], entryCount: 0,
+      randoms: 0, state: nil, reads: [], units: 0, limit: nil)
+  }
 }

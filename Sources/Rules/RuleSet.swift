@@ -18,6 +18,8 @@ package struct Rule: Sendable, Equatable {
   package var waits: Bool
   /// The events that its runs listen to from their start.
   package var awaited: [String]
+  /// Its waits may take events that do not carry its key.
+  package var matches: Bool
 }
 
 package final class RuleSet: Sendable {

@@ -6,7 +6,7 @@
 
 internal import Basics
 internal import CRuleHost
-internal import Model
+package import Model
 
 final class RunPlayer {
   let activation: Activation
@@ -327,8 +327,8 @@ final class RunPlayer {
 }
 
 /// Whether an event that a run hears is about its key: it is when it carries none.
-enum RunKey {
-  static func fits(_ header: RuleHeader, _ event: Event, _ key: String, path: String? = nil) -> Bool {
+package enum RunKey {
+  package static func fits(_ header: RuleHeader, _ event: Event, _ key: String, path: String? = nil) -> Bool {
     let found: String?? =
       if let path {
         RuleKey.value(at: path, event: event)

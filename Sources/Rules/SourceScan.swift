@@ -21,6 +21,8 @@ struct SourceScan {
   private(set) var awaited: [LuaToken] = []
   /// It uses a word in which a run can sleep.
   private(set) var waits = false
+  /// It says by itself which events end a wait, or waits for those of other subjects.
+  private(set) var matches = false
 
   /// `isRule`: a rule or a library of rules, not configuration.
   init(file: String, text: String, isRule: Bool = false) {
@@ -197,6 +199,14 @@ struct SourceScan {
       waits = true
       if token.text == "wait_for" { findName(after: index) }
       if token.text == "wait_any" { findNames(after: index) }
+    }
+    matches = waits && hasOption(["match", "subject"])
+  }
+
+  /// An option anywhere in the file is enough: it only decides what a run keeps, not what it takes.
+  private func hasOption(_ names: Set<String>) -> Bool {
+    tokens.indices.dropLast().contains {
+      tokens[$0].kind == .name && names.contains(tokens[$0].text) && tokens[$0 + 1].text == "="
     }
   }
 

@@ -48,6 +48,10 @@ package struct RunRow: Sendable, Equatable {
   /// Events it listens to and has not consumed, in the order of arrival.
   package var heard: [Heard] = []
   package var effects = 0
+  /// What woke it last, when it was parked: it is woken with the same.
+  package var pending: Trigger?
+  /// Subjects whose events it listens to besides its own.
+  package var listening: [SubjectReference] = []
   /// Set when it ends.
   package var ended: Instant?
 
@@ -83,8 +87,8 @@ package struct RunRow: Sendable, Equatable {
     let optional =
       (depth != 0 ? 1 : 0) | (key.isEmpty ? 0 : 2) | (reason.isEmpty && line == 0 ? 0 : 4) | (wait == nil ? 0 : 8)
       | (entriesBefore == 0 && randoms == 0 && saved.isEmpty ? 0 : 16) | (heard.isEmpty ? 0 : 32)
-      | (ended == nil ? 0 : 64)
-    writer.byte(UInt8(optional))
+      | (ended == nil ? 0 : 64) | (pending == nil ? 0 : 128) | (listening.isEmpty ? 0 : 256)
+    writer.integer(optional)
     if depth != 0 { writer.integer(depth) }
     if !key.isEmpty { writer.counted(key) }
     if !reason.isEmpty || line != 0 {
@@ -99,6 +103,11 @@ package struct RunRow: Sendable, Equatable {
     }
     if !heard.isEmpty { RunRow.pack(heard, after: event, into: &writer) }
     if let ended { writer.signed(ended - started) }
+    if let pending { pending.pack(into: &writer) }
+    if !listening.isEmpty {
+      writer.integer(listening.count)
+      for subject in listening { writer.counted(subject.description) }
+    }
     writer.integer(effects)
     journal.pack(since: started, into: &writer)
     return writer.bytes
@@ -109,6 +118,7 @@ package struct RunRow: Sendable, Equatable {
     if let until = wait.until { writer.signed(until - started) }
     if let subject = wait.subject { writer.counted(subject.description) }
     writer.integer(wait.line)
+    if wait.kind == .call { writer.signed(wait.delivery) }
     writer.integer(wait.names.count)
     for name in wait.names { writer.counted(name) }
   }
@@ -149,7 +159,7 @@ package struct RunRow: Sendable, Equatable {
   }
 
   private mutating func readOptional(_ reader: inout PackedReader) -> Bool {
-    let optional = reader.byte()
+    let optional = reader.integer()
     if optional & 1 != 0 { depth = reader.integer() }
     if optional & 2 != 0 { key = reader.text() }
     if optional & 4 != 0 {
@@ -176,6 +186,15 @@ package struct RunRow: Sendable, Equatable {
       }
     }
     if optional & 64 != 0 { ended = started + reader.signed() }
+    if optional & 128 != 0 {
+      guard let trigger = Trigger.unpack(&reader) else { return false }
+      pending = trigger
+    }
+    if optional & 256 != 0 {
+      let count = reader.integer()
+      guard !reader.failed, (0...Limits.journalEntries).contains(count) else { return false }
+      for _ in 0..<count { if let subject = SubjectReference(reader.text()) { listening.append(subject) } }
+    }
     return !reader.failed
   }
 
@@ -186,6 +205,7 @@ package struct RunRow: Sendable, Equatable {
     if tag & 0x80 != 0 { wait.until = started + reader.signed() }
     if tag & 0x40 != 0 { wait.subject = SubjectReference(reader.text()) }
     wait.line = reader.integer()
+    if kind == .call { wait.delivery = reader.signed() }
     let count = reader.integer()
     guard !reader.failed, (0...1_000).contains(count) else { return nil }
     for _ in 0..<count { wait.names.append(reader.text()) }

@@ -35,9 +35,7 @@ package struct PackedWriter: Sendable {
     for shift in stride(from: UInt32(0), to: 32, by: 8) { bytes.append(UInt8(truncatingIfNeeded: value >> shift)) }
   }
 
-  package mutating func fixed64(_ value: UInt64) {
-    withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
-  }
+  package mutating func fixed64(_ value: UInt64) { bytes.append(fixed64: value) }
 
   package mutating func counted(_ value: [UInt8]) {
     unsigned(UInt64(value.count))
@@ -55,6 +53,12 @@ package struct PackedWriter: Sendable {
       unsigned(UInt64(text.count))
       bytes.append(contentsOf: text)
     }
+  }
+}
+
+extension [UInt8] {
+  package mutating func append(fixed64 value: UInt64) {
+    Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
   }
 }
 
