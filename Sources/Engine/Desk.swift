@@ -10,6 +10,7 @@ package enum DeskInput: Sendable {
   case incoming(IncomingEvent)
   case message(LaneMessage)
   case command(RunCommand, run: Int64, subject: Int64)
+  case pause(rule: Int64, PauseRow?)
   case publish(RuleBook)
   /// The store has written a closed run of the dedupe set.
   case runClosed(Int64)
@@ -53,6 +54,7 @@ package final class Desk {
       case .message(let message): try route(message, now: now, to: &out)
       case .command(let command, let run, let subject):
         out[Desk.lane(of: subject, lanes: lanes)].append(.command(command, run: run, subject: subject))
+      case .pause(let rule, let row): for lane in out.indices { out[lane].append(.pause(rule: rule, row)) }
       case .publish(let book): for lane in out.indices { out[lane].append(.publish(book)) }
       case .runClosed(let number):
         for run in closing where run.run == number { router.closed(run) }

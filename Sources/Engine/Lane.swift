@@ -41,6 +41,8 @@ package enum LaneInput: Sendable {
   /// A message to someone who is known by name only: whom it turned out to be, and rows that say so.
   case addressed(LaneMessage, subject: Int64, changes: [Change], isNew: Bool)
   case command(RunCommand, run: Int64, subject: Int64)
+  /// A rule is paused by hand, or lives again.
+  case pause(rule: Int64, PauseRow?)
   /// A row to write that no event comes with.
   case change(Change)
   case publish(RuleBook)
@@ -171,6 +173,10 @@ package final class Lane {
     case .command(let command, let run, let subject):
       try obey(command, run: run, subject: subject, now: now)
       try decideEmitted(now: now)
+    case .pause(let rule, let row):
+      // One lane writes the row, all of them wake what was held.
+      if index == 0 { out.changes.append(RowKey(.pause, rule), row?.packed) }
+      releaseTimers()
     case .change(let change):
       out.changes.append(change)
     case .publish(let book):
@@ -185,6 +191,7 @@ package final class Lane {
       runtime = loaded
       book = next
       listen()
+      releaseTimers()
       pendingRows = next.rows
       flushRows()
       counters.noteBook(next)
@@ -420,6 +427,7 @@ package final class Lane {
     if outcome.limit == .time { outcome = runtime.run(position, input) }
     mark.leave()
     counters.note(outcome.code)
+    if let limit = outcome.limit, limit != .time { noteViolation(ruleNumber, outcome.reason, now: now) }
     var verdict = Verdict(
       rule: rule.path, code: outcome.code, line: outcome.line, reason: outcome.reason, reads: outcome.reads,
       effects: outcome.effects.count)
@@ -436,6 +444,7 @@ package final class Lane {
       verdict.code = .shadow
       return verdict
     }
+    noteEffects(ruleNumber, outcome.effects.count, now: now)
     for (entry, effect) in outcome.effects.enumerated() {
       apply(effect, entry: entry, rule: rule.path, number, dedupe, cell, now: now, wanted: &wanted)
     }

@@ -127,7 +127,7 @@ extension Lane {
       mark.leave()
       if let failure { throw failure }
       counters.note(Lane.code(outcome.ending))
-      if let limit = outcome.limit, limit != .time { try noteViolation(row.rule, outcome.reason, now: now) }
+      if let limit = outcome.limit, limit != .time { noteViolation(row.rule, outcome.reason, now: now) }
       guard outcome.part != nil else { return outcome }
       try take(outcome, into: &row, version, cell, isShadow: isShadow, now: now, wanted: &wanted)
       guard case .checkpoint(let saved) = outcome.ending else { return outcome }
@@ -207,7 +207,7 @@ extension Lane {
         effect, entry: entry, rule: version.rule.path, row.event, row.seed, cell, now: now, run: row.number,
         wanted: &wanted)
     }
-    try noteEffects(row.rule, outcome.effects.count, now: now)
+    noteEffects(row.rule, outcome.effects.count, now: now)
   }
 
   /// A journal that grows is told once, long before it is too long.
@@ -569,11 +569,17 @@ extension Lane {
 
   // MARK: watching
 
-  func noteViolation(_ rule: Int64, _ what: String, now: Instant) throws(StoreError) {
+  /// What was held because its rule was paused gets another chance; the rule may live again.
+  func releaseTimers() {
+    for timer in heldTimers { timers.set(timer, sequence: sequence, durable: durable.value) }
+    heldTimers = []
+  }
+
+  func noteViolation(_ rule: Int64, _ what: String, now: Instant) {
     if let reason = guardian.noteViolation(of: rule, what, now: now) { pauseRule(rule, reason, now: now) }
   }
 
-  func noteEffects(_ rule: Int64, _ count: Int, now: Instant) throws(StoreError) {
+  func noteEffects(_ rule: Int64, _ count: Int, now: Instant) {
     if let reason = guardian.noteEffects(of: rule, count, now: now) { pauseRule(rule, reason, now: now) }
   }
 

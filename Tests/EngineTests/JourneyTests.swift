@@ -33,7 +33,7 @@ import Testing
     let began = try shop.take(JourneyTests.failed("e1", "in_1"))
     #expect(began.deliveries.isEmpty)
     #expect(began.verdict("dunning")?.code == .waiting)
-    #expect(began.verdict("dunning")?.reason == "run 1 sleeps until 2023-11-15T22:13:20Z")
+    #expect(began.verdict("dunning")?.reason == "run 1 sleeps until 2023-11-15T22:13:20.000Z")
     shop.now = shop.now + (JourneyTests.day - 1)
     #expect(try shop.run([]).deliveries.isEmpty)
     shop.now = shop.now + Int64(1)
@@ -331,18 +331,18 @@ import Testing
       let began = try shop.take(JourneyTests.event("a", "a", #"{"at":"2026-05-01T10:00:00Z","past":"2020-01-01T00:00:00Z","bad":"soon"}"#))
       if let sent = began.deliveries.first { return sent.delivery.type }
       let verdict = began.verdict("r")
-      return verdict?.code == .waiting ? String(verdict!.reason.suffix(20)) : verdict?.reason ?? ""
+      return verdict?.code == .waiting ? String(verdict!.reason.suffix(24)) : verdict?.reason ?? ""
     }
-    #expect(try wakes("{ days = 1, at = '09:00' }", at: "2026-01-10T12:00:00Z") == "2026-01-11T08:00:00Z")
-    #expect(try wakes("{ at = '09:00' }", at: "2026-01-10T07:00:00Z") == "2026-01-10T08:00:00Z")
-    #expect(try wakes("{ at = '09:00' }", at: "2026-01-10T08:00:00Z") == "2026-01-11T08:00:00Z")
+    #expect(try wakes("{ days = 1, at = '09:00' }", at: "2026-01-10T12:00:00Z") == "2026-01-11T08:00:00.000Z")
+    #expect(try wakes("{ at = '09:00' }", at: "2026-01-10T07:00:00Z") == "2026-01-10T08:00:00.000Z")
+    #expect(try wakes("{ at = '09:00' }", at: "2026-01-10T08:00:00Z") == "2026-01-11T08:00:00.000Z")
     // 2026-01-10 is a Saturday.
-    #expect(try wakes("{ weekday = 'monday', at = '09:00' }", at: "2026-01-10T12:00:00Z") == "2026-01-12T08:00:00Z")
+    #expect(try wakes("{ weekday = 'monday', at = '09:00' }", at: "2026-01-10T12:00:00Z") == "2026-01-12T08:00:00.000Z")
     // 02:30 does not exist on 29 March 2026 in Berlin, and comes twice on 25 October.
-    #expect(try wakes("{ days = 1, at = '02:30' }", at: "2026-03-28T12:00:00Z") == "2026-03-29T01:00:00Z")
-    #expect(try wakes("{ days = 1, at = '02:30' }", at: "2026-10-24T12:00:00Z") == "2026-10-25T00:30:00Z")
-    #expect(try wakes("{ at = '09:00', zone = 'America/New_York' }", at: "2026-01-10T12:00:00Z") == "2026-01-10T14:00:00Z")
-    #expect(try wakes("event.data.at", at: "2026-04-30T00:00:00Z") == "2026-05-01T10:00:00Z")
+    #expect(try wakes("{ days = 1, at = '02:30' }", at: "2026-03-28T12:00:00Z") == "2026-03-29T01:00:00.000Z")
+    #expect(try wakes("{ days = 1, at = '02:30' }", at: "2026-10-24T12:00:00Z") == "2026-10-25T00:30:00.000Z")
+    #expect(try wakes("{ at = '09:00', zone = 'America/New_York' }", at: "2026-01-10T12:00:00Z") == "2026-01-10T14:00:00.000Z")
+    #expect(try wakes("event.data.at", at: "2026-04-30T00:00:00Z") == "2026-05-01T10:00:00.000Z")
     #expect(try wakes("event.data.past", at: "2026-04-30T00:00:00Z") == "false")
     #expect(try wakes("event.data.missing", at: "2026-04-30T00:00:00Z") == "wait_until: the date is missing")
     #expect(try wakes("event.data.bad", at: "2026-04-30T00:00:00Z").hasPrefix("wait_until: 'soon' is no date"))
