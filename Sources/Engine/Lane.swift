@@ -10,8 +10,21 @@ internal import Model
 internal import Rules
 package import Store
 
-/// What a person wants of a run.
-package enum RunCommand: Sendable, Equatable { case wake, cancel }
+/// What a person wants of a run; `done` is called when it is on disk, with whether there was such a run.
+package struct RunCommand: Sendable {
+  package enum Action: Sendable, Equatable { case wake, cancel }
+  package var action: Action
+  package var run: Int64
+  package var subject: Int64
+  package var done: (@Sendable (Bool) -> Void)?
+
+  package init(_ action: Action, run: Int64, subject: Int64, done: (@Sendable (Bool) -> Void)? = nil) {
+    self.action = action
+    self.run = run
+    self.subject = subject
+    self.done = done
+  }
+}
 
 /// Why something is decided: the event whose verdicts and effects it belongs to.
 struct Cause {
@@ -40,7 +53,7 @@ package enum LaneInput: Sendable {
   case message(LaneMessage)
   /// A message to someone who is known by name only: whom it turned out to be, and rows that say so.
   case addressed(LaneMessage, subject: Int64, changes: [Change], isNew: Bool)
-  case command(RunCommand, run: Int64, subject: Int64)
+  case command(RunCommand)
   /// A rule is paused by hand, or lives again.
   case pause(rule: Int64, PauseRow?)
   /// A row to write that no event comes with.
@@ -170,8 +183,9 @@ package final class Lane {
     case .addressed(let message, let subject, let changes, let isNew):
       for change in changes { out.changes.append(change) }
       try takeAddressed(message, subject, isNew: isNew, now: now)
-    case .command(let command, let run, let subject):
-      try obey(command, run: run, subject: subject, now: now)
+    case .command(let command):
+      let found = try obey(command, now: now)
+      if let done = command.done { out.completions.append { done(found) } }
       try decideEmitted(now: now)
     case .pause(let rule, let row):
       // One lane writes the row, all of them wake what was held.

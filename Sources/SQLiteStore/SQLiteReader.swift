@@ -163,6 +163,16 @@ final class SQLiteReader: EngineReader {
     return out
   }
 
+  func deliveries(ofRun run: Int64, limit: Int) throws(StoreError) -> [DeliveryRow] {
+    let statement = try connection.statement(
+      "SELECT \(SQLiteReader.deliveryColumns) FROM delivery WHERE run = ?1 AND run <> 0 ORDER BY delivery LIMIT ?2")
+    statement.bind(1, run)
+    statement.bind(2, limit)
+    var out: [DeliveryRow] = []
+    while try statement.next() { out.append(deliveryRow(statement)) }
+    return out
+  }
+
   func attempts(of delivery: Int64) throws(StoreError) -> [Attempt] {
     let statement = try connection.statement("SELECT * FROM attempt WHERE delivery = ? ORDER BY attempt")
     statement.bind(1, delivery)

@@ -230,6 +230,13 @@ package final class MemoryStore: StoreEngine {
       }
     }
 
+    func deliveries(ofRun run: Int64, limit: Int) throws(StoreError) -> [DeliveryRow] {
+      disk.content.withLock { content in
+        Array(
+          content.deliveries.filter { $0.run == run }.sorted { $0.delivery.number < $1.delivery.number }.prefix(limit))
+      }
+    }
+
     func attempts(of delivery: Int64) throws(StoreError) -> [Attempt] {
       disk.content.withLock { $0.attempts.filter { $0.delivery == delivery } }
     }

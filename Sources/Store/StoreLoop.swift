@@ -27,6 +27,7 @@ package struct StoreOutputs: Sendable {
   package var deliveries: [Delivery] = []
   package var messages: [LaneMessage] = []
   package var logs: [RuleLog] = []
+  package var completions: [@Sendable () -> Void] = []
   /// The newest committed batch of each lane that had one in this group.
   package var committed: [(lane: Int, sequence: Int64)] = []
   package var closedRuns: [Int64] = []
@@ -237,6 +238,7 @@ package final class StoreLoop {
     outputs.messages.append(contentsOf: decisions.messages)
     for barrier in decisions.repeats { if let ticket = barrier.settleOne() { outputs.answered.append(ticket) } }
     outputs.logs.append(contentsOf: decisions.logs)
+    if !decisions.completions.isEmpty { outputs.completions.append(contentsOf: decisions.completions) }
     for (ticket, count) in decisions.tickets where ticket.settle(count) { outputs.answered.append(ticket) }
     outputs.committed.append((decisions.lane, decisions.sequence))
   }
