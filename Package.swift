@@ -35,6 +35,7 @@ let package = Package(
     .target(name: "CPlatform", cSettings: careful),
     .target(
       name: "CDocument", cxxSettings: carefulPlusPlus, linkerSettings: [.linkedLibrary("simdjson")]),
+    .target(name: "CStoreFile", dependencies: ["CSQLite"], cSettings: careful),
     .target(name: "CRuleHost", dependencies: ["CLua", "CDocument"], cSettings: careful),
 
     // Floor 0: time, JSON, bytes, threads, text. No word of the trade.
@@ -49,7 +50,8 @@ let package = Package(
 
     // Floor 3: engines behind the contract, and the check of rules before they are live.
     .target(name: "RuleCheck", dependencies: ["Basics", "Model", "Rules"], swiftSettings: strict),
-    .target(name: "SQLiteStore", dependencies: ["Basics", "Model", "Store", "CSQLite"], swiftSettings: plain),
+    .target(
+      name: "SQLiteStore", dependencies: ["Basics", "Model", "Store", "CSQLite", "CStoreFile"], swiftSettings: plain),
 
     // Floor 4: the three loops. They do not know each other.
     .target(name: "Intake", dependencies: ["Basics", "Model", "Store", "CPlatform"], swiftSettings: plain),

@@ -73,8 +73,13 @@ struct NumberCache {
   private var young = Half(slots: Array(repeating: Slot(), count: 1_024))
   private var old = Half(slots: Array(repeating: Slot(), count: 1_024))
   private let capacity: Int
+  /// Nothing exists that is not in here; so what is not found need not be looked for elsewhere.
+  private(set) var isWhole = false
 
   init(capacity: Int) { self.capacity = capacity }
+
+  /// To be called when everything that exists was inserted.
+  mutating func becomeWhole() { isWhole = old.count == 0 }
 
   mutating func find(_ key: Hash128) -> Int64? {
     if let number = young.find(key) { return number }
@@ -86,6 +91,7 @@ struct NumberCache {
   /// `number` is never 0.
   mutating func insert(_ key: Hash128, _ number: Int64) {
     if young.count >= capacity {
+      if old.count > 0 { isWhole = false }
       old = young
       young = Half(slots: Array(repeating: Slot(), count: 1_024))
     } else if young.count * 4 >= young.slots.count * 3 {

@@ -66,6 +66,20 @@ package final class Router {
     self.numbers = numbers
   }
 
+  /// As long as all identities there are fit into the cache, an unknown one need not be looked for in the
+  /// store. That begins with a store that has few of them.
+  package func learnIdentities() throws(StoreError) {
+    let few = 4_096
+    let rows = try reader.rows(
+      from: RowKey(.identity, .min, .min), to: RowKey(.identity, .max, .max), limit: few + 1)
+    if rows.count > few { return }
+    for row in rows {
+      let key = Hash128(high: UInt64(bitPattern: row.key.first), low: UInt64(bitPattern: row.key.second))
+      if let subject = row.value.flatMap(NumberRow.unpack) { known.insert(key, subject) }
+    }
+    known.becomeWhole()
+  }
+
   package func identityHash(_ reference: SubjectReference) -> Hash128 {
     hash.hash(reference.namespace, UInt8(ascii: ":"), reference.id)
   }
@@ -134,10 +148,31 @@ package final class Router {
 
   private func find(_ key: Hash128) throws(StoreError) -> Int64? {
     if let subject = known.find(key) { return subject }
+    if known.isWhole { return nil }
     let row = RowKey(.identity, Int64(bitPattern: key.high), Int64(bitPattern: key.low))
     guard let packed = try reader.value(row), let subject = NumberRow.unpack(packed) else { return nil }
     known.insert(key, subject)
     return subject
+  }
+
+  /// The subject of a name that a run waits for; made now if nobody has told of it yet.
+  func address(_ reference: SubjectReference) throws(StoreError) -> (
+    subject: Int64, changes: [Change], created: [Int64]
+  ) {
+    let key = identityHash(reference)
+    if let subject = try find(key) { return (subject, (fresh[subject] ?? []) + (older[subject] ?? []), []) }
+    let subject = nextSubject
+    nextSubject += 1
+    return (subject, [learn(key, subject)], [subject])
+  }
+
+  /// Remembers who an id is; the row has to become durable.
+  private func learn(_ key: Hash128, _ subject: Int64) -> Change {
+    known.insert(key, subject)
+    let row = RowKey(.identity, Int64(bitPattern: key.high), Int64(bitPattern: key.low))
+    let change = Change(row, NumberRow.pack(subject))
+    if lanes > 1 { fresh[subject, default: []].append(change) }
+    return change
   }
 
   private func subject(_ reference: SubjectReference, into routed: inout RoutedEvent) throws(StoreError) -> Int64 {
@@ -160,11 +195,7 @@ package final class Router {
   }
 
   private func name(_ key: Hash128, _ subject: Int64, into routed: inout RoutedEvent) {
-    known.insert(key, subject)
-    let row = RowKey(.identity, Int64(bitPattern: key.high), Int64(bitPattern: key.low))
-    let change = Change(row, NumberRow.pack(subject))
-    routed.changes.append(change)
-    if lanes > 1 { fresh[subject, default: []].append(change) }
+    routed.changes.append(learn(key, subject))
   }
 
   /// From here on new identities are counted apart from those so far.

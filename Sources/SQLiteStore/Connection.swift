@@ -5,6 +5,7 @@
 
 internal import Basics
 internal import CSQLite
+internal import CStoreFile
 internal import Glibc
 internal import Store
 
@@ -20,7 +21,8 @@ final class Connection {
     let flags =
       SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
       | (readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)
-    let code = sqlite3_open_v2(path, &opened, flags, nil)
+    // Only the one that writes has something to gather.
+    let code = sqlite3_open_v2(path, &opened, flags, readOnly ? nil : store_file_name())
     guard code == SQLITE_OK, let opened else {
       let reason = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "no memory"
       sqlite3_close_v2(opened)

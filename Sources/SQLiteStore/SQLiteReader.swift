@@ -60,6 +60,22 @@ final class SQLiteReader: EngineReader {
   }
 
   func event(_ number: Int64) throws(StoreError) -> EventRow? {
+    let packs = try connection.statement(
+      """
+      SELECT packed FROM event_pack WHERE first <= ?1 AND first > ?1 - \(EventPack.span) AND last >= ?1
+      ORDER BY first DESC
+      """)
+    packs.bind(1, number)
+    while try packs.next() {
+      guard let row = EventPack.find(number, in: packs.bytes(0)) else { continue }
+      packs.reset()
+      return row
+    }
+    return try single(number)
+  }
+
+  /// An event from before they were packed.
+  private func single(_ number: Int64) throws(StoreError) -> EventRow? {
     let statement = try connection.statement("SELECT \(SQLiteReader.eventColumns) FROM event WHERE event = ?")
     statement.bind(1, number)
     guard try statement.next() else { return nil }
@@ -68,6 +84,32 @@ final class SQLiteReader: EngineReader {
   }
 
   func events(before: Int64, limit: Int) throws(StoreError) -> [EventRow] {
+    let packs = try connection.statement("SELECT first, last FROM event_pack WHERE first < ? ORDER BY first DESC")
+    packs.bind(1, before)
+    var out: [EventRow] = []
+    while try packs.next() {
+      if out.count == limit, let oldest = out.last {
+        // Packs overlap by less than a span: further down nothing can be newer.
+        if packs.integer(0) + EventPack.span <= oldest.number { break }
+        if packs.integer(1) < oldest.number { continue }
+      }
+      out += try pack(packs.integer(0)).filter { $0.number < before }
+      out.sort { $0.number > $1.number }
+      if out.count > limit { out.removeLast(out.count - limit) }
+    }
+    packs.reset()
+    // Those from before events were packed have lower numbers than all that came later.
+    return out.count < limit ? out + (try singles(before: before, limit: limit - out.count)) : out
+  }
+
+  private func pack(_ first: Int64) throws(StoreError) -> [EventRow] {
+    let statement = try connection.statement("SELECT packed FROM event_pack WHERE first = ?")
+    statement.bind(1, first)
+    defer { statement.reset() }
+    return try statement.next() ? EventPack.unpack(statement.bytes(0)) : []
+  }
+
+  private func singles(before: Int64, limit: Int) throws(StoreError) -> [EventRow] {
     let statement = try connection.statement(
       "SELECT \(SQLiteReader.eventColumns) FROM event WHERE event < ? ORDER BY event DESC LIMIT ?")
     statement.bind(1, before)
@@ -90,16 +132,17 @@ final class SQLiteReader: EngineReader {
     return out
   }
 
-  private static let deliveryColumns = "delivery, id, event, subject, rule, destination, type, created, expires, body"
+  private static let deliveryColumns = "delivery, id, event, subject, rule, destination, type, created, expires, body, run, tries"
 
   private func deliveryRow(_ statement: Statement) -> DeliveryRow {
     let created = Instant(milliseconds: statement.integer(7))
     let delivery = Delivery(
       number: statement.integer(0), id: statement.text(1), destination: statement.text(5), type: statement.text(6),
       created: created, body: statement.bytes(9), due: created,
-      expires: statement.isNull(8) ? nil : Instant(milliseconds: statement.integer(8)))
+      expires: statement.isNull(8) ? nil : Instant(milliseconds: statement.integer(8)), tries: Int(statement.integer(11)))
     return DeliveryRow(
-      delivery: delivery, event: statement.integer(2), subject: statement.integer(3), rule: statement.text(4))
+      delivery: delivery, event: statement.integer(2), subject: statement.integer(3), rule: statement.text(4),
+      run: statement.integer(10))
   }
 
   func delivery(_ number: Int64) throws(StoreError) -> DeliveryRow? {
@@ -114,6 +157,16 @@ final class SQLiteReader: EngineReader {
     let statement = try connection.statement(
       "SELECT \(SQLiteReader.deliveryColumns) FROM delivery WHERE delivery < ? ORDER BY delivery DESC LIMIT ?")
     statement.bind(1, before)
+    statement.bind(2, limit)
+    var out: [DeliveryRow] = []
+    while try statement.next() { out.append(deliveryRow(statement)) }
+    return out
+  }
+
+  func deliveries(ofRun run: Int64, limit: Int) throws(StoreError) -> [DeliveryRow] {
+    let statement = try connection.statement(
+      "SELECT \(SQLiteReader.deliveryColumns) FROM delivery WHERE run = ?1 AND run <> 0 ORDER BY delivery LIMIT ?2")
+    statement.bind(1, run)
     statement.bind(2, limit)
     var out: [DeliveryRow] = []
     while try statement.next() { out.append(deliveryRow(statement)) }
@@ -141,6 +194,26 @@ final class SQLiteReader: EngineReader {
           dnsMicroseconds: statement.integer(9), connectMicroseconds: statement.integer(10),
           tlsMicroseconds: statement.integer(11), firstByteMicroseconds: statement.integer(12),
           totalMicroseconds: statement.integer(13), response: statement.bytes(14)))
+    }
+    return out
+  }
+
+  func endedRun(_ number: Int64) throws(StoreError) -> RunRow? {
+    let statement = try connection.statement("SELECT packed FROM ended_run WHERE run = ?")
+    statement.bind(1, number)
+    guard try statement.next() else { return nil }
+    defer { statement.reset() }
+    return RunRow(number: number, statement.bytes(0))
+  }
+
+  func endedRuns(before: Int64, limit: Int) throws(StoreError) -> [RunRow] {
+    let statement = try connection.statement(
+      "SELECT run, packed FROM ended_run WHERE run < ? ORDER BY run DESC LIMIT ?")
+    statement.bind(1, before)
+    statement.bind(2, limit)
+    var out: [RunRow] = []
+    while try statement.next() {
+      if let row = RunRow(number: statement.integer(0), statement.bytes(1)) { out.append(row) }
     }
     return out
   }

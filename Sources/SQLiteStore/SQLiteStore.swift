@@ -54,15 +54,26 @@ package final class SQLiteStore: StoreEngine {
     return try statement.next() ? statement.integer(0) : 0
   }
 
+  /// The highest number in a pack; no index is needed for it, because packs are narrow.
+  private static func newestPacked(_ connection: Connection) throws(StoreError) -> Int64 {
+    let statement = try connection.prepare(
+      "SELECT max(last) FROM event_pack WHERE first > (SELECT max(first) FROM event_pack) - \(EventPack.span)")
+    defer { statement.reset() }
+    return try statement.next() ? statement.integer(0) : 0
+  }
+
   private static func recover(_ connection: Connection) throws(StoreError) -> Recovered {
     var found = Recovered()
     found.mark = try meta("mark", connection) ?? 0
     found.record = max(
       found.mark, try maximum("record", of: "redo", connection), try maximum("record", of: "dedupe", connection))
-    found.event = try maximum("event", of: "event", connection)
+    found.event = max(try maximum("event", of: "event", connection), try newestPacked(connection))
     found.delivery = try maximum("delivery", of: "delivery", connection)
     found.subject = try maximum("subject", of: "subject", connection)
     found.rule = try maximum("rule", of: "rule", connection)
+    found.run = max(
+      try maximum("run", of: "ended_run", connection), try maximum("run", of: "run", connection))
+    found.version = try maximum("version", of: "version", connection)
     found.dedupeRun = try maximum("run", of: "dedupe_run", connection)
     if let high = try meta("hash_key_0", connection), let low = try meta("hash_key_1", connection) {
       found.hashKey = (UInt64(bitPattern: high), UInt64(bitPattern: low))
@@ -113,13 +124,14 @@ package final class SQLiteStore: StoreEngine {
   }
 
   private func write(_ group: Group) throws(StoreError) {
-    for rows in group.events { for row in rows { try inserts.insert(row) } }
+    for pack in group.events.packs { try inserts.insert(pack) }
     for row in group.verdicts {
       verdictRow += 1
       try inserts.insert(row, number: verdictRow, time: group.time)
     }
     for rows in group.deliveries { for row in rows { try inserts.insert(row) } }
     for attempt in group.attempts { try inserts.insert(attempt) }
+    for run in group.endedRuns { try inserts.insert(run) }
     if !group.redo.isEmpty { try inserts.insert(record: group.record, redo: group.redo) }
     if !group.dedupe.isEmpty { try inserts.insert(record: group.record, time: group.time, dedupe: group.dedupe) }
     for page in group.pages { try inserts.insert(page) }
@@ -138,7 +150,7 @@ package final class SQLiteStore: StoreEngine {
   ) throws(StoreError) -> Int {
     let sql: String
     switch log {
-    case .event: sql = SQLiteStore.purge("event", key: "event", time: "received")
+    case .event: return try purgeEvents(through: number, olderThan: time, limit: limit)
     case .verdict: sql = SQLiteStore.purge("verdict", key: "row", time: "time")
     case .delivery: sql = SQLiteStore.purge("delivery", key: "delivery", time: "created")
     case .attempt:
@@ -150,18 +162,38 @@ package final class SQLiteStore: StoreEngine {
       sql =
         "DELETE FROM redo WHERE record IN (SELECT record FROM redo WHERE record <= ?1 AND ?2 > 0 ORDER BY record LIMIT ?3)"
     case .dedupe: sql = SQLiteStore.purge("dedupe", key: "record", time: "time")
+    case .endedRun: sql = SQLiteStore.purge("ended_run", key: "run", time: "ended")
     case .dedupeRun:
       sql = """
         DELETE FROM dedupe_run WHERE (run, page) IN
           (SELECT run, page FROM dedupe_run WHERE run <= ?1 AND newest < ?2 ORDER BY run, page LIMIT ?3)
         """
     }
+    return try purge(sql, number, time, limit)
+  }
+
+  private func purge(_ sql: String, _ number: Int64, _ time: Instant, _ limit: Int) throws(StoreError) -> Int {
     let statement = try connection.statement(sql)
     statement.bind(1, number)
     statement.bind(2, time.milliseconds)
     statement.bind(3, limit)
     try statement.finish()
     return Int(sqlite3_changes(connection.handle))
+  }
+
+  /// First the rows from before events were packed, then packs, as many as have `limit` events together.
+  private func purgeEvents(
+    through number: Int64, olderThan time: Instant, limit: Int
+  ) throws(StoreError) -> Int {
+    let single = try purge(SQLiteStore.purge("event", key: "event", time: "received"), number, time, limit)
+    if single > 0 { return single }
+    return try purge(
+      """
+      DELETE FROM event_pack WHERE first IN (SELECT first FROM
+        (SELECT first, last, received, events, sum(events) OVER (ORDER BY first) AS total FROM
+          (SELECT first, last, received, events FROM event_pack ORDER BY first LIMIT ?3))
+        WHERE total - events < ?3 AND last <= ?1 AND received < ?2 AND first < (SELECT max(first) FROM event_pack))
+      """, number, time, limit)
   }
 
   /// The newest row always stays: the numbers go on from it.

@@ -9,7 +9,6 @@ package import Model
 
 package struct VerdictWriter: Sendable {
   private var writer = PackedWriter()
-  private var lastNumber: Int64 = 0
   private var open = false
 
   package init() {}
@@ -22,11 +21,10 @@ package struct VerdictWriter: Sendable {
   /// `rules` are the numbers of the rules, in the order of `verdicts`.
   package mutating func append(event: Int64, counted notMatched: Int, _ verdicts: [Verdict]) {
     if !open {
-      writer.byte(1)
+      writer.byte(VerdictRow.joinable)
       open = true
     }
-    writer.signed(event - lastNumber)
-    lastNumber = event
+    writer.signed(event)
     writer.integer(notMatched)
     writer.integer(verdicts.count)
     for verdict in verdicts {
@@ -52,13 +50,32 @@ package struct EventVerdicts: Sendable, Equatable {
 }
 
 extension VerdictRow {
+  /// The format whose entries say their numbers in full; in the first one they were counted from the
+  /// entry before.
+  fileprivate static let joinable: UInt8 = 2
+  /// Rows are joined up to so many bytes.
+  private static let joinedBytes = 16 * 1_024
+
+  /// Becomes a part of the last row, or a row of its own where that would be too long.
+  func join(_ rows: inout [VerdictRow]) {
+    let newest = rows.count - 1
+    guard newest >= 0, rows[newest].packed.count + packed.count <= VerdictRow.joinedBytes else {
+      rows.append(self)
+      return
+    }
+    rows[newest].first = min(rows[newest].first, first)
+    rows[newest].last = max(rows[newest].last, last)
+    rows[newest].packed.append(contentsOf: packed[1...])
+  }
+
   package func unpack() -> [EventVerdicts] {
     PackedReader.read(packed) { reader in
-      guard reader.byte() == 1 else { return [] }
+      let format = reader.byte()
+      guard format == 1 || format == VerdictRow.joinable else { return [] }
       var out: [EventVerdicts] = []
       var number: Int64 = 0
       while !reader.atEnd {
-        number += reader.signed()
+        number = format == 1 ? number + reader.signed() : reader.signed()
         let notMatched = reader.integer()
         let count = reader.integer()
         guard (0...Limits.rules).contains(count) else { return out }

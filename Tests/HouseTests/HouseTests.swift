@@ -14,7 +14,7 @@ import Testing
     "Rules": ["Basics", "Model", "CRuleHost", "CDocument", "Glibc", "Synchronization"],
     "Store": ["Basics", "Model", "Synchronization"],
     "RuleCheck": ["Basics", "Model", "Rules"],
-    "SQLiteStore": ["Basics", "Model", "Store", "CSQLite", "CPlatform", "Glibc"],
+    "SQLiteStore": ["Basics", "Model", "Store", "CSQLite", "CStoreFile", "CPlatform", "Glibc"],
     "Intake": ["Basics", "Model", "Store", "CPlatform", "Glibc", "Synchronization"],
     "Engine": ["Basics", "Model", "Rules", "Store", "CPlatform", "Glibc", "Synchronization"],
     "Delivery": ["Basics", "Model", "Store", "CPlatform", "CCurl", "CCrypto", "Glibc", "Synchronization"],

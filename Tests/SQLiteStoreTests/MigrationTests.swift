@@ -15,7 +15,7 @@ import Testing
   private let scratch = Scratch()
   private var path: String { scratch.path + "/store.db" }
 
-  @Test(arguments: [1, 2])
+  @Test(arguments: [1, 2, 3])
   func `a store of an older version keeps everything`(version: Int) throws {
     try PlainFile(path, fixture: version).close()
     try findEverything(path, since: version)
@@ -23,7 +23,7 @@ import Testing
     try findEverything(path, since: version)
   }
 
-  @Test(arguments: [1, 2])
+  @Test(arguments: [1, 2, 3])
   func `a kill after any statement of any step leaves a store that goes on`(version: Int) throws {
     for step in version..<Migrations.newest {
       // The statements of the step, then its number, then its commit.

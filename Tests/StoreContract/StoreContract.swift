@@ -38,7 +38,8 @@ package enum StoreContract {
   package static func keepsWholeGroups(_ under: EngineUnderTest) throws {
     let engine = try under.open()
     var group = Group(record: 1, time: now)
-    group.events = [[event(1), event(2, previous: 1)], [event(3, subject: 2)]]
+    group.events = EventPacks([event(1), event(2, previous: 1)])
+    group.events.append(contentsOf: EventPacks([event(3, subject: 2)]))
     var verdicts = VerdictWriter()
     verdicts.append(
       event: 2, counted: 3,
@@ -137,7 +138,7 @@ package enum StoreContract {
     let engine = try under.open()
     for number in Int64(1)...10 {
       var group = Group(record: number, time: now + number)
-      group.events = [[event(number, at: now + number)]]
+      group.events = EventPacks([event(number, at: now + number)])
       var changes = ChangeList()
       changes.append(RowKey(.chain, 1), number: number)
       group.redo = Redo.pack([changes])

@@ -14,11 +14,10 @@ import Testing
   private func decisions(_ number: Int64) -> (Ticket, StoreInput) {
     let ticket = Ticket(request: (UInt64(number), 0), accepted: 1, refusals: [])
     var decisions = Decisions(lane: 0, sequence: number)
-    decisions.events = [
+    decisions.events.append(
       EventRow(
         number: number, subject: 1, previous: number - 1, received: now, source: "web", name: "n", cause: 0, depth: 0,
-        body: Array("{}".utf8))
-    ]
+        body: Array("{}".utf8)))
     decisions.changes.append(RowKey(.chain, 1), number: number)
     decisions.settle(ticket)
     return (ticket, .decisions(decisions))

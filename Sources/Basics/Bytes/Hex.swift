@@ -6,6 +6,13 @@ package enum Hex {
   private static let digits: StaticString = "0123456789abcdef"
 
   package static func encode(_ bytes: some Collection<UInt8>) -> String {
+    Array(bytes).withUnsafeBytes { encode($0) }
+  }
+
+  /// Not generic: every webhook is signed with it, and other rooms would walk a collection step by step.
+  package static func encode(_ bytes: [UInt8]) -> String { bytes.withUnsafeBytes { encode($0) } }
+
+  package static func encode(_ bytes: UnsafeRawBufferPointer) -> String {
     String(unsafeUninitializedCapacity: bytes.count * 2) { out in
       var position = 0
       for byte in bytes {
