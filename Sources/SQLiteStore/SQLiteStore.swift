@@ -31,7 +31,7 @@ package final class SQLiteStore: StoreEngine {
     try connection.run("PRAGMA journal_mode = WAL")
     try connection.run("PRAGMA synchronous = FULL")
     try connection.run("PRAGMA secure_delete = OFF")
-    try connection.run("PRAGMA wal_autocheckpoint = 1000")
+    connection.copyLogMyself()
     try connection.run("PRAGMA journal_size_limit = 67108864")
     try Migrations.run(on: connection)
     recovered = try SQLiteStore.recover(connection)
@@ -140,6 +140,9 @@ package final class SQLiteStore: StoreEngine {
       try inserts.mark.finish()
     }
   }
+
+  package func tidy() throws(StoreError) { try connection.copyLog(longerThan: SQLiteStore.longLogPages) }
+  private static let longLogPages: Int32 = 1_000
 
   package func purge(
     _ log: LogTable, through number: Int64, olderThan time: Instant, limit: Int
