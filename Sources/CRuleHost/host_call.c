@@ -41,8 +41,7 @@ static void decode_json(lua_State *L, rule_host *host, int index, decoded *out) 
   out->values[index - 1].count = (uint32_t)(json->count - start);
 }
 
-static void decode(lua_State *L, rule_host *host, const char *word, decoded *out) {
-  int count = lua_gettop(L);
+static void decode(lua_State *L, rule_host *host, const char *word, int count, decoded *out) {
   if (count > ARGUMENTS) luaL_error(L, "%s takes at most %d arguments; here are %d", word, ARGUMENTS, count);
   out->count = (uint32_t)count;
   for (int i = 1; i <= count; i++) {
@@ -81,19 +80,37 @@ static void push_value(lua_State *L, const rule_value *value) {
   }
 }
 
+static void push_answer(lua_State *L, const rule_reply *reply) {
+  if (reply->value.kind == RULE_EVENT) values_push_event(L, &reply->event);
+  else if (reply->value.kind == RULE_DOCUMENT) values_push_document(L, reply->document);
+  else push_value(L, &reply->value);
+}
+
 static void ask(rule_host *host, uint32_t word, const rule_value *arguments, uint32_t count) {
   host->reply.code = RULE_REPLY_OK;
   host->reply.message_count = 0;
   host->reply.value.kind = RULE_NIL;
+  host->reply.moved = false;
   host->callback(host->context, word, arguments, count, &host->reply);
+}
+
+/* A wait is over: what depends on the moment is read anew. */
+static void move_on(lua_State *L, rule_host *host) {
+  state_begin(host);
+  host->traits_slot = 0;
+  budget_next(L);
 }
 
 static int settle(lua_State *L, rule_host *host) {
   const rule_reply *reply = &host->reply;
+  if (reply->moved) move_on(L, host);
   switch (reply->code) {
-    case RULE_REPLY_OK: return push_value(L, &reply->value), 1;
+    case RULE_REPLY_OK: return push_answer(L, reply), 1;
     case RULE_REPLY_LIMIT: budget_stop(L, RULE_UNITS, reply->message, reply->message_count);
     case RULE_REPLY_SUSPEND: budget_stop(L, RULE_SUSPENDED, reply->message, reply->message_count);
+    case RULE_REPLY_FINISH: budget_stop(L, RULE_FINISHED, reply->message, reply->message_count);
+    case RULE_REPLY_SKIP: budget_stop(L, RULE_SKIPPED, reply->message, reply->message_count);
+    case RULE_REPLY_DIVERGED: budget_stop(L, RULE_DIVERGED, reply->message, reply->message_count);
     default:
       luaL_where(L, 1);
       lua_pushlstring(L, reply->message, reply->message_count);
@@ -102,10 +119,10 @@ static int settle(lua_State *L, rule_host *host) {
   }
 }
 
-void host_push_field(lua_State *L, enum rule_field field) {
+void host_push_field(lua_State *L, enum rule_field field, uint32_t event) {
   rule_host *host = host_of(L);
-  rule_value argument = {.kind = RULE_INTEGER, .integer = field};
-  ask(host, RULE_WORD_FIELD, &argument, 1);
+  rule_value arguments[2] = {{.kind = RULE_INTEGER, .integer = field}, {.kind = RULE_INTEGER, .integer = event}};
+  ask(host, RULE_WORD_FIELD, arguments, 2);
   push_value(L, &host->reply.value);
 }
 
@@ -116,11 +133,85 @@ static int call_word(lua_State *L, uint32_t word, const char *name) {
   budget_charge(L, 20);
   decoded arguments;
   size_t json_start = host->json.count;
-  decode(L, host, name, &arguments);
+  decode(L, host, name, lua_gettop(L), &arguments);
   ask(host, word, arguments.values, arguments.count);
   host->json.count = json_start;
   return settle(L, host);
 }
+
+/* Waits for an event. A function among the options stays here: Swift is asked for one candidate after the
+ * other, and told what the function said of each. */
+
+/* Takes `match` out of the options at index 2 when it is a function, and leaves it at index 3. */
+static bool take_match(lua_State *L, const char *name) {
+  if (lua_gettop(L) > 2) luaL_error(L, "%s takes at most 2 arguments; here are %d", name, lua_gettop(L));
+  lua_settop(L, 2);
+  if (!lua_istable(L, 2)) return false;
+  tables_push_entries(L, 2);
+  lua_getfield(L, 3, "match");
+  if (!lua_isfunction(L, 4)) {
+    lua_settop(L, 2);
+    return false;
+  }
+  lua_createtable(L, 0, 4);
+  for (lua_pushnil(L); lua_next(L, 3);) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    if (lua_rawequal(L, -1, 4)) lua_pop(L, 2);
+    else lua_rawset(L, 5);
+  }
+  lua_replace(L, 2);
+  lua_replace(L, 3);
+  lua_settop(L, 3);
+  return true;
+}
+
+/* What the function at index 3 says of the candidate. It only decides, as `when` does. */
+static bool matches_candidate(lua_State *L, rule_host *host) {
+  uint64_t randoms = host->randoms;
+  lua_pushvalue(L, 3);
+  values_push_event(L, &host->reply.event);
+  host->phase = PHASE_WHEN;
+  int code = lua_pcall(L, 1, 1, 0);
+  host->phase = PHASE_RUNNING;
+  host->randoms = randoms;
+  if (host->stop) budget_raise_again(L);
+  if (code != LUA_OK) lua_error(L);
+  if (!lua_isboolean(L, -1)) luaL_error(L, "a match function must return true or false; it returned %s", values_type_name(L, -1));
+  bool matches = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return matches;
+}
+
+static int wait_for(lua_State *L, uint32_t word, const char *name) {
+  rule_host *host = host_of(L);
+  if (host->phase == PHASE_WHEN) return luaL_error(L, "'when' and match only decide; move %s into run", name);
+  if (host->phase != PHASE_RUNNING) return luaL_error(L, "%s can only be used inside run", name);
+  budget_charge(L, 20);
+  bool asks = take_match(L, name);
+  decoded arguments;
+  size_t json_start = host->json.count;
+  decode(L, host, name, 2, &arguments);
+  arguments.values[arguments.count].kind = RULE_BOOLEAN;
+  arguments.values[arguments.count].integer = asks;
+  ask(host, word, arguments.values, arguments.count + 1);
+  host->json.count = json_start;
+  while (host->reply.code == RULE_REPLY_CANDIDATE) {
+    if (host->reply.moved) move_on(L, host);
+    budget_charge(L, 20);
+    rule_value answer = {.kind = RULE_BOOLEAN, .integer = matches_candidate(L, host)};
+    ask(host, RULE_WORD_CANDIDATE, &answer, 1);
+  }
+  return settle(L, host);
+}
+
+static int word_wait_for(lua_State *L) { return wait_for(L, RULE_WORD_WAIT_FOR, "wait_for"); }
+static int word_wait_any(lua_State *L) { return wait_for(L, RULE_WORD_WAIT_ANY, "wait_any"); }
+static int word_wait(lua_State *L) { return call_word(L, RULE_WORD_WAIT, "wait"); }
+static int word_wait_until(lua_State *L) { return call_word(L, RULE_WORD_WAIT_UNTIL, "wait_until"); }
+static int word_call(lua_State *L) { return call_word(L, RULE_WORD_CALL, "call"); }
+static int word_finish(lua_State *L) { return call_word(L, RULE_WORD_FINISH, "finish"); }
+static int word_checkpoint(lua_State *L) { return call_word(L, RULE_WORD_CHECKPOINT, "checkpoint"); }
 
 static int word_send(lua_State *L) { return call_word(L, RULE_WORD_SEND, "send"); }
 static int word_set(lua_State *L) { return call_word(L, RULE_WORD_SET, "set"); }
@@ -237,5 +328,7 @@ const luaL_Reg host_words[] = {
     {"send", word_send},     {"set", word_set},       {"emit", word_emit},     {"log", word_log},
     {"skip", word_skip},     {"check", word_check},   {"now", word_now},       {"random", word_random},
     {"rule", word_rule},     {"use", word_use},       {"every", word_every},   {"absence", word_absence},
-    {"before", word_before}, {"enters", word_enters}, {"leaves", word_leaves}, {NULL, NULL},
+    {"before", word_before}, {"enters", word_enters}, {"leaves", word_leaves}, {"wait", word_wait},
+    {"wait_until", word_wait_until}, {"wait_for", word_wait_for}, {"wait_any", word_wait_any},
+    {"call", word_call},     {"finish", word_finish}, {"checkpoint", word_checkpoint}, {NULL, NULL},
 };

@@ -18,9 +18,18 @@
 enum phase { PHASE_IDLE, PHASE_LOADING, PHASE_EVALUATING, PHASE_WHEN, PHASE_RUNNING };
 
 /* Every event and traits handle is a light userdata: generation, slot, node. The generation moves with
- * each run, so a handle that outlived its run is recognised and cannot read another customer's data. */
-enum { HANDLE_NODE_BITS = 24, HANDLE_SLOT_BITS = 4 };
-enum slot { SLOT_EVENT = 0, SLOT_CUSTOMER = 1, SLOT_EVENT_DATA = 2, SLOT_TRAITS = 3, SLOT_NOTHING = 4 };
+ * each run, so a handle that outlived its run is recognised and cannot read another customer's data. The
+ * first slots are the same in every run; a run that waits gets one more for each thing it received. */
+enum { HANDLE_NODE_BITS = 24, HANDLE_SLOT_BITS = 10, SLOTS = 1 << HANDLE_SLOT_BITS };
+enum slot { SLOT_EVENT = 0, SLOT_CUSTOMER = 1, SLOT_EVENT_DATA = 2, SLOT_TRAITS = 3, SLOT_NOTHING = 4, SLOT_FIRST_MORE = 5 };
+
+/* What a slot beyond the first ones stands for. */
+typedef struct more_slot {
+  enum slot kind; /* SLOT_EVENT, SLOT_EVENT_DATA or SLOT_TRAITS */
+  const document *document;
+  rule_event event; /* of SLOT_EVENT */
+  uint32_t data_slot;
+} more_slot;
 
 typedef struct loaded_rule {
   int run;
@@ -75,6 +84,11 @@ struct rule_host {
   const rule_input *input;
   uint64_t generation;
   uint64_t randoms;
+  uint64_t replayed; /* units of the activations that were played again */
+  more_slot *more;   /* slots from SLOT_FIRST_MORE on */
+  uint32_t more_count;
+  uint32_t more_capacity;
+  uint32_t traits_slot; /* of the activation at hand; 0: not asked for yet */
   int fallback_line;
   rule_callback callback;
   void *context;
@@ -120,6 +134,8 @@ static inline rule_host *host_of(lua_State *L) { return *(rule_host **)lua_getex
 /* rule_budget.c */
 void *budget_allocate(void *context, void *block, size_t old_size, size_t new_size);
 void budget_begin(rule_host *host, bool hooked);
+/* A wait is over: what comes is budgeted anew, what was is charged to the replay. */
+void budget_next(lua_State *L);
 void budget_end(rule_host *host);
 void budget_charge(lua_State *L, uint64_t units);
 _Noreturn void budget_stop(lua_State *L, int status, const char *text, size_t count);
@@ -130,13 +146,17 @@ int budget_on_error(lua_State *L);
 
 /* rule_values.c */
 void values_install(lua_State *L);
-void values_push_handle(lua_State *L, enum slot slot, uint32_t node);
-/* Pushes the two arguments of run and when; never raises. */
-void values_push_subjects(lua_State *L, const rule_host *host);
-void values_push_node(lua_State *L, const document *d, enum slot slot, uint32_t node);
+void values_push_handle(lua_State *L, uint32_t slot, uint32_t node);
+/* Pushes the arguments of run and when; never raises. Returns how many. */
+int values_push_subjects(lua_State *L, rule_host *host);
+/* Pushes a received event, or a document, under a slot of its own. */
+void values_push_event(lua_State *L, const rule_event *event);
+void values_push_document(lua_State *L, const document *d);
+void values_push_node(lua_State *L, const document *d, uint32_t slot, uint32_t node);
 bool values_is_handle(lua_State *L, int index);
-/* The document and node behind a handle; false for one that has neither. Raises when it is stale. */
-bool values_document(lua_State *L, int index, const document **d, uint32_t *node, enum slot *slot);
+/* The document, node and slot behind a handle; false for one that has neither. Raises when it is stale.
+ * `kind` is the slot of a kind with it among the first ones. */
+bool values_document(lua_State *L, int index, const document **d, uint32_t *node, uint32_t *slot, enum slot *kind);
 const char *values_type_name(lua_State *L, int index);
 extern char values_null, values_empty_list;
 
@@ -152,6 +172,8 @@ void state_finish(rule_host *host);
 
 /* rule_reads.c */
 void reads_note(lua_State *L, const char *prefix, const char *key, size_t count, int value);
+/* A trait was read, or NULL: all of them. */
+void reads_note_trait(rule_host *host, const char *key, size_t count);
 
 /* rule_tables.c */
 bool tables_is_frozen(lua_State *L, int index);
@@ -176,6 +198,6 @@ void sandbox_push_text(lua_State *L, int index);
 /* host_call.c */
 extern const luaL_Reg host_words[];
 /* Pushes one text that Swift knows, or nil. */
-void host_push_field(lua_State *L, enum rule_field field);
+void host_push_field(lua_State *L, enum rule_field field, uint32_t event);
 
 #endif

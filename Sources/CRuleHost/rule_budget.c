@@ -122,6 +122,8 @@ void budget_begin(rule_host *host, bool hooked) {
   host->report.message_count = 0;
   host->report.read_count = 0;
   host->report.state_changed = false;
+  host->report.state_touched = host->report.all_traits = false;
+  host->report.trait_count = 0;
   host->report.text = NULL;
   host->report.text_count = 0;
   host->report.file[0] = 0;
@@ -173,6 +175,19 @@ void budget_charge(lua_State *L, uint64_t units) {
   rule_host *host = host_of(L);
   host->used += units;
   if (host->used > host->limits.units) stop_units(L);
+}
+
+void budget_next(lua_State *L) {
+  rule_host *host = host_of(L);
+  host->replayed += host->used;
+  host->used = 0;
+  host->clock_started = false;
+  host->report.read_count = 0;
+  host->report.all_traits = false;
+  host->report.trait_count = 0;
+  if (host->replayed <= host->input->replay_units) return;
+  static const char text[] = "playing this run again from its start takes too many steps; cut it short with checkpoint";
+  budget_stop(L, RULE_UNITS, text, sizeof text - 1);
 }
 
 /* The coarse clock costs a few nanoseconds and moves every few milliseconds; only then is the CPU clock,

@@ -63,6 +63,7 @@ void rule_host_close(rule_host *host) {
   document_buffer_free(&host->state_arena);
   if (host->state_document) document_free(host->state_document);
   free(host->rules);
+  free(host->more);
   free(host);
 }
 
@@ -84,9 +85,15 @@ const document_buffer *rule_host_closures(const rule_host *host) { return &host-
 
 /* The protected call, and what comes after it. */
 
+/* Whether what the run asked for stands. */
+static bool keeps_effects(uint32_t status) {
+  return status == RULE_OK || status == RULE_SUSPENDED || status == RULE_FINISHED;
+}
+
 static int leave(rule_host *host, int code) {
   lua_settop(host->L, 0);
-  if (host->stop) {
+  /* A state that came out too large is an error whatever ended the run. */
+  if (host->stop && host->report.status != RULE_ERROR) {
     host->report.status = (uint32_t)host->stop;
   } else if (code == LUA_ERRMEM || code == LUA_ERRERR) {
     host->report.status = RULE_MEMORY;
@@ -95,7 +102,8 @@ static int leave(rule_host *host, int code) {
   } else if (code != LUA_OK) {
     host->report.status = RULE_ERROR;
   }
-  if (host->report.status != RULE_OK) host->report.state_changed = false;
+  if (!keeps_effects(host->report.status)) host->report.state_changed = false;
+  host->report.randoms = host->randoms;
   int status = (int)host->report.status;
   budget_end(host);
   return status;
@@ -304,8 +312,8 @@ static int call_protected(rule_host *host, int function, int line, int results) 
   lua_settop(L, 0);
   lua_pushcfunction(L, budget_on_error);
   lua_rawgeti(L, LUA_REGISTRYINDEX, function);
-  values_push_subjects(L, host);
-  return lua_pcall(L, 2, results, 1);
+  int count = values_push_subjects(L, host);
+  return lua_pcall(L, count, results, 1);
 }
 
 /* Whether to go on to `run`; otherwise the report says why not. */
@@ -332,14 +340,18 @@ int rule_host_run(rule_host *host, uint32_t slot, const rule_input *input) {
   host->input = input;
   host->generation = (host->generation + 1) & (((uint64_t)1 << (64 - HANDLE_NODE_BITS - HANDLE_SLOT_BITS)) - 1);
   if (host->generation == 0) host->generation = 1;
-  host->randoms = 0;
+  host->randoms = input->randoms;
+  host->replayed = 0;
+  host->more_count = 0;
+  host->traits_slot = 0;
   state_begin(host);
   const loaded_rule *rule = &host->rules[slot];
   int code = LUA_OK;
-  if (rule->when == LUA_NOREF || matches(host, rule, &code)) {
+  if (rule->when == LUA_NOREF || input->skips_when || matches(host, rule, &code)) {
     host->phase = PHASE_RUNNING;
     code = call_protected(host, rule->run, rule->run_line, 0);
-    if (code == LUA_OK && !host->stop) state_finish(host);
+    host->report.state_touched = host->state_loaded;
+    if (keeps_effects(host->stop ? (uint32_t)host->stop : code == LUA_OK ? RULE_OK : RULE_ERROR)) state_finish(host);
   }
   return leave(host, code);
 }

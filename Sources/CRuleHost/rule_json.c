@@ -66,8 +66,9 @@ static void write_light(writer *w, int index) {
   if (p == &values_empty_list) return put(w, "[]");
   const document *d;
   uint32_t node;
+  uint32_t number;
   enum slot slot;
-  if (values_document(w->L, index, &d, &node, &slot)) {
+  if (values_document(w->L, index, &d, &node, &number, &slot)) {
     size_t before = w->out->count;
     document_write_node(w->out, d, node);
     budget_charge(w->L, (w->out->count - before) >> 4);

@@ -51,3 +51,17 @@ void reads_note(lua_State *L, const char *prefix, const char *key, size_t count,
   }
   report->read_count++;
 }
+
+void reads_note_trait(rule_host *host, const char *key, size_t count) {
+  rule_report *report = &host->report;
+  if (!host->input->journal || report->all_traits) return;
+  for (uint32_t i = 0; key && i < report->trait_count; i++)
+    if (report->traits[i].count == count && memcmp(report->traits[i].name, key, count) == 0) return;
+  if (!key || count > RULE_TRAIT_NAME || report->trait_count == RULE_TRAITS) {
+    report->all_traits = true;
+    return;
+  }
+  rule_trait *trait = &report->traits[report->trait_count++];
+  trait->count = (uint32_t)count;
+  memcpy(trait->name, key, count);
+}

@@ -181,9 +181,9 @@ static int pairs_of_table(lua_State *L) {
 /* Upvalues: position from 0, node of the next key or element. The handle is the invariant state. */
 static int next_of_handle(lua_State *L) {
   const document *d;
-  uint32_t root;
-  enum slot slot;
-  if (!values_document(L, 1, &d, &root, &slot)) return lua_pushnil(L), 1;
+  uint32_t root, slot;
+  enum slot kind;
+  if (!values_document(L, 1, &d, &root, &slot, &kind)) return lua_pushnil(L), 1;
   const document_node *nodes = document_nodes(d);
   lua_Integer position = lua_tointeger(L, lua_upvalueindex(1));
   uint32_t node = (uint32_t)lua_tointeger(L, lua_upvalueindex(2));
@@ -208,10 +208,10 @@ static int next_of_handle(lua_State *L) {
 
 static int pairs_of_handle(lua_State *L) {
   const document *d;
-  uint32_t node;
-  enum slot slot;
-  bool found = values_document(L, 1, &d, &node, &slot);
-  if (!found && slot != SLOT_NOTHING)
+  uint32_t node, slot;
+  enum slot kind;
+  bool found = values_document(L, 1, &d, &node, &slot, &kind);
+  if (!found && kind != SLOT_NOTHING)
     return luaL_error(L, "pairs walks event.data or customer.traits; event and customer themselves have fixed fields");
   lua_pushinteger(L, 0);
   lua_pushinteger(L, (lua_Integer)node + 1);

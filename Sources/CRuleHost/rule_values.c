@@ -7,6 +7,7 @@
  */
 #include "host_private.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* `null` and `empty_list` are light userdata too, told apart by their addresses. */
@@ -27,22 +28,60 @@ const char *values_type_name(lua_State *L, int index) {
   return lua_touserdata(L, index) == &values_null ? "null" : "table";
 }
 
-static inline void push_handle(lua_State *L, const rule_host *host, enum slot slot, uint32_t node) {
+static inline void push_handle(lua_State *L, const rule_host *host, uint32_t slot, uint32_t node) {
   uintptr_t bits = host->generation << (HANDLE_NODE_BITS + HANDLE_SLOT_BITS) | (uintptr_t)slot << HANDLE_NODE_BITS | node;
   lua_pushlightuserdata(L, (void *)bits);
 }
 
-void values_push_handle(lua_State *L, enum slot slot, uint32_t node) {
+void values_push_handle(lua_State *L, uint32_t slot, uint32_t node) {
   if (node >= NODE_LIMIT) luaL_error(L, "this event has too many values to be read by a rule");
   push_handle(L, host_of(L), slot, node);
 }
 
-void values_push_subjects(lua_State *L, const rule_host *host) {
-  push_handle(L, host, SLOT_EVENT, 0);
-  push_handle(L, host, SLOT_CUSTOMER, 0);
+/* A slot of its own for something the run received; 0 when memory is short or there are too many. */
+static uint32_t add_slot(rule_host *host, const more_slot *slot) {
+  if (host->more_count + SLOT_FIRST_MORE >= SLOTS) return 0;
+  if (host->more_count == host->more_capacity) {
+    uint32_t capacity = host->more_capacity ? host->more_capacity * 2 : 16;
+    more_slot *more = realloc(host->more, capacity * sizeof *more);
+    if (!more) return 0;
+    host->more = more;
+    host->more_capacity = capacity;
+  }
+  host->more[host->more_count] = *slot;
+  return SLOT_FIRST_MORE + host->more_count++;
 }
 
-void values_push_node(lua_State *L, const document *d, enum slot slot, uint32_t index) {
+static uint32_t need_slot(lua_State *L, const more_slot *slot) {
+  uint32_t number = add_slot(host_of(L), slot);
+  if (!number)
+    luaL_error(L, "this run has received more events, replies and traits than it can hold; cut it short with checkpoint");
+  return number;
+}
+
+int values_push_subjects(lua_State *L, rule_host *host) {
+  push_handle(L, host, SLOT_EVENT, 0);
+  push_handle(L, host, SLOT_CUSTOMER, 0);
+  if (host->phase != PHASE_RUNNING || !host->input->saved) return 2;
+  more_slot slot = {.kind = SLOT_EVENT_DATA, .document = host->input->saved};
+  uint32_t number = add_slot(host, &slot);
+  if (number) push_handle(L, host, number, 0);
+  else lua_pushnil(L);
+  return 3;
+}
+
+void values_push_event(lua_State *L, const rule_event *event) {
+  more_slot data = {.kind = SLOT_EVENT_DATA, .document = event->document};
+  more_slot root = {.kind = SLOT_EVENT, .event = *event, .data_slot = need_slot(L, &data)};
+  push_handle(L, host_of(L), need_slot(L, &root), 0);
+}
+
+void values_push_document(lua_State *L, const document *d) {
+  more_slot slot = {.kind = SLOT_EVENT_DATA, .document = d};
+  values_push_node(L, d, need_slot(L, &slot), 0);
+}
+
+void values_push_node(lua_State *L, const document *d, uint32_t slot, uint32_t index) {
   const document_node *node = document_nodes(d) + index;
   switch (node->kind) {
     case DOCUMENT_FALSE: lua_pushboolean(L, 0); return;
@@ -58,30 +97,37 @@ void values_push_node(lua_State *L, const document *d, enum slot slot, uint32_t 
 }
 
 /* Opens a handle: its slot and node, after the check that it belongs to this run. */
-static inline enum slot open_bits(lua_State *L, rule_host *host, uintptr_t bits, uint32_t *node) {
+static inline uint32_t open_bits(lua_State *L, rule_host *host, uintptr_t bits, uint32_t *node) {
   if (bits >> (HANDLE_NODE_BITS + HANDLE_SLOT_BITS) != host->generation || !host->input)
     luaL_error(L, "event data was used after the run it belongs to had ended");
   *node = (uint32_t)(bits & (NODE_LIMIT - 1));
-  return (enum slot)(bits >> HANDLE_NODE_BITS & ((1 << HANDLE_SLOT_BITS) - 1));
+  return (uint32_t)(bits >> HANDLE_NODE_BITS & (SLOTS - 1));
 }
 
-static enum slot open_handle(lua_State *L, rule_host *host, int index, uint32_t *node) {
-  return open_bits(L, host, handle_bits(L, index), node);
+static inline enum slot kind_of(const rule_host *host, uint32_t slot) {
+  return slot < SLOT_FIRST_MORE ? (enum slot)slot : host->more[slot - SLOT_FIRST_MORE].kind;
 }
 
-bool values_document(lua_State *L, int index, const document **d, uint32_t *node, enum slot *slot) {
+/* Of a slot whose kind has a document. */
+static inline const document *document_of(const rule_host *host, uint32_t slot) {
+  if (slot == SLOT_EVENT_DATA) return host->input->event.document;
+  return host->more[slot - SLOT_FIRST_MORE].document;
+}
+
+bool values_document(lua_State *L, int index, const document **d, uint32_t *node, uint32_t *slot, enum slot *kind) {
   rule_host *host = host_of(L);
-  *slot = open_handle(L, host, index, node);
-  if (*slot == SLOT_EVENT_DATA) *d = host->input->event;
-  else if (*slot == SLOT_TRAITS) *d = host->input->customer_traits;
-  else return false;
+  *slot = open_bits(L, host, handle_bits(L, index), node);
+  *kind = kind_of(host, *slot);
+  if (*kind != SLOT_EVENT_DATA && *kind != SLOT_TRAITS) return false;
+  *d = document_of(host, *slot);
+  if (*kind == SLOT_TRAITS && *node == 0) reads_note_trait(host, NULL, 0);
   return true;
 }
 
 /* Absent objects read as empty ones, so that event.data.x is nil rather than an error. */
-static int push_part(lua_State *L, rule_host *host, uint32_t node) {
-  if (node == UINT32_MAX) push_handle(L, host, SLOT_NOTHING, 0);
-  else values_push_node(L, host->input->event, SLOT_EVENT_DATA, node);
+static int push_part(lua_State *L, const rule_event *event, uint32_t slot, uint32_t node) {
+  if (node == UINT32_MAX) push_handle(L, host_of(L), SLOT_NOTHING, 0);
+  else values_push_node(L, event->document, slot, node);
   return 1;
 }
 
@@ -107,37 +153,50 @@ static inline bool is_name(const char *key, size_t count, const char *name, size
 }
 #define IS(name) is_name(key, count, name, sizeof(name) - 1)
 
-static int event_field(lua_State *L, rule_host *host, const char *key, size_t count) {
-  if (IS("data")) return push_part(L, host, host->input->data);
+static int event_field(lua_State *L, rule_host *host, uint32_t number, const char *key, size_t count) {
+  const more_slot *more = number == SLOT_EVENT ? NULL : &host->more[number - SLOT_FIRST_MORE];
+  const rule_event *event = more ? &more->event : &host->input->event;
+  uint32_t slot = more ? more->data_slot : SLOT_EVENT_DATA;
+  if (IS("data")) return push_part(L, event, slot, event->data);
   if (IS("time")) {
-    lua_pushinteger(L, host->input->time);
+    lua_pushinteger(L, event->time);
     return 1;
   }
-  if (IS("name")) host_push_field(L, RULE_FIELD_EVENT_NAME);
-  else if (IS("id")) host_push_field(L, RULE_FIELD_EVENT_ID);
-  else if (IS("user")) host_push_field(L, RULE_FIELD_EVENT_USER);
-  else if (IS("account")) host_push_field(L, RULE_FIELD_EVENT_ACCOUNT);
-  else if (IS("thing")) host_push_field(L, RULE_FIELD_EVENT_THING);
-  else if (IS("source")) host_push_field(L, RULE_FIELD_EVENT_SOURCE);
-  else if (IS("traits")) return push_part(L, host, host->input->traits);
-  else if (IS("context")) return push_part(L, host, host->input->context);
+  uint32_t index = event->index;
+  if (IS("name")) host_push_field(L, RULE_FIELD_EVENT_NAME, index);
+  else if (IS("id")) host_push_field(L, RULE_FIELD_EVENT_ID, index);
+  else if (IS("user")) host_push_field(L, RULE_FIELD_EVENT_USER, index);
+  else if (IS("account")) host_push_field(L, RULE_FIELD_EVENT_ACCOUNT, index);
+  else if (IS("thing")) host_push_field(L, RULE_FIELD_EVENT_THING, index);
+  else if (IS("source")) host_push_field(L, RULE_FIELD_EVENT_SOURCE, index);
+  else if (IS("traits")) return push_part(L, event, slot, event->traits);
+  else if (IS("context")) return push_part(L, event, slot, event->context);
   else return unknown_field(L, "event", key, event_fields);
   return 1;
 }
 
+/* Traits read before a wait keep the values they had: each activation has a slot of its own. */
+static uint32_t traits_slot(lua_State *L, rule_host *host) {
+  if (!host->traits_slot) {
+    more_slot slot = {.kind = SLOT_TRAITS, .document = host->input->customer_traits};
+    host->traits_slot = need_slot(L, &slot);
+  }
+  return host->traits_slot;
+}
+
 static int customer_field(lua_State *L, rule_host *host, const char *key, size_t count) {
   if (IS("traits")) {
-    if (host->input->customer_traits) push_handle(L, host, SLOT_TRAITS, 0);
-    else push_handle(L, host, SLOT_NOTHING, 1);
+    if (!host->input->customer_traits) push_handle(L, host, SLOT_NOTHING, 1);
+    else push_handle(L, host, traits_slot(L, host), 0);
     return 1;
   }
-  if (IS("id")) host_push_field(L, RULE_FIELD_CUSTOMER_ID);
-  else if (IS("account")) host_push_field(L, RULE_FIELD_CUSTOMER_ACCOUNT);
+  if (IS("id")) host_push_field(L, RULE_FIELD_CUSTOMER_ID, 0);
+  else if (IS("account")) host_push_field(L, RULE_FIELD_CUSTOMER_ACCOUNT, 0);
   else return unknown_field(L, "customer", key, customer_fields);
   return 1;
 }
 
-static int member_of_node(lua_State *L, const document *d, enum slot slot, uint32_t node) {
+static int member_of_node(lua_State *L, const document *d, uint32_t slot, uint32_t node) {
   const document_node *object = document_nodes(d) + node;
   uint32_t found = UINT32_MAX;
   if (object->kind == DOCUMENT_OBJECT && lua_type(L, 2) == LUA_TSTRING) {
@@ -166,14 +225,16 @@ static int handle_index(lua_State *L) {
   if (is_constant(p)) return constant_index(L, p);
   rule_host *host = host_of(L);
   uint32_t node;
-  enum slot slot = open_bits(L, host, (uintptr_t)p, &node);
+  uint32_t slot = open_bits(L, host, (uintptr_t)p, &node);
+  enum slot kind = kind_of(host, slot);
   size_t count;
-  switch (slot) {
-    case SLOT_EVENT_DATA: return member_of_node(L, host->input->event, slot, node);
+  switch (kind) {
+    case SLOT_EVENT_DATA: return member_of_node(L, document_of(host, slot), slot, node);
     case SLOT_TRAITS: {
-      member_of_node(L, host->input->customer_traits, slot, node);
+      member_of_node(L, document_of(host, slot), slot, node);
       if (node == 0 && lua_type(L, 2) == LUA_TSTRING) {
         const char *key = lua_tolstring(L, 2, &count);
+        reads_note_trait(host, key, count);
         reads_note(L, "customer.traits.", key, count, lua_gettop(L));
       }
       return 1;
@@ -182,7 +243,7 @@ static int handle_index(lua_State *L) {
     case SLOT_CUSTOMER: {
       if (lua_type(L, 2) != LUA_TSTRING) return luaL_error(L, "event and customer have named fields only");
       const char *key = lua_tolstring(L, 2, &count);
-      return slot == SLOT_EVENT ? event_field(L, host, key, count) : customer_field(L, host, key, count);
+      return kind == SLOT_EVENT ? event_field(L, host, slot, key, count) : customer_field(L, host, key, count);
     }
     default:
       if (node == 1 && lua_type(L, 2) == LUA_TSTRING) {
@@ -198,9 +259,10 @@ static int handle_index(lua_State *L) {
 static int handle_length(lua_State *L) {
   const document *d;
   uint32_t node;
-  enum slot slot;
+  uint32_t slot;
+  enum slot kind;
   if (is_constant(lua_touserdata(L, 1))) return lua_pushinteger(L, 0), 1;
-  if (!values_document(L, 1, &d, &node, &slot)) return lua_pushinteger(L, 0), 1;
+  if (!values_document(L, 1, &d, &node, &slot, &kind)) return lua_pushinteger(L, 0), 1;
   const document_node *n = document_nodes(d) + node;
   lua_pushinteger(L, n->kind == DOCUMENT_ARRAY ? n->count : 0);
   return 1;

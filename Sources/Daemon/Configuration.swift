@@ -24,6 +24,13 @@ struct Configuration: Sendable {
   var eventsMilliseconds: Int64 = 90 * 86_400_000
   var verdictsMilliseconds: Int64 = 30 * 86_400_000
   var attemptsMilliseconds: Int64 = 30 * 86_400_000
+  var runsMilliseconds: Int64 = 90 * 86_400_000
+  /// For civil times, where neither the rule nor the subject has a zone.
+  var zone = "UTC"
+  /// How long timers wait after a start, for events that were sent again meanwhile.
+  var timersAfterStartMilliseconds: Int64 = 30_000
+  /// A rule with more is paused; 0: none is.
+  var effectsPerHour = 1_000_000
   /// Where relative paths of the file begin.
   var folder = "."
   var file = ""
@@ -44,7 +51,8 @@ struct ConfigurationReader {
   private var configuration = Configuration()
 
   static let keys = [
-    "listen", "admin", "store", "rules", "lanes", "open_locally", "keys", "destinations", "retention",
+    "listen", "admin", "store", "rules", "lanes", "open_locally", "keys", "destinations", "retention", "zone",
+    "timers_after_start", "effects_per_hour",
   ]
 
   private init(_ file: EvaluatedFile) { self.file = file }
@@ -79,6 +87,7 @@ struct ConfigurationReader {
     if let store = text(root, "store", at: "store") { readStore(store) }
     configuration.rules = configuration.resolve(text(root, "rules", at: "rules") ?? configuration.rules)
     if let lanes = integer(root, "lanes", at: "lanes", in: 1...16) { configuration.lanes = Int(lanes) }
+    readTime(root)
     if let open = root["open_locally"] {
       if let value = open.boolean {
         configuration.openLocally = value
@@ -89,6 +98,30 @@ struct ConfigurationReader {
     for (name, value) in members(root, "keys") { readKey(name, value) }
     for (name, value) in members(root, "destinations") { readDestination(name, value) }
     if let retention = root["retention"] { readRetention(retention) }
+  }
+
+  private mutating func readTime(_ root: JSONCursor) {
+    if let zone = text(root, "zone", at: "zone") {
+      if (try? ZoneFolder().load(zone)) != nil {
+        configuration.zone = zone
+      } else {
+        complain(
+          "zone", "must be a time zone such as \"Europe/Berlin\"; there is no '\(zone)'",
+          suggestion: Suggestion.nearest(to: zone, among: ZoneFolder().names()))
+      }
+    }
+    if let pause = root["timers_after_start"] {
+      if let milliseconds = pause.integer == 0 ? 0 : pause.string.flatMap({ DurationText.milliseconds($0) }),
+        milliseconds <= 3_600_000
+      {
+        configuration.timersAfterStartMilliseconds = milliseconds
+      } else {
+        complain("timers_after_start", "must be a duration of at most one hour such as \"30 seconds\", or 0")
+      }
+    }
+    if let limit = integer(root, "effects_per_hour", at: "effects_per_hour", in: 0...1_000_000_000_000) {
+      configuration.effectsPerHour = Int(limit)
+    }
   }
 
   // MARK: values
@@ -322,10 +355,11 @@ struct ConfigurationReader {
   }
 
   private mutating func readRetention(_ value: JSONCursor) {
-    checkNames(value, at: "retention", known: ["events", "verdicts", "attempts"])
+    checkNames(value, at: "retention", known: ["events", "verdicts", "attempts", "runs"])
     if let time = duration(value, "events", at: "retention.events") { configuration.eventsMilliseconds = time }
     if let time = duration(value, "verdicts", at: "retention.verdicts") { configuration.verdictsMilliseconds = time }
     if let time = duration(value, "attempts", at: "retention.attempts") { configuration.attemptsMilliseconds = time }
+    if let time = duration(value, "runs", at: "retention.runs") { configuration.runsMilliseconds = time }
   }
 }
 

@@ -32,6 +32,8 @@ enum ExitCode {
 /// What the main thread is told by others.
 enum MainEvent: Sendable {
   case reload(AnswerToken?)
+  /// A rule is to be paused for this reason; nil: to live again.
+  case pause(rule: String, String?, AnswerToken)
   case failed(StoreError)
 }
 
@@ -50,6 +52,9 @@ final class House: @unchecked Sendable {
   private var laneMailboxes: [Mailbox<LaneInput>] = []
   private let storeCounters = StoreCounters()
   private let committed = Counter()
+  /// What of each lane's decisions is on disk.
+  private var laneDurable: [Counter] = []
+  private var guardian = RuleGuard()
   private var laneCounters: [LaneCounters] = []
   private var workers: [Worker] = []
   private var storeWorker: Worker?
@@ -81,12 +86,14 @@ final class House: @unchecked Sendable {
     let store = try openStore()
     let rules = try loadRules(configuration)
     let known = try knownRules(store)
+    let versions = try knownVersions(store)
     highestRule = store.highestRule
     // A rule that ended the process at its first event has its number in no record yet.
     let numbered = RuleBook(rules: rules, known: known, highest: highestRule, destinations: []).known
     let first = RuleBook(
       rules: rules, known: known, highest: highestRule, destinations: configuration.destinations,
-      switchedOff: switchedOff(numbered))
+      switchedOff: switchedOff(numbered), versions: versions, highestVersion: store.highestVersion,
+      zone: configuration.zone, created: startedAt)
     forgotten = known
     remember(first)
     let listeners = try openListeners()
@@ -102,6 +109,7 @@ final class House: @unchecked Sendable {
       loop.retention.eventsMilliseconds = configuration.eventsMilliseconds
       loop.retention.verdictsMilliseconds = configuration.verdictsMilliseconds
       loop.retention.attemptsMilliseconds = configuration.attemptsMilliseconds
+      loop.retention.endedRunsMilliseconds = configuration.runsMilliseconds
       committed.set(loop.recovered.record)
       return loop
     } catch {
@@ -146,6 +154,16 @@ final class House: @unchecked Sendable {
     }
   }
 
+  private func knownVersions(_ store: StoreLoop) throws(StartFailure) -> [Int64: [RuleBook.KnownVersion]] {
+    do throws(StoreError) {
+      let reader = try store.makeReader()
+      guardian = RuleGuard(pauses: try Recovery.pauses(reader), effectsPerHour: configuration.effectsPerHour)
+      return try Recovery.versions(reader)
+    } catch {
+      throw StartFailure(error.message)
+    }
+  }
+
   private func remember(_ next: RuleBook) {
     highestRule = max(highestRule, next.numbers.max() ?? 0)
     book.withLock { $0 = next }
@@ -174,9 +192,15 @@ final class House: @unchecked Sendable {
 
   private func startLanes(_ store: StoreLoop, _ book: RuleBook) throws(StartFailure) {
     let lanes = configuration.lanes
-    let numbers = Numbers(event: store.recovered.event, delivery: store.recovered.delivery)
+    let numbers = Numbers(
+      event: store.recovered.event, delivery: store.recovered.delivery, run: store.highestRun)
     let hashKey = store.recovered.hashKey
     let highestSubject = store.highestSubject
+    let highestRun = store.highestRun
+    let timersFrom = startedAt + configuration.timersAfterStartMilliseconds
+    laneDurable = (0..<lanes).map { _ in Counter() }
+    let durable = laneDurable
+    let guardian = guardian
     laneMailboxes = (1..<max(lanes, 1)).map { _ in Mailbox<LaneInput>(capacity: Limits.laneQueue) }
     laneCounters = (0..<lanes).map { _ in LaneCounters() }
     let path = configuration.storePath + ".lanes"
@@ -194,8 +218,8 @@ final class House: @unchecked Sendable {
           try Lane(
             index: index, lanes: lanes, reader: reader.take(), numbers: numbers, hashKey: hashKey,
             mark: EvaluationMark(path: path, lane: index) ?? EvaluationMark(), book: book,
-            highestSubject: highestSubject,
-            counters: counters[index])
+            highestSubject: highestSubject, highestRun: highestRun, counters: counters[index],
+            durable: durable[index], timersFrom: timersFrom, guardian: guardian)
         }
       }
       for index in 1..<max(lanes, 1) {
@@ -255,6 +279,7 @@ final class House: @unchecked Sendable {
     let log = log
     let events = events
     let manyLanes = configuration.lanes > 1
+    let durable = laneDurable
     let underWay = underWay
     let counters = storeCounters
     let told = Counter()
@@ -264,6 +289,7 @@ final class House: @unchecked Sendable {
         outputs: { outputs in
           House.tellFull(counters, told, log)
           if outputs.record > 0 { committed.set(outputs.record) }
+          for (lane, sequence) in outputs.committed { durable[lane].set(sequence) }
           var settled: Int64 = 0
           for ticket in outputs.answered { settled += Int64(ticket.accepted) }
           if settled > 0 { underWay.add(-settled) }
@@ -274,6 +300,7 @@ final class House: @unchecked Sendable {
           if manyLanes, !outputs.committed.isEmpty {
             desk.sendAlways(.committed(outputs.committed.map { ($0.lane, $0.sequence) }))
           }
+          for completion in outputs.completions { completion() }
           for line in outputs.logs { log.info(line.text, ["rule": line.rule, "event": "\(line.event)"]) }
         },
         failed: { events.sendAlways(.failed($0)) }),
@@ -343,7 +370,13 @@ final class House: @unchecked Sendable {
       command: { command, token in
         switch command {
         case .reload: events.sendAlways(.reload(token))
+        case .pause(let rule, let reason): events.sendAlways(.pause(rule: rule, reason, token))
+        case .resume(let rule): events.sendAlways(.pause(rule: rule, nil, token))
         }
+      },
+      run: { action, run, subject, done in
+        let command = RunCommand(action == .wake ? .wake : .cancel, run: run, subject: subject, done: done)
+        desk.sendAlways(.command(command))
       },
       rules: { [unowned self] in self.rulesReport() }, metrics: { [unowned self] in self.metricsReport() },
       status: { [unowned self] in self.statusReport() }, obstacle: { [unowned self] in self.obstacle() })
@@ -379,18 +412,59 @@ final class House: @unchecked Sendable {
     let known = (old?.known ?? [:]).merging(forgotten) { current, _ in current }
     let nextBook = RuleBook(
       rules: loading.set, known: known, highest: highestRule, destinations: next.destinations,
-      switchedOff: old?.switchedOff ?? [])
+      switchedOff: old?.switchedOff ?? [], versions: old?.knownVersions ?? [:],
+      highestVersion: old?.highestVersion ?? 0, zone: next.zone, created: clocks.wall())
     forgotten = known
     configuration = next
     remember(nextBook)
     gate?.replace(keyring(next))
     delivery?.configure(next.destinations)
     deskMailbox.sendAlways(.publish(nextBook))
+    keeping = keepers(nextBook)
+    for (rule, runs) in keeping {
+      log.notice("runs keep an older version of their rule", ["rule": rule, "runs": "\(runs)"])
+    }
     return nil
+  }
+
+  /// Pauses a rule or lets it live again.
+  func pause(_ path: String, _ reason: String?, _ token: AnswerToken) {
+    guard let book = book.withLock({ $0 }), let number = book.known[path] else {
+      let near = book.withLock { $0.map { Array($0.known.keys) } } ?? []
+      let ending = Suggestion.ending(for: path, among: near)
+      return answers.post(
+        token, Answer(status: 404, code: "not_found", message: "there is no rule \(path)\(ending)"))
+    }
+    guardian.setPause(of: number, reason)
+    deskMailbox.sendAlways(
+      .pause(rule: number, reason.map { PauseRow(since: clocks.wall(), reason: $0) }))
+    log.notice(reason == nil ? "a rule lives again" : "a rule is paused", ["rule": path, "reason": reason ?? ""])
+    let word = reason == nil ? "resumed" : "paused"
+    answers.post(token, Answer(status: 200, body: Array("{\"status\":\"\(word)\"}\n".utf8)))
+  }
+
+  /// Runs that keep another version than the newest one, by rule.
+  private func keepers(_ new: RuleBook) -> [(rule: String, runs: Int64)] {
+    var living: [Int64: Int64] = [:]
+    for counters in laneCounters {
+      for (version, count) in counters.livingRuns { living[version, default: 0] += count }
+    }
+    var out: [(rule: String, runs: Int64)] = []
+    for (rule, versions) in new.knownVersions {
+      let newest = new.places[rule].map { new.versions[$0] }
+      let count = versions.filter { $0.number != newest }.reduce(0) { $0 + (living[$1.number] ?? 0) }
+      guard count > 0 else { continue }
+      let path = new.places[rule].map { new.rules.rules[$0].path } ?? forgotten.first { $0.value == rule }?.key
+      out.append((path ?? "rule \(rule)", count))
+    }
+    return out.sorted { $0.rule < $1.rule }
   }
 
   /// Numbers of rules that are gone; one that comes back gets its old number, and with it its state.
   private var forgotten: [String: Int64] = [:]
+
+  /// After the last reload: runs that keep an older version of their rule.
+  private var keeping: [(rule: String, runs: Int64)] = []
 
   /// Where it listens and keeps things is fixed at start and does not change at a reload.
   private func merge(_ read: Configuration) -> Configuration {
@@ -408,7 +482,11 @@ final class House: @unchecked Sendable {
         token, Answer(status: 422, code: "rules_refused", message: "the old rules stay. " + complaints.description))
     } else {
       let count = book.withLock { $0?.rules.rules.count ?? 0 }
-      answers.post(token, Answer(status: 200, body: Array("{\"status\":\"reloaded\",\"rules\":\(count)}\n".utf8)))
+      let list = keeping.map { JSONValue.object([.init("rule", .string($0.rule)), .init("runs", .integer($0.runs))]) }
+      let value: JSONValue = [
+        "status": "reloaded", "rules": .integer(Int64(count)), "older_versions": .array(list),
+      ]
+      answers.post(token, Answer(status: 200, body: value.text + [0x0A]))
     }
   }
 
@@ -450,12 +528,23 @@ final class House: @unchecked Sendable {
 
   private func rulesReport() -> [UInt8] {
     guard let book = book.withLock({ $0 }) else { return [] }
-    return House.report(book.rules, switchedOff: book.switchedOff).text + [0x0A]
+    var living: [Int64: Int64] = [:]
+    for counters in laneCounters {
+      for (version, count) in counters.livingRuns { living[version, default: 0] += count }
+    }
+    let pauses = guardian.pauses
+    return House.report(book.rules, switchedOff: book.switchedOff) { place in
+      let rule = book.numbers[place]
+      let runs = (book.knownVersions[rule] ?? []).reduce(0) { $0 + (living[$1.number] ?? 0) }
+      return [.init("runs", .integer(runs)), .init("paused", pauses[rule].map { .string($0) } ?? .null)]
+    }.text + [0x0A]
   }
 
   /// What `rules list` tells, with a daemon or without.
-  static func report(_ rules: RuleSet, switchedOff: Set<String> = []) -> JSONValue {
-    let list: [JSONValue] = rules.rules.map { rule in
+  static func report(
+    _ rules: RuleSet, switchedOff: Set<String> = [], more: (Int) -> [JSONValue.Member] = { _ in [] }
+  ) -> JSONValue {
+    let list: [JSONValue] = rules.rules.enumerated().map { place, rule in
       var members: [JSONValue.Member] = [
         .init("rule", .string(rule.path)), .init("title", .string(rule.header.title)),
         .init("on", .array(rule.header.on.map { .string($0) })), .init("per", .string(rule.header.per)),
@@ -463,6 +552,7 @@ final class House: @unchecked Sendable {
         .init("hash", .string(rule.contentHash.hex)),
       ]
       if switchedOff.contains(rule.path) { members.append(.init("switched_off", true)) }
+      members += more(place)
       return .object(members)
     }
     return .object([.init("rules", .array(list))])

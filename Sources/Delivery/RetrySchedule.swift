@@ -30,6 +30,7 @@ package enum RetrySchedule {
     case .status where status == 410: return .failed
     default: break
     }
+    if delivery.tries > 0, attempt >= delivery.tries { return .failed }
     guard let delay = delayMilliseconds(after: attempt, id: delivery.id, delays: delays) else { return .failed }
     let hint = min(max(0, retryAfterMilliseconds ?? 0), Limits.retryAfterCapMilliseconds)
     let next = now + max(delay, hint)

@@ -9,6 +9,8 @@ package import Store
 package enum DeskInput: Sendable {
   case incoming(IncomingEvent)
   case message(LaneMessage)
+  case command(RunCommand)
+  case pause(rule: Int64, PauseRow?)
   case publish(RuleBook)
   /// The store has written a closed run of the dedupe set.
   case runClosed(Int64)
@@ -52,6 +54,9 @@ package final class Desk {
       switch input {
       case .incoming(let incoming): try route(incoming, now: now, to: &out)
       case .message(let message): try route(message, now: now, to: &out)
+      case .command(let command):
+        out[Desk.lane(of: command.subject, lanes: lanes)].append(.command(command))
+      case .pause(let rule, let row): for lane in out.indices { out[lane].append(.pause(rule: rule, row)) }
       case .publish(let book): for lane in out.indices { out[lane].append(.publish(book)) }
       case .runClosed(let number):
         for run in closing where run.run == number { router.closed(run) }
@@ -94,8 +99,12 @@ package final class Desk {
   private func route(_ message: LaneMessage, now: Instant, to out: inout [[LaneInput]]) throws(StoreError) {
     let taken = Change(RowKey(.message, message.event, message.position), nil)
     switch message.content {
-    case .observe:
+    case .observe, .heard, .reply:
       out[Desk.lane(of: message.subject, lanes: lanes)].append(.message(message))
+    case .listen(_, let reference), .unlisten(_, let reference):
+      let found = try router.address(reference)
+      out[Desk.lane(of: found.subject, lanes: lanes)].append(
+        .addressed(message, subject: found.subject, changes: found.changes, isNew: !found.created.isEmpty))
     case .emitted(let incoming, _):
       guard var routed = try router.route(incoming, now: now) else {
         out[0].append(.change(taken))

@@ -7,13 +7,55 @@
 
 package import Basics
 internal import Model
-package import Rules
+internal import Rules
 package import Store
+
+/// What a person wants of a run; `done` is called when it is on disk, with whether there was such a run.
+package struct RunCommand: Sendable {
+  package enum Action: Sendable, Equatable { case wake, cancel }
+  package var action: Action
+  package var run: Int64
+  package var subject: Int64
+  package var done: (@Sendable (Bool) -> Void)?
+
+  package init(_ action: Action, run: Int64, subject: Int64, done: (@Sendable (Bool) -> Void)? = nil) {
+    self.action = action
+    self.run = run
+    self.subject = subject
+    self.done = done
+  }
+}
+
+/// Why something is decided: the event whose verdicts and effects it belongs to.
+struct Cause {
+  var number: Int64
+  var dedupe: Hash128
+  /// How many emitted events lie between it and the outside.
+  var depth: Int
+  var allowance: Int
+
+  init(number: Int64, dedupe: Hash128, depth: Int = 0, allowance: Int = Limits.emittedPerEvent) {
+    self.number = number
+    self.dedupe = dedupe
+    self.depth = depth
+    self.allowance = allowance
+  }
+
+  init(_ incoming: IncomingEvent, number: Int64) {
+    self.init(
+      number: number, dedupe: incoming.dedupe, depth: incoming.event.depth, allowance: incoming.event.allowance)
+  }
+}
 
 package enum LaneInput: Sendable {
   case event(RoutedEvent)
   case repeated(RepeatBarrier)
   case message(LaneMessage)
+  /// A message to someone who is known by name only: whom it turned out to be, and rows that say so.
+  case addressed(LaneMessage, subject: Int64, changes: [Change], isNew: Bool)
+  case command(RunCommand)
+  /// A rule is paused by hand, or lives again.
+  case pause(rule: Int64, PauseRow?)
   /// A row to write that no event comes with.
   case change(Change)
   case publish(RuleBook)
@@ -21,37 +63,43 @@ package enum LaneInput: Sendable {
 
 package final class Lane {
   package let index: Int
-  private let lanes: Int
-  private let reader: StoreReader
-  private let numbers: Numbers
-  private let hash: KeyedHash
-  private let mark: EvaluationMark
-  private let parser = DocumentParser(maximumBytes: Limits.inflatedBodyBytes, maximumDepth: Limits.jsonDepth)
+  let lanes: Int
+  let reader: StoreReader
+  let numbers: Numbers
+  let hash: KeyedHash
+  let mark: EvaluationMark
+  let parser = DocumentParser(maximumBytes: Limits.inflatedBodyBytes, maximumDepth: Limits.jsonDepth)
   private let decoder = EventDecoder(source: "nudged")
-  private var cells = SubjectCache(capacity: Limits.subjectsInMemory)
-  private var book: RuleBook
-  private var runtime: RuleRuntime
-  private var sequence: Int64 = 0
-  private var out: Decisions
+  var cells = SubjectCache(capacity: Limits.subjectsInMemory)
+  var book: RuleBook
+  var runtime: RuleRuntime
+  var sequence: Int64 = 0
+  var out: Decisions
   private var verdicts = VerdictWriter()
   private var verdictRange: (first: Int64, last: Int64)?
   /// Events that rules emitted to the subject at hand, decided next, in the same step.
   private var emitted: [RoutedEvent] = []
   private var wishes: [Wish] = []
   /// `now` never runs backwards, whatever the clock does.
-  private var lastNow = Instant.zero
+  var lastNow = Instant.zero
   private var subjects: [(first: Int64, second: Int64)] = []
   private var touched = 0
   package let counters: LaneCounters
   /// The highest subject that came with this lane's events, and what of that is written down. A number
   /// that was given out must never be given out again, even when only an identity refers to it.
-  private var newestSubject: Int64
+  var newestSubject: Int64
   private var countedSubject: Int64
 
   package init(
     index: Int, lanes: Int, reader: StoreReader, numbers: Numbers, hashKey: (UInt64, UInt64), mark: EvaluationMark,
-    book: RuleBook, highestSubject: Int64, counters: LaneCounters = LaneCounters()
-  ) throws(RuleComplaint) {
+    book: RuleBook, highestSubject: Int64, highestRun: Int64 = 0, counters: LaneCounters = LaneCounters(),
+    durable: Counter = Counter(), timersFrom: Instant = .zero, guardian: RuleGuard = RuleGuard()
+  ) throws {
+    self.durable = durable
+    self.timersFrom = timersFrom
+    self.guardian = guardian
+    newestRun = highestRun
+    countedRun = highestRun
     self.index = index
     self.lanes = lanes
     self.reader = reader
@@ -60,16 +108,44 @@ package final class Lane {
     self.book = book
     self.counters = counters
     hash = KeyedHash(key0: hashKey.0, key1: hashKey.1)
-    runtime = try RuleRuntime(book.rules)
+    runtime = try RuleRuntime(book.rules, zones: zones)
     // What the last process wrote down is never lowered.
     newestSubject = highestSubject
     countedSubject = highestSubject
     out = Decisions(lane: index, sequence: 0)
     pendingRows = book.rows
+    try recoverRuns()
   }
 
   /// Rows of the first book, written with the first decisions.
   private var pendingRows: [Change]
+
+  // What runs need; see LaneRuns.
+  var timers = TimerQueue()
+  /// Due runs of rules that are paused.
+  var heldTimers: [Timer] = []
+  /// No timer fires before this.
+  let timersFrom: Instant
+  /// The newest step of this lane whose decisions are on disk.
+  let durable: Counter
+  var listening = Listening()
+  /// Versions besides the newest ones, as far as they were needed.
+  var older: [Int64: RunVersion?] = [:]
+  /// Runs of each version that live and are counted by this lane; and which counts are to be written.
+  var livingRuns: [Int64: Int64] = [:]
+  var recounted: Set<Int64> = []
+  var newestRun: Int64
+  var countedRun: Int64
+  /// Events that runs refer to; the newest ones are not in the store yet.
+  var shelf = EventShelf()
+  var pendingListens: [PendingListen] = []
+  var youngWaiters: [YoungWaiter] = []
+  /// Runs that the event at hand has ended.
+  var endedByEvent: [RunRow] = []
+  let zones = ZoneShelf()
+  /// A read that failed inside of a rule's word.
+  var failure: StoreError?
+  let guardian: RuleGuard
 
   // MARK: step
 
@@ -84,6 +160,9 @@ package final class Lane {
     flushRows()
     touch(inputs)
     for input in inputs { try take(input, now: now) }
+    try finishListens(now: now)
+    try fireTimers(now: now)
+    countRuns()
     out.verdicts = verdicts.packed
     if let verdictRange { out.verdictRange = verdictRange }
     if newestSubject > countedSubject {
@@ -113,6 +192,17 @@ package final class Lane {
     case .message(let message):
       try take(message, now: now)
       try decideEmitted(now: now)
+    case .addressed(let message, let subject, let changes, let isNew):
+      for change in changes { out.changes.append(change) }
+      try takeAddressed(message, subject, isNew: isNew, now: now)
+    case .command(let command):
+      let found = try obey(command, now: now)
+      if let done = command.done { out.completions.append { done(found) } }
+      try decideEmitted(now: now)
+    case .pause(let rule, let row):
+      // One lane writes the row, all of them wake what was held.
+      if index == 0 { out.changes.append(RowKey(.pause, rule), row?.packed) }
+      releaseTimers()
     case .change(let change):
       out.changes.append(change)
     case .publish(let book):
@@ -122,8 +212,12 @@ package final class Lane {
 
   private func publish(_ next: RuleBook) {
     do throws(RuleComplaint) {
-      runtime = try RuleRuntime(next.rules)
+      let loaded = try RuleRuntime(next.rules, zones: zones)
+      keepOlder(book)
+      runtime = loaded
       book = next
+      listen()
+      releaseTimers()
       pendingRows = next.rows
       flushRows()
       counters.noteBook(next)
@@ -139,7 +233,7 @@ package final class Lane {
     pendingRows = []
   }
 
-  private func decideEmitted(now: Instant) throws(StoreError) {
+  func decideEmitted(now: Instant) throws(StoreError) {
     var position = 0
     while position < emitted.count {
       try decide(emitted[position], now: now)
@@ -166,12 +260,13 @@ package final class Lane {
     // Not only the created ones: an identity may be on disk with a later event than the one that made it.
     newestSubject = max(newestSubject, routed.subject, routed.account ?? 0, routed.thing ?? 0)
     counters.events.add(1)
+    if !pendingListens.isEmpty { noteForPending(event.name, routed.number, routed.subject) }
 
     let kind = event.user != nil ? "user" : event.primary?.namespace ?? "user"
     let wanted = try evaluate(kind, event, routed.number, routed.incoming.dedupe, cell, now: now)
     try settleSubject(cell, routed, wanted: wanted, now: now)
-    emitWishes(event, routed.number, cell)
-    sendMessages(routed)
+    emitWishes(Cause(routed.incoming, number: routed.number), cell)
+    try sendMessages(routed)
     cells.keep(cell)
   }
 
@@ -181,6 +276,7 @@ package final class Lane {
     _ cell: SubjectCell, _ routed: RoutedEvent, wanted: [[UInt8]], now: Instant
   ) throws(StoreError) {
     let event = routed.incoming.event
+    let cause = Cause(routed.incoming, number: routed.number)
     var changed = cell.isUnwritten
     for reference in routed.linked where !cell.row.names.contains(reference) {
       // The user's name comes before the visitor's: it is what rules see.
@@ -196,22 +292,28 @@ package final class Lane {
       changed = true
     }
     if let traits = event.traits, event.name != "group" || event.user == nil {
-      changed = merge(JSONCursor(document: event.document, index: traits), into: cell, routed) || changed
+      changed = merge(JSONCursor(document: event.document, index: traits), into: cell, cause) || changed
     }
+    write(cell, wanted: wanted, cause, changed: changed)
+  }
+
+  /// What rules asked to be set, and the subject's row if anything changed.
+  func write(_ cell: SubjectCell, wanted: [[UInt8]], _ cause: Cause, changed: Bool) {
+    var changed = changed
     for json in wanted {
-      if let document = try? parser.parse(json) { changed = merge(document.root, into: cell, routed) || changed }
+      if let document = try? parser.parse(json) { changed = merge(document.root, into: cell, cause) || changed }
     }
     guard changed else { return }
     cell.isUnwritten = false
     out.changes.append(RowKey(.subject, cell.subject), cell.row.packed)
   }
 
-  private func merge(_ additions: JSONCursor, into cell: SubjectCell, _ routed: RoutedEvent) -> Bool {
+  func merge(_ additions: JSONCursor, into cell: SubjectCell, _ cause: Cause) -> Bool {
     guard let merged = Traits.merge(cell.row.traits, additions, parser) else { return false }
     guard merged.traits.count <= Limits.traitsBytes else {
       let reason =
         "traits would take \(merged.traits.count) bytes, \(Limits.traitsBytes) are allowed; they stay as they were"
-      noteVerdict(routed.number, 0, [Verdict(rule: "", code: .failed, reason: reason)])
+      noteVerdict(cause.number, 0, [Verdict(rule: "", code: .failed, reason: reason)])
       return false
     }
     cell.row.traits = merged.traits
@@ -223,19 +325,21 @@ package final class Lane {
       data.endObject()
       // One event may change a user and an account: their own events must not share an id.
       let name = "nudged.trait.changed " + (cell.row.names.first?.namespace ?? "")
-      emit("nudged.trait.changed", data.bytes, id: effectID(routed.incoming.dedupe, name, wishes.count), cell)
+      emit("nudged.trait.changed", data.bytes, id: effectID(cause.dedupe, name, wishes.count), cell)
     }
     return true
   }
 
   /// Other subjects the event names hear of it from their own lanes, once this is on disk.
-  private func sendMessages(_ routed: RoutedEvent) {
+  private func sendMessages(_ routed: RoutedEvent) throws(StoreError) {
     let event = routed.incoming.event
     var others: [(subject: Int64, kind: String)] = []
     if let account = routed.account, account != routed.subject { others.append((account, "account")) }
     if let thing = routed.thing, thing != routed.subject { others.append((thing, event.thing?.namespace ?? "")) }
     for (position, other) in others.enumerated() {
-      let listens = book.rules.matching(event.name).contains { book.rules.rules[$0].header.per == other.kind }
+      let listens =
+        book.rules.matching(event.name).contains { book.rules.rules[$0].header.per == other.kind }
+        || listening.hears(event.name, other.kind)
       let describes = other.kind == "account" && event.name == "group" && event.traits != nil
       guard listens || describes || routed.created.contains(other.subject) else { continue }
       let key = RowKey(.message, routed.number, Int64(position))
@@ -250,37 +354,32 @@ package final class Lane {
 
   private func take(_ message: LaneMessage, now: Instant) throws(StoreError) {
     out.changes.append(RowKey(.message, message.event, message.position), nil)
-    guard case .observe(let incoming) = message.content else { return }
+    guard case .observe(let incoming) = message.content else { return try takeForRun(message, now: now) }
     let event = incoming.event
     let reference =
       message.position == 0 && event.account != nil && event.primary != event.account ? event.account : event.thing
     let kind = reference?.namespace ?? "account"
     let cell = try cell(message.subject, isNew: false, reference: reference, now: now)
     let wanted = try evaluate(kind, event, message.event, incoming.dedupe, cell, now: now)
-    let routed = RoutedEvent(incoming: incoming, number: message.event, subject: message.subject)
+    let cause = Cause(incoming, number: message.event)
     var changed = cell.isUnwritten
     if kind == "account", event.name == "group", let traits = event.traits {
-      changed = merge(JSONCursor(document: event.document, index: traits), into: cell, routed) || changed
+      changed = merge(JSONCursor(document: event.document, index: traits), into: cell, cause) || changed
     }
-    for json in wanted {
-      if let document = try? parser.parse(json) { changed = merge(document.root, into: cell, routed) || changed }
-    }
-    if changed {
-      cell.isUnwritten = false
-      out.changes.append(RowKey(.subject, cell.subject), cell.row.packed)
-    }
-    emitWishes(event, message.event, cell)
+    write(cell, wanted: wanted, cause, changed: changed)
+    emitWishes(cause, cell)
     cells.keep(cell)
   }
 
   // MARK: rules
 
   /// Asks every rule of this kind of subject. Returns what they want to be set, in order.
-  private func evaluate(
+  func evaluate(
     _ kind: String, _ event: Event, _ number: Int64, _ dedupe: Hash128, _ cell: SubjectCell, now: Instant
   ) throws(StoreError) -> [[UInt8]] {
     let matching = book.rules.matching(event.name)
-    if matching.isEmpty { return [] }
+    let isHeard = listening.hears(event.name, kind)
+    if matching.isEmpty, !isHeard { return [] }
     if event.depth >= Limits.causalDepth {
       noteVerdict(
         number, 0,
@@ -295,6 +394,8 @@ package final class Lane {
     var told: [Verdict] = []
     var notMatched = 0
     var conflicts = TraitConflicts()
+    endedByEvent = []
+    if isHeard { try tellRuns(event, number, cell, now: now, told: &told, wanted: &wanted) }
     for position in matching where book.rules.rules[position].header.per == kind {
       let before = wanted.count
       var verdict = try ask(position, event, number, dedupe, cell, now: now, wanted: &wanted)
@@ -307,7 +408,9 @@ package final class Lane {
     return wanted
   }
 
-  private func noteVerdict(_ number: Int64, _ notMatched: Int, _ told: [Verdict]) {
+  func noteVerdict(_ number: Int64, _ notMatched: Int, _ told: [Verdict]) {
+    // A batch is looked for near its first event; what a run heard of weeks ago is told by the run.
+    if let verdictRange, abs(verdictRange.last - number) > 50_000 { return }
     verdicts.append(event: number, counted: notMatched, told)
     verdictRange = (min(verdictRange?.first ?? number, number), max(verdictRange?.last ?? number, number))
   }
@@ -317,10 +420,7 @@ package final class Lane {
     wanted: inout [[UInt8]]
   ) throws(StoreError) -> Verdict {
     let rule = book.rules.rules[position]
-    if rule.header.mode == .paused || book.switchedOff.contains(rule.path) {
-      return Verdict(
-        rule: rule.path, code: .paused, reason: rule.header.mode == .paused ? "" : "switched off: it ended the process")
-    }
+    if let reason = pause(of: position) { return Verdict(rule: rule.path, code: .paused, reason: reason) }
     var key = ""
     if rule.header.key != .subject {
       guard let found = runtime.key(position, event: event) else {
@@ -336,6 +436,10 @@ package final class Lane {
         return Verdict(rule: rule.path, code: .notAgain, reason: "it ran at \(ISO8601.format(last))")
       }
     }
+    if rule.waits {
+      return try start(
+        position, key, againHash, event, number, dedupe, cell, now: now, wanted: &wanted)
+    }
     let ruleNumber = book.numbers[position]
     let input = RuleInput(
       event: event, customerID: cell.customerID, traits: cell.traits(parser),
@@ -349,6 +453,7 @@ package final class Lane {
     if outcome.limit == .time { outcome = runtime.run(position, input) }
     mark.leave()
     counters.note(outcome.code)
+    if let limit = outcome.limit, limit != .time { noteViolation(ruleNumber, outcome.reason, now: now) }
     var verdict = Verdict(
       rule: rule.path, code: outcome.code, line: outcome.line, reason: outcome.reason, reads: outcome.reads,
       effects: outcome.effects.count)
@@ -365,13 +470,14 @@ package final class Lane {
       verdict.code = .shadow
       return verdict
     }
+    noteEffects(ruleNumber, outcome.effects.count, now: now)
     for (entry, effect) in outcome.effects.enumerated() {
-      apply(effect, entry: entry, rule: rule.path, event, number, dedupe, cell, now: now, wanted: &wanted)
+      apply(effect, entry: entry, rule: rule.path, number, dedupe, cell, now: now, wanted: &wanted)
     }
     return verdict
   }
 
-  private static func mayRun(_ again: RuleHeader.Again, last: Instant, now: Instant) -> Bool {
+  static func mayRun(_ again: RuleHeader.Again, last: Instant, now: Instant) -> Bool {
     switch again {
     case .always: true
     case .never: false
@@ -381,7 +487,7 @@ package final class Lane {
 
   // MARK: effects
 
-  private func effectID(_ dedupe: Hash128, _ rule: String, _ entry: Int) -> Hash128 {
+  func effectID(_ dedupe: Hash128, _ rule: String, _ entry: Int) -> Hash128 {
     var writer = PackedWriter(capacity: 32 + rule.utf8.count)
     writer.fixed64(dedupe.high)
     writer.fixed64(dedupe.low)
@@ -390,18 +496,20 @@ package final class Lane {
     return hash.hash(writer.bytes)
   }
 
-  private func apply(
-    _ effect: Effect, entry: Int, rule: String, _ event: Event, _ number: Int64, _ dedupe: Hash128, _ cell: SubjectCell,
-    now: Instant, wanted: inout [[UInt8]]
+  func apply(
+    _ effect: Effect, entry: Int, rule: String, _ number: Int64, _ dedupe: Hash128, _ cell: SubjectCell,
+    now: Instant, run: Int64 = 0, wanted: inout [[UInt8]]
   ) {
     switch effect {
     case .send(let name, let type, let data, let within):
-      let destination = book.destinations[name]
-      let delivery = Delivery(
-        number: numbers.nextDelivery(), id: "msg_" + effectID(dedupe, rule, entry).hex, destination: name, type: type,
-        created: now, body: Lane.body(type, data, destination?.shape ?? .standard, now), due: now,
-        expires: within.map { now + $0 })
-      out.deliveries.append(DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule))
+      let id = "msg_" + effectID(dedupe, rule, entry).hex
+      let delivery = delivery(name, type, data, id: id, now, expires: within.map { now + $0 })
+      out.deliveries.append(DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule, run: run))
+    case .call(let name, let type, let data, let within, let tries):
+      let id = "msg_" + effectID(dedupe, rule, entry).hex
+      var delivery = delivery(name, type, data, id: id, now, expires: now + within)
+      delivery.tries = tries
+      out.deliveries.append(DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule, run: run))
     case .set(let traits):
       wanted.append(traits)
     case .emit(let name, let data, let subject):
@@ -414,6 +522,14 @@ package final class Lane {
     case .log(let text):
       out.logs.append(RuleLog(rule: rule, subject: cell.subject, event: number, text: text))
     }
+  }
+
+  private func delivery(
+    _ name: String, _ type: String, _ data: [UInt8], id: String, _ now: Instant, expires: Instant?
+  ) -> Delivery {
+    Delivery(
+      number: numbers.nextDelivery(), id: id, destination: name, type: type, created: now,
+      body: Lane.body(type, data, book.destinations[name]?.shape ?? .standard, now), due: now, expires: expires)
   }
 
   private static func body(_ type: String, _ data: [UInt8], _ shape: Destination.Shape, _ now: Instant) -> [UInt8] {
@@ -429,7 +545,7 @@ package final class Lane {
   }
 
   /// An event of our own about the subject at hand: appended in the same commit, decided in this step.
-  private func emit(_ name: String, _ data: [UInt8], id: Hash128, _ cell: SubjectCell) {
+  func emit(_ name: String, _ data: [UInt8], id: Hash128, _ cell: SubjectCell) {
     guard let reference = cell.row.names.first else { return }
     wishes.append(Wish(name: name, data: data, id: id, reference: reference, isElsewhere: false))
   }
@@ -445,22 +561,26 @@ package final class Lane {
   }
 
   /// Makes events of the wishes, within what the event may cause; each gets its share of the rest.
-  private func emitWishes(_ event: Event, _ number: Int64, _ cell: SubjectCell) {
+  func emitWishes(_ cause: Cause, _ cell: SubjectCell) {
     if wishes.isEmpty { return }
-    let granted = min(wishes.count, event.allowance)
+    let granted = min(wishes.count, cause.allowance)
     if granted < wishes.count {
       let reason =
         "one event may cause \(Limits.emittedPerEvent) others, by whatever chain of rules;"
         + " \(wishes.count - granted) of \(wishes.count) were not emitted"
-      noteVerdict(number, 0, [Verdict(rule: "", code: .tooDeep, reason: reason)])
+      noteVerdict(cause.number, 0, [Verdict(rule: "", code: .tooDeep, reason: reason)])
     }
-    let share = granted == 0 ? 0 : (event.allowance - granted) / granted
+    let share = granted == 0 ? 0 : (cause.allowance - granted) / granted
     for wish in wishes.prefix(granted) {
       let body = OwnEvent.body(
-        wish.name, wish.data, id: wish.id.hex, about: wish.reference, depth: event.depth + 1, allowance: share,
+        wish.name, wish.data, id: wish.id.hex, about: wish.reference, depth: cause.depth + 1, allowance: share,
         time: lastNow)
       guard let incoming = OwnEvent.decode(body, received: lastNow, parser: parser, hash: hash) else { continue }
-      if wish.isElsewhere { pass(incoming, wish, number, cell) } else { keepEmitted(incoming, number, cell) }
+      if wish.isElsewhere {
+        pass(incoming, wish, cause.number, cell)
+      } else {
+        keepEmitted(incoming, cause.number, cell)
+      }
     }
     wishes.removeAll(keepingCapacity: true)
   }
@@ -486,7 +606,7 @@ package final class Lane {
 
   // MARK: cells
 
-  private func cell(
+  func cell(
     _ subject: Int64, isNew: Bool, reference: @autoclosure () -> SubjectReference?, now: Instant
   ) throws(StoreError) -> SubjectCell {
     if !isNew, let known = cells.find(subject) { return known }

@@ -14,6 +14,11 @@ package final class LaneCounters: Sendable {
   package let notMatched = Counter()
   package let steps = Counter()
   package let repeats = Counter()
+  package let endedRuns = Counter()
+  package let parkedRuns = Counter()
+  package let timers = Counter()
+  /// By how many milliseconds the latest timer was late.
+  package let timerLateness = Counter()
 
   private struct Publish {
     var book: RuleBook?
@@ -23,6 +28,11 @@ package final class LaneCounters: Sendable {
   private let publish = Mutex(Publish())
 
   package init() {}
+
+  private let living = Mutex<[Int64: Int64]>([:])
+  /// Runs that live, by version.
+  package var livingRuns: [Int64: Int64] { living.withLock { $0 } }
+  func setLiving(_ version: Int64, _ count: Int64) { living.withLock { $0[version] = count } }
 
   func note(_ code: VerdictCode) {
     switch code {

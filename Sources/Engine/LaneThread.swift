@@ -35,11 +35,7 @@ package enum LaneThreads {
     Worker.start("lane-\(index)") {
       do {
         let lane = try make()
-        while let inputs = mailbox.receive(timeoutMilliseconds: 5_000) {
-          if inputs.isEmpty {
-            lane.counters.steps.add(1)
-            continue
-          }
+        while let inputs = mailbox.receive(timeoutMilliseconds: pause(lane, clocks)) {
           let decisions = try lane.step(inputs, now: clocks.wall())
           lane.counters.steps.add(1)
           if !decisions.isEmpty { exits.decisions(decisions) }
@@ -58,11 +54,8 @@ package enum LaneThreads {
     Worker.start("lane-0") {
       do {
         let (desk, lane) = try make()
-        while let inputs = mailbox.receive(timeoutMilliseconds: 5_000) {
-          if inputs.isEmpty {
-            lane.counters.steps.add(1)
-            continue
-          }
+        while let inputs = mailbox.receive(timeoutMilliseconds: pause(lane, clocks)) {
+          if inputs.isEmpty { try turn([], desk, lane, others, clocks, exits) }
           // Not all at once: the store commits what the first part came to while the next is decided.
           for start in stride(from: 0, to: inputs.count, by: Limits.laneStepInputs) {
             let part = Array(inputs[start..<min(start + Limits.laneStepInputs, inputs.count)])
@@ -73,6 +66,11 @@ package enum LaneThreads {
         exits.failed(error as? StoreError ?? StoreError(.failed, "\(error)"))
       }
     }
+  }
+
+  /// Until the next timer, and never so long that the watchdog would take the lane for dead.
+  private static func pause(_ lane: Lane, _ clocks: Clocks) -> Int64 {
+    min(max(lane.wakeAt - clocks.wall(), 0), 5_000)
   }
 
   private static func turn(

@@ -23,6 +23,25 @@ package enum Recovery {
     return runs
   }
 
+  /// Every version of every rule, by the rule's number.
+  package static func versions(_ reader: StoreReader) throws(StoreError) -> [Int64: [RuleBook.KnownVersion]] {
+    var found: [Int64: [RuleBook.KnownVersion]] = [:]
+    for row in try reader.rows(from: RowKey(.version, 0), to: RowKey(.version, .max), limit: Int.max / 4) {
+      guard let version = row.value.flatMap({ VersionRow($0) }) else { continue }
+      found[version.rule, default: []].append(RuleBook.KnownVersion(number: row.key.first, hash: version.hash))
+    }
+    return found
+  }
+
+  /// Rules that were paused, with the reason.
+  package static func pauses(_ reader: StoreReader) throws(StoreError) -> [Int64: String] {
+    var found: [Int64: String] = [:]
+    for row in try reader.rows(from: RowKey(.pause, 0), to: RowKey(.pause, .max), limit: Int.max / 4) {
+      found[row.key.first] = row.value.flatMap { PauseRow($0)?.reason }
+    }
+    return found
+  }
+
   package static func messages(_ reader: StoreReader, hash: KeyedHash) throws(StoreError) -> [LaneMessage] {
     let rows = try reader.rows(
       from: RowKey(.message, Int64.min), to: RowKey(.message, Int64.max, Int64.max), limit: Int.max / 4)
@@ -32,7 +51,7 @@ package enum Recovery {
       guard let packed = row.value, let message = MessageRow(packed) else {
         throw StoreError(.damaged, "a message between lanes cannot be read; restore the store from a backup")
       }
-      if let content = try content(of: message, event: row.key.first, reader, parser, hash) {
+      if let content = try content(of: message, row.key, reader, parser, hash) {
         out.append(
           LaneMessage(event: row.key.first, position: row.key.second, subject: message.subject, content: content))
       }
@@ -41,17 +60,32 @@ package enum Recovery {
   }
 
   private static func content(
-    of message: MessageRow, event number: Int64, _ reader: StoreReader, _ parser: DocumentParser, _ hash: KeyedHash
+    of message: MessageRow, _ key: RowKey, _ reader: StoreReader, _ parser: DocumentParser, _ hash: KeyedHash
   ) throws(StoreError) -> LaneMessage.Content? {
     switch message.kind {
     case .observe:
-      guard let row = try reader.engine.event(number) else { return nil }
+      guard let row = try reader.engine.event(key.first) else { return nil }
       return read(row.body, source: row.source, received: row.received, parser, hash).map { .observe($0) }
     case .emitted:
       guard let target = SubjectReference(message.target) else { return nil }
       return OwnEvent.decode(message.body, received: message.received, parser: parser, hash: hash).map {
         .emitted($0, to: target)
       }
+    case .listen, .unlisten, .heard, .reply: return ofRun(message, position: key.second)
+    }
+  }
+
+  private static func ofRun(_ message: MessageRow, position: Int64) -> LaneMessage.Content? {
+    let run = message.received.milliseconds
+    let target = SubjectReference(message.target)
+    switch message.kind {
+    case .listen:
+      guard let target, let listener = RunListener(message.body) else { return nil }
+      return .listen(listener, to: target)
+    case .unlisten: return target.map { .unlisten(run: run, to: $0) }
+    case .heard:
+      return NumberRow.unpack(message.body).map { .heard(run: run, event: $0, name: message.id) }
+    default: return .reply(run: run, delivery: position >> 2, json: message.body)
     }
   }
 

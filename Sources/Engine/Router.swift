@@ -170,6 +170,26 @@ package final class Router {
     return subject
   }
 
+  /// The subject of a name that a run waits for; made now if nobody has told of it yet.
+  func address(_ reference: SubjectReference) throws(StoreError) -> (
+    subject: Int64, changes: [Change], created: [Int64]
+  ) {
+    let key = identityHash(reference)
+    if let subject = try find(key) { return (subject, (fresh[subject] ?? []) + (older[subject] ?? []), []) }
+    let subject = nextSubject
+    nextSubject += 1
+    return (subject, [learn(key, subject)], [subject])
+  }
+
+  /// Remembers who an id is; the row has to become durable.
+  private func learn(_ key: Hash128, _ subject: Int64) -> Change {
+    known.insert(key, subject)
+    let row = RowKey(.identity, Int64(bitPattern: key.high), Int64(bitPattern: key.low))
+    let change = Change(row, NumberRow.pack(subject))
+    if lanes > 1 { fresh[subject, default: []].append(change) }
+    return change
+  }
+
   private func subject(_ reference: SubjectReference, into routed: inout RoutedEvent) throws(StoreError) -> Int64 {
     let key = identityHash(reference)
     if let subject = try find(key) {
@@ -190,11 +210,7 @@ package final class Router {
   }
 
   private func name(_ key: Hash128, _ subject: Int64, into routed: inout RoutedEvent) {
-    known.insert(key, subject)
-    let row = RowKey(.identity, Int64(bitPattern: key.high), Int64(bitPattern: key.low))
-    let change = Change(row, NumberRow.pack(subject))
-    routed.changes.append(change)
-    if lanes > 1 { fresh[subject, default: []].append(change) }
+    routed.changes.append(learn(key, subject))
   }
 
   /// From here on new identities are counted apart from those so far.

@@ -3,7 +3,7 @@
 //
 // Thread: immutable. Promise: rules and destinations of one event are of one publish.
 
-internal import Basics
+package import Basics
 package import Model
 package import Rules
 package import Store
@@ -17,29 +17,86 @@ package final class RuleBook: Sendable {
   package let rows: [Change]
   /// Rules that are not asked any more because they ended the process.
   package let switchedOff: Set<String>
+  /// The stored number of each rule's version, by its place in the set.
+  package let versions: [Int64]
+  /// Places in the set by the stored numbers of rules and of versions.
+  package let places: [Int64: Int]
+  package let versionPlaces: [Int64: Int]
+  /// The versions of every rule there ever was, by the rule's number; for the next book.
+  package let knownVersions: [Int64: [KnownVersion]]
+  package let highestVersion: Int64
+  /// Where neither a rule nor a subject has a zone.
+  package let zone: String
+
+  package struct KnownVersion: Sendable, Equatable {
+    package var number: Int64
+    package var hash: Hash128
+    package init(number: Int64, hash: Hash128) {
+      self.number = number
+      self.hash = hash
+    }
+  }
 
   package init(
-    rules: RuleSet, known: [String: Int64], highest: Int64, destinations: [Destination], switchedOff: Set<String> = []
+    rules: RuleSet, known: [String: Int64], highest: Int64, destinations: [Destination], switchedOff: Set<String> = [],
+    versions knownVersions: [Int64: [KnownVersion]] = [:], highestVersion: Int64 = 0, zone: String = "UTC",
+    created: Instant = .zero
   ) {
     self.rules = rules
+    self.zone = zone
     self.switchedOff = switchedOff
-    var next = highest
-    var numbers: [Int64] = []
-    var rows: [Change] = []
-    for rule in rules.rules {
-      let number: Int64
-      if let old = known[rule.path] {
-        number = old
-      } else {
-        next += 1
-        number = next
-        rows.append(Change(RowKey(.rule, number), Array(rule.path.utf8)))
-      }
-      numbers.append(number)
-    }
-    self.numbers = numbers
-    self.rows = rows
+    var names = Numbering(known: known, highest: highest)
+    numbers = rules.rules.map { names.number(of: $0.path) }
+    var all = Versioning(known: knownVersions, highest: highestVersion, created: created)
+    let ruleNumbers = numbers
+    versions = rules.rules.indices.map { all.version(of: rules, $0, rule: ruleNumbers[$0]) }
+    rows = names.rows + all.rows
+    self.knownVersions = all.known
+    self.highestVersion = all.highest
+    places = Dictionary(zip(numbers, rules.rules.indices), uniquingKeysWith: { first, _ in first })
+    versionPlaces = Dictionary(zip(versions, rules.rules.indices), uniquingKeysWith: { first, _ in first })
     self.destinations = Dictionary(destinations.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// Gives each path its number.
+  private struct Numbering {
+    var known: [String: Int64]
+    var highest: Int64
+    var rows: [Change] = []
+
+    mutating func number(of path: String) -> Int64 {
+      if let old = known[path] { return old }
+      highest += 1
+      known[path] = highest
+      rows.append(Change(RowKey(.rule, highest), Array(path.utf8)))
+      return highest
+    }
+  }
+
+  /// Gives each content its number, and rows that keep its texts.
+  private struct Versioning {
+    var known: [Int64: [KnownVersion]]
+    var highest: Int64
+    let created: Instant
+    var rows: [Change] = []
+
+    mutating func version(of rules: RuleSet, _ place: Int, rule: Int64) -> Int64 {
+      let hash = rules[place].contentHash
+      if let old = known[rule]?.first(where: { $0.hash == hash }) { return old.number }
+      highest += 1
+      known[rule, default: []].append(KnownVersion(number: highest, hash: hash))
+      var parts: [(path: String, hash: Hash128)] = []
+      for source in rules.parts(of: place) {
+        let text = SourceText.hash(source.text)
+        rows.append(
+          Change(
+            RowKey(.source, Int64(bitPattern: text.high), Int64(bitPattern: text.low)), Array(source.text.utf8)))
+        parts.append((source.path, text))
+      }
+      let row = VersionRow(rule: rule, created: created, hash: hash, parts: parts)
+      rows.append(Change(RowKey(.version, highest), row.packed))
+      return highest
+    }
   }
 
   /// Numbers by path, for the next book.
@@ -48,15 +105,26 @@ package final class RuleBook: Sendable {
   }
 }
 
+/// Where the text of a rule or library is kept. The key only has to stay the same: it guards nothing.
+enum SourceText {
+  static func hash(_ text: String) -> Hash128 {
+    KeyedHash(key0: 0x6E75_6467_6564_2E73, key1: 0x6F75_7263_652E_7465).hash(text)
+  }
+}
+
 /// The counters that lanes share.
 package final class Numbers: Sendable {
   private let events: Counter
   private let deliveries: Counter
+  private let runs: Counter
 
-  package init(event: Int64, delivery: Int64) {
+  package init(event: Int64, delivery: Int64, run: Int64 = 0) {
     events = Counter(event)
     deliveries = Counter(delivery)
+    runs = Counter(run)
   }
+
+  package func nextRun() -> Int64 { runs.next() }
 
   package func nextEvent() -> Int64 { events.next() }
   package func nextDelivery() -> Int64 { deliveries.next() }

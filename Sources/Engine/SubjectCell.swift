@@ -17,6 +17,9 @@ final class SubjectCell {
   private let rowPlace: Range<Int>
   private let statesPlace: Range<Int>
   private let againPlace: Range<Int>
+  /// What lives of it, packed; nil while nobody has asked.
+  private let livingPlace: Range<Int>?
+  private var living: Living?
   private var openedRow: SubjectRow?
   private let face: SubjectRow.Face
   /// What rules remember, as far as it was looked up or changed since. Empty bytes: nothing.
@@ -38,6 +41,8 @@ final class SubjectCell {
     rowPlace = 0..<row.count
     statesPlace = 0..<0
     againPlace = 0..<0
+    livingPlace = nil
+    if isNew { living = Living() }
     face = SubjectRow.face(row, rowPlace)
   }
 
@@ -45,7 +50,7 @@ final class SubjectCell {
   init(subject: Int64, packed: [UInt8]) {
     self.subject = subject
     bytes = packed
-    var parts = (flags: UInt8(0), chain: Int64(0), row: 0..<0, states: 0..<0, again: 0..<0)
+    var parts = (flags: UInt8(0), chain: Int64(0), row: 0..<0, states: 0..<0, living: 0..<0, again: 0..<0)
     packed.withUnsafeBytes { raw in
       var reader = PackedReader(raw)
       parts.flags = reader.byte()
@@ -56,6 +61,11 @@ final class SubjectCell {
       let stateBytes = Int(reader.unsigned())
       parts.states = reader.position..<reader.position + stateBytes
       reader.skip(stateBytes)
+      if parts.flags & 4 != 0 {
+        let livingBytes = Int(reader.unsigned())
+        parts.living = reader.position..<reader.position + livingBytes
+        reader.skip(livingBytes)
+      }
       parts.again = reader.position..<raw.count
     }
     chain = parts.chain
@@ -64,6 +74,7 @@ final class SubjectCell {
     rowPlace = parts.row
     statesPlace = parts.states
     againPlace = parts.again
+    livingPlace = parts.flags & 4 != 0 ? parts.living : nil
     face = SubjectRow.face(packed, parts.row)
   }
 
@@ -155,11 +166,69 @@ final class SubjectCell {
     }
   }
 
+  // MARK: what lives
+
+  /// Its runs, in the order in which they began, and whether others wait for its events.
+  struct Living {
+    var runs: [RunRow] = []
+    var hasWaiters = false
+  }
+
+  func living(_ reader: StoreReader) throws(StoreError) -> Living {
+    if let living { return living }
+    let found: Living
+    if let livingPlace { found = SubjectCell.unpackLiving(bytes[livingPlace]) } else { found = try readLiving(reader) }
+    living = found
+    return found
+  }
+
+  private func readLiving(_ reader: StoreReader) throws(StoreError) -> Living {
+    guard let packed = try reader.value(RowKey(.living, subject)), let row = LivingRow(packed) else { return Living() }
+    var found = Living()
+    found.hasWaiters = row.hasWaiters
+    for number in row.runs {
+      guard let packed = try reader.value(RowKey(.run, number)), let run = RunRow(number: number, packed) else {
+        throw StoreError(.damaged, "the run \(number) of subject \(subject) is missing or unreadable")
+      }
+      found.runs.append(run)
+    }
+    return found
+  }
+
+  /// To be called with what `living` gave, changed.
+  func setLiving(_ changed: Living) { living = changed }
+
+  private static func unpackLiving(_ packed: ArraySlice<UInt8>) -> Living {
+    PackedReader.read(Array(packed)) { reader in
+      var living = Living()
+      living.hasWaiters = reader.byte() == 1
+      while !reader.atEnd {
+        let number = reader.signed()
+        if let run = RunRow(number: number, reader.counted()) { living.runs.append(run) }
+      }
+      return living
+    }
+  }
+
+  private func packLiving(into writer: inout PackedWriter) {
+    guard let living else {
+      if let livingPlace { writer.counted(bytes[livingPlace]) }
+      return
+    }
+    var packed = PackedWriter(capacity: 8 + living.runs.count * 128)
+    if living.hasWaiters || !living.runs.isEmpty { packed.byte(living.hasWaiters ? 1 : 0) }
+    for run in living.runs {
+      packed.signed(run.number)
+      packed.counted(run.packed)
+    }
+    writer.counted(packed.bytes)
+  }
+
   // MARK: in the cache
 
   /// The cell as one stretch of bytes, for `SubjectCache`. `scratch` is only there to be used again.
   func pack(into writer: inout PackedWriter, _ scratch: inout PackedWriter) {
-    writer.byte((isNew ? 1 : 0) | (isUnwritten ? 2 : 0))
+    writer.byte((isNew ? 1 : 0) | (isUnwritten ? 2 : 0) | (living == nil && livingPlace == nil ? 0 : 4))
     writer.signed(chain)
     if let openedRow {
       writer.counted(openedRow.packed)
@@ -168,6 +237,7 @@ final class SubjectCell {
     }
     packStates(into: &scratch)
     writer.counted(scratch.bytes[...])
+    packLiving(into: &writer)
     visitAgain { hash, time in
       if !again.contains(where: { $0.hash == hash }) {
         writer.signed(hash)

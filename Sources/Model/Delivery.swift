@@ -98,10 +98,12 @@ package struct Delivery: Sendable, Equatable {
   package var due: Instant
   /// After this moment it is not worth sending any more.
   package var expires: Instant?
+  /// How often it is tried at most; 0: as its destination's schedule says.
+  package var tries: Int
 
   package init(
     number: Int64, id: String, destination: String, type: String, created: Instant, body: [UInt8], attempts: Int = 0,
-    due: Instant, expires: Instant? = nil
+    due: Instant, expires: Instant? = nil, tries: Int = 0
   ) {
     self.number = number
     self.id = id
@@ -112,6 +114,7 @@ package struct Delivery: Sendable, Equatable {
     self.attempts = attempts
     self.due = due
     self.expires = expires
+    self.tries = tries
   }
 }
 

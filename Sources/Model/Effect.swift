@@ -11,6 +11,8 @@ package enum Effect: Sendable, Equatable {
   /// An event of our own; `subject` nil means the run's own subject.
   case emit(name: String, data: [UInt8], subject: SubjectReference?)
   case log(text: String)
+  /// A webhook whose answer the run waits for.
+  case call(destination: String, type: String, data: [UInt8], withinMilliseconds: Int64, tries: Int)
 }
 
 /// One read of something that can change, kept for "why?".
@@ -47,6 +49,16 @@ package enum VerdictCode: UInt8, Sendable, CaseIterable {
   case shadow = 9
   /// The chain of emitted events is too deep.
   case tooDeep = 10
+  /// A run sleeps.
+  case waiting = 11
+  /// A run that lives already has the rule's key.
+  case second = 12
+  /// A run has ended before its rule did: by stop_on, its goal, a newer run or a person.
+  case stopped = 13
+  /// A run was parked.
+  case parked = 14
+  /// A run has heard the event and keeps it until it waits for it.
+  case heard = 15
 
   package var word: String {
     switch self {
@@ -60,6 +72,11 @@ package enum VerdictCode: UInt8, Sendable, CaseIterable {
     case .paused: "paused"
     case .shadow: "shadow"
     case .tooDeep: "too deep"
+    case .waiting: "waiting"
+    case .second: "second"
+    case .stopped: "stopped"
+    case .parked: "parked"
+    case .heard: "heard"
     }
   }
 }

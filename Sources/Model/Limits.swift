@@ -71,6 +71,33 @@ package enum Limits {
   package static let verdictReads = 8
   package static let verdictBytes = 256
 
+  // Runs that wait.
+  /// Entries and bytes of a run's journal; beyond them it must be cut short with checkpoint.
+  package static let journalEntries = 10_000
+  package static let journalBytes = 1024 * 1024
+  /// From here on the log says that a journal grows.
+  package static let journalWarningEntries = 1_000
+  /// What playing a run again may cost: so much, and so much more for each entry of its journal.
+  package static let replayUnits = 1_000_000
+  package static let replayUnitsPerEntry = 2_000
+  /// Events a run has heard and not waited for yet; the oldest go first.
+  package static let heardEvents = 1_000
+  /// Runs of one subject that live at the same time, of all rules.
+  package static let runsPerSubject = 1_000
+  /// Runs with the same key that a rule with `second = "parallel"` may have, unless it says otherwise.
+  package static let parallelRuns = 10
+  /// The longest time a run can wait in one go.
+  package static let waitMilliseconds: Int64 = 10 * 366 * 86_400_000
+  package static let callReplyBytes = 64 * 1024
+  /// Timers that are held in memory at once, by each lane.
+  package static let timersInMemory = 20_000
+  /// Due timers a lane takes in one step.
+  package static let timersPerStep = 256
+
+  /// So many limits met within so long switch a rule off.
+  package static let violations = 5
+  package static let violationWindowMilliseconds: Int64 = 600_000
+
   // Deliveries.
   package static let deliveryBodyBytes = 256 * 1024
   package static let responseBytes = 16 * 1024

@@ -8,11 +8,15 @@ internal import CRuleHost
 internal import Model
 
 final class EffectWords: RuleWords {
+  /// Of a run that may wait; nil for all others.
+  @exclusivity(unchecked) var player: RunPlayer?
+  /// The number of each effect's entry in the run's journal.
+  @exclusivity(unchecked) private(set) var entries: [Int] = []
   // One thread, never re-entered: the run-time check of exclusive access would cost a tenth of a run.
   @exclusivity(unchecked) private var effects: [Effect] = []
   @exclusivity(unchecked) private var logBytes = 0
-  private let destinations: Set<String>?
-  private let parser = DocumentParser(maximumBytes: Limits.ruleArgumentBytes)
+  let destinations: Set<String>?
+  let parser = DocumentParser(maximumBytes: Limits.ruleArgumentBytes)
   /// Borrowed for the length of a run.
   @exclusivity(unchecked) private var input: UnsafePointer<RuleInput>?
 
@@ -22,6 +26,7 @@ final class EffectWords: RuleWords {
     self.input = input
     logBytes = 0
     if !effects.isEmpty { effects = [] }
+    if !entries.isEmpty { entries = [] }
   }
 
   /// Hands the effects over and forgets the input.
@@ -39,36 +44,67 @@ final class EffectWords: RuleWords {
     case RULE_WORD_SET: set(call)
     case RULE_WORD_EMIT: emit(call)
     case RULE_WORD_LOG: log(call)
+    case RULE_WORD_FINISH: finish(call)
+    case RULE_WORD_WAIT: wait(call)
+    case RULE_WORD_WAIT_UNTIL: waitUntil(call)
+    case RULE_WORD_WAIT_FOR: waitFor(call, .waitFor)
+    case RULE_WORD_WAIT_ANY: waitFor(call, .waitAny)
+    case RULE_WORD_CANDIDATE: candidate(call)
+    case RULE_WORD_CALL: outsideCall(call)
+    case RULE_WORD_CHECKPOINT: checkpoint(call)
     default: call.fail("this word is not available in this version")
     }
   }
 
   private func field(_ call: RuleCall) {
     guard let input, let number = call.integer(0) else { return }
+    let index = call.integer(1) ?? 0
+    let event = index == 0 ? input.pointee.event : player?.event(index) ?? input.pointee.event
     let text: String? =
       switch rule_field(rawValue: UInt32(number)) {
-      case RULE_FIELD_EVENT_NAME: input.pointee.event.name
-      case RULE_FIELD_EVENT_ID: input.pointee.event.id
-      case RULE_FIELD_EVENT_SOURCE: input.pointee.event.source
-      case RULE_FIELD_EVENT_USER: input.pointee.event.user?.id
-      case RULE_FIELD_EVENT_ACCOUNT: input.pointee.event.account?.id
-      case RULE_FIELD_EVENT_THING: input.pointee.event.thing?.description
-      case RULE_FIELD_CUSTOMER_ID: input.pointee.customerID
-      case RULE_FIELD_CUSTOMER_ACCOUNT: input.pointee.account
+      case RULE_FIELD_EVENT_NAME: event.name
+      case RULE_FIELD_EVENT_ID: event.id
+      case RULE_FIELD_EVENT_SOURCE: event.source
+      case RULE_FIELD_EVENT_USER: event.user?.id
+      case RULE_FIELD_EVENT_ACCOUNT: event.account?.id
+      case RULE_FIELD_EVENT_THING: event.thing?.description
+      case RULE_FIELD_CUSTOMER_ID: player?.customerID ?? input.pointee.customerID
+      case RULE_FIELD_CUSTOMER_ACCOUNT: player == nil ? input.pointee.account : player?.account
       default: nil
       }
     if let text { call.answer(text) }
   }
 
-  private func add(_ effect: Effect, _ call: RuleCall) {
+  private func add(_ effect: Effect, _ kind: JournalKind, hash: UInt32 = 0, _ call: RuleCall) {
+    if let player {
+      switch player.record(kind, hash: hash) {
+      case .again: return
+      case .diverged: return call.diverge(player.divergence ?? "")
+      case .full: return call.exceed(EffectWords.journalIsFull)
+      case .live(let entry): entries.append(entry)
+      }
+    }
+    keep(effect, call)
+  }
+
+  static let journalIsFull =
+    "the journal of this run has \(Limits.journalEntries) entries; cut it short with checkpoint now and then"
+
+  private func keep(_ effect: Effect, _ call: RuleCall) {
     guard effects.count < Limits.ruleEffects else {
       return call.exceed("one run may have \(Limits.ruleEffects) effects; this one asks for more")
     }
     effects.append(effect)
   }
 
+  /// The effect of a call, whose entry is its wait.
+  func keepCall(_ effect: Effect, entry: Int, _ call: RuleCall) {
+    entries.append(entry)
+    keep(effect, call)
+  }
+
   /// A text of 1 to 200 bytes, or a failure.
-  private func name(_ position: Int, _ word: String, _ what: String, _ call: RuleCall) -> String? {
+  func name(_ position: Int, _ word: String, _ what: String, _ call: RuleCall) -> String? {
     guard let text = call.text(position) else {
       call.fail("\(word): \(what) must be a text; it is \(call.describe(position))")
       return nil
@@ -80,7 +116,7 @@ final class EffectWords: RuleWords {
     return text
   }
 
-  private func object(_ position: Int, _ word: String, _ call: RuleCall) -> [UInt8]? {
+  func object(_ position: Int, _ word: String, _ call: RuleCall) -> [UInt8]? {
     if call.isNil(position) { return Array("{}".utf8) }
     guard let json = call.json(position), json.first == UInt8(ascii: "{") else {
       let what = call.json(position) == nil ? call.describe(position) : "a list"
@@ -91,7 +127,7 @@ final class EffectWords: RuleWords {
   }
 
   /// The table of options; nil after a failure, an empty one when there is none.
-  private func options(_ position: Int, _ word: String, known: [String], _ call: RuleCall) -> [String: JSONCursor]? {
+  func options(_ position: Int, _ word: String, known: [String], _ call: RuleCall) -> [String: JSONCursor]? {
     if call.isNil(position) { return [:] }
     guard let json = call.json(position), let document = try? parser.parse(json), document.root.kind == .object else {
       call.fail(
@@ -109,7 +145,7 @@ final class EffectWords: RuleWords {
     return options
   }
 
-  private func isTooMany(_ count: Int, _ word: String, _ call: RuleCall) -> Bool {
+  func isTooMany(_ count: Int, _ word: String, _ call: RuleCall) -> Bool {
     if call.count <= count { return false }
     call.fail("\(word) takes at most \(count) arguments; here are \(call.count)")
     return true
@@ -132,7 +168,9 @@ final class EffectWords: RuleWords {
           "send: 'within' must be a duration such as \"2 hours\"; it is \(String(decoding: value.text, as: UTF8.self))")
       }
     }
-    add(.send(destination: destination, type: type, data: data, withinMilliseconds: within), call)
+    add(
+      .send(destination: destination, type: type, data: data, withinMilliseconds: within), .send,
+      hash: player == nil ? 0 : JournalEntry.hash(destination, type), call)
   }
 
   static func unknownDestination(_ name: String, known: Set<String>, suggests: Bool) -> String {
@@ -149,7 +187,7 @@ final class EffectWords: RuleWords {
     guard traits.count <= Limits.traitsBytes else {
       return call.fail("set: these traits take \(traits.count) bytes; a subject may have \(Limits.traitsBytes)")
     }
-    add(.set(traits: traits), call)
+    add(.set(traits: traits), .set, call)
   }
 
   private func emit(_ call: RuleCall) {
@@ -167,7 +205,8 @@ final class EffectWords: RuleWords {
           "emit: 'subject' must be such as \"account:acme\"; it is \(String(decoding: value.text, as: UTF8.self))")
       }
     }
-    add(.emit(name: name, data: data, subject: subject), call)
+    add(
+      .emit(name: name, data: data, subject: subject), .emit, hash: player == nil ? 0 : JournalEntry.hash(name), call)
   }
 
   private func log(_ call: RuleCall) {
@@ -179,6 +218,6 @@ final class EffectWords: RuleWords {
     guard logBytes <= Limits.ruleLogBytes else {
       return call.exceed("one run may log \(Limits.ruleLogBytes) bytes; this one logs more")
     }
-    add(.log(text: text), call)
+    add(.log(text: text), .log, call)
   }
 }

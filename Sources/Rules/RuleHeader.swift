@@ -25,6 +25,17 @@ package struct RuleHeader: Sendable, Equatable {
     case byEvent([String: String])
   }
 
+  /// What happens when an event would start a run whose key has one that lives.
+  package enum Second: String, Sendable, CaseIterable { case ignore, restart, parallel }
+
+  /// Ends a run, and counts as what it was for.
+  package struct Goal: Sendable, Equatable {
+    package var event: String
+    package var withinMilliseconds: Int64?
+    /// Where the event carries the rule's key; nil: where the rule's own events do.
+    package var path: String?
+  }
+
   /// The keys that are honoured, and those that are known and refused.
   package static var availableKeys: [String] { HeaderReader.available }
   package static var laterKeys: [String] { HeaderReader.later }
@@ -41,6 +52,26 @@ package struct RuleHeader: Sendable, Equatable {
   package var `class`: String?
   package var owner: String?
   package var hasWhen: Bool
+  /// Event name → where it carries the rule's key; nil: where the rule's own events do.
+  package var stopOn: [(event: String, path: String?)] = []
+  package var goal: Goal?
+  package var second = Second.ignore
+  /// How many runs of one key may live at once, with second = "parallel".
+  package var limit = Limits.parallelRuns
+  /// For civil times; nil: the subject's, else the configured one.
+  package var zone: String?
+
+  package static func == (left: RuleHeader, right: RuleHeader) -> Bool {
+    left.title == right.title && left.on == right.on && left.per == right.per && left.key == right.key
+      && left.again == right.again && left.mode == right.mode && left.priority == right.priority
+      && left.class == right.class && left.owner == right.owner && left.hasWhen == right.hasWhen
+      && left.hasSameEnds(as: right)
+  }
+
+  private func hasSameEnds(as other: RuleHeader) -> Bool {
+    stopOn.map(\.event) == other.stopOn.map(\.event) && stopOn.map(\.path) == other.stopOn.map(\.path)
+      && goal == other.goal && second == other.second && limit == other.limit && zone == other.zone
+  }
 }
 
 /// Checks a header that came out of Lua as JSON.
@@ -50,12 +81,12 @@ struct HeaderReader {
   private let root: JSONCursor
   private(set) var complaints: [RuleComplaint] = []
 
-  static let available = ["title", "on", "per", "key", "when", "run", "again", "mode", "priority", "class", "owner"]
-  /// Known, and refused as long as nothing would honour them.
-  static let later = [
-    "stop_on", "goal", "second", "limit", "topic", "cap", "quiet_hours", "hold_out", "catch_up", "zone", "collect",
-    "debounce", "was",
+  static let available = [
+    "title", "on", "per", "key", "when", "run", "again", "mode", "priority", "class", "owner", "stop_on", "goal",
+    "second", "limit", "zone",
   ]
+  /// Known, and refused as long as nothing would honour them.
+  static let later = ["topic", "cap", "quiet_hours", "hold_out", "catch_up", "collect", "debounce", "was"]
 
   init(file: String, scan: SourceScan, header: Document) {
     self.file = file
@@ -65,12 +96,17 @@ struct HeaderReader {
 
   mutating func read() -> RuleHeader? {
     checkNames()
-    let header = RuleHeader(
+    var header = RuleHeader(
       title: text("title") ?? "", on: events(), per: per(), key: key(), again: again(), mode: mode(),
       priority: priority(),
       class: text("class"), owner: text("owner"), hasWhen: isFunction("when", required: false))
     _ = isFunction("run", required: true)
     if root["title"] == nil { complain("title", "a rule needs a title, such as title = \"Warn before the limit\"") }
+    header.stopOn = stopOn()
+    header.goal = goal()
+    header.second = second()
+    header.limit = limit(header.second)
+    header.zone = zone()
     checkKeyEvents(header)
     return complaints.isEmpty ? header : nil
   }
@@ -155,15 +191,15 @@ struct HeaderReader {
 
   private static let keyRoots = ["data", "traits", "context", "user", "account", "thing", "id", "name"]
 
-  private mutating func path(_ value: JSONCursor) -> String? {
+  private mutating func path(_ value: JSONCursor, _ key: String = "key") -> String? {
     guard let path = value.string, !path.isEmpty, path.utf8.count <= 200 else {
-      complain("key", "'key' must be a path such as \"data.invoice\"; it is \(HeaderReader.describe(value))")
+      complain(key, "'\(key)' must be a path such as \"data.invoice\"; it is \(HeaderReader.describe(value))")
       return nil
     }
     let steps = path.split(separator: ".", omittingEmptySubsequences: false)
     guard HeaderReader.keyRoots.contains(String(steps[0])), !steps.contains("") else {
       complain(
-        "key", "the path '\(path)' of 'key' must begin with one of \(HeaderReader.keyRoots.joined(separator: ", "))",
+        key, "the path '\(path)' of '\(key)' must begin with one of \(HeaderReader.keyRoots.joined(separator: ", "))",
         suggestion: Suggestion.nearest(to: String(steps[0]), among: HeaderReader.keyRoots))
       return nil
     }
@@ -184,7 +220,8 @@ struct HeaderReader {
     for event in header.on where paths[event] == nil {
       complain("key", "'key' has no path for the event '\(event)' of 'on'")
     }
-    for event in paths.keys.sorted() where !header.on.contains(event) {
+    let ends = header.stopOn.map(\.event) + (header.goal.map { [$0.event] } ?? []) + scan.awaited.map(\.text)
+    for event in paths.keys.sorted() where !header.on.contains(event) && !ends.contains(event) {
       complain(
         "key", "'key' has a path for '\(event)', which 'on' does not name",
         suggestion: Suggestion.nearest(to: event, among: header.on))
@@ -204,6 +241,91 @@ struct HeaderReader {
       "again",
       "'again' must be \"always\", \"never\" or a duration such as \"30 days\"; it is \(HeaderReader.describe(value))")
     return .always
+  }
+
+  private mutating func eventName(_ value: JSONCursor, _ key: String) -> String? {
+    if let name = value.string, !name.isEmpty, name.utf8.count <= Limits.eventNameBytes { return name }
+    complain(key, "'\(key)' must name events; here stands \(HeaderReader.describe(value))")
+    return nil
+  }
+
+  /// A name, a list of names, or a table event → path.
+  private mutating func stopOn() -> [(event: String, path: String?)] {
+    guard let value = root["stop_on"] else { return [] }
+    var out: [(event: String, path: String?)] = []
+    if value.kind == .object, value["$function"] == nil {
+      for (name, value) in value.members { out.append((name, path(value, "stop_on"))) }
+      return out
+    }
+    for candidate in value.kind == .array ? value.elements : [value] {
+      guard let name = eventName(candidate, "stop_on") else { continue }
+      if out.contains(where: { $0.event == name }) { complain("stop_on", "'stop_on' names the event '\(name)' twice") }
+      out.append((name, nil))
+    }
+    return out
+  }
+
+  private mutating func goal() -> RuleHeader.Goal? {
+    guard let value = root["goal"] else { return nil }
+    guard value.kind == .object, value["$function"] == nil, let named = value["event"] else {
+      complain(
+        "goal",
+        "'goal' must be such as { event = \"subscription.upgraded\", within = \"14 days\" }; it is \(HeaderReader.describe(value))"
+      )
+      return nil
+    }
+    for (name, _) in value.members where !["event", "within", "key"].contains(name) {
+      complain(
+        "goal", "unknown key '\(name)' in 'goal'",
+        suggestion: Suggestion.nearest(to: name, among: ["event", "within", "key"]))
+    }
+    guard let event = eventName(named, "goal") else { return nil }
+    var goal = RuleHeader.Goal(event: event)
+    if let within = value["within"] {
+      goal.withinMilliseconds = within.string.flatMap { DurationText.milliseconds($0) }
+      if goal.withinMilliseconds == nil {
+        complain(
+          "goal",
+          "'within' of 'goal' must be a duration such as \"14 days\"; it is \(HeaderReader.describe(within))")
+      }
+    }
+    if let key = value["key"] { goal.path = path(key, "goal") }
+    return goal
+  }
+
+  private mutating func second() -> RuleHeader.Second {
+    guard let value = root["second"] else { return .ignore }
+    if let second = value.string.flatMap({ RuleHeader.Second(rawValue: $0) }) { return second }
+    complain(
+      "second",
+      "'second' must be \"ignore\", \"restart\" or \"parallel\"; it is \(HeaderReader.describe(value))",
+      suggestion: value.string.flatMap {
+        Suggestion.nearest(to: $0, among: RuleHeader.Second.allCases.map(\.rawValue))
+      })
+    return .ignore
+  }
+
+  private mutating func limit(_ second: RuleHeader.Second) -> Int {
+    guard let value = root["limit"] else { return Limits.parallelRuns }
+    guard let limit = value.integer, limit >= 1, limit <= Int64(Limits.runsPerSubject) else {
+      complain(
+        "limit",
+        "'limit' must be a whole number from 1 to \(Limits.runsPerSubject); it is \(HeaderReader.describe(value))")
+      return Limits.parallelRuns
+    }
+    if second != .parallel {
+      complain("limit", "'limit' says how many runs may live at once: it needs second = \"parallel\"")
+    }
+    return Int(limit)
+  }
+
+  private mutating func zone() -> String? {
+    guard let name = text("zone") else { return nil }
+    if ZoneFolder.isName(name), (try? ZoneFolder().load(name)) != nil { return name }
+    let suggestion = Suggestion.nearest(to: name, among: ZoneFolder().names())
+    complain(
+      "zone", "there is no time zone '\(name)'; zones are named such as \"Europe/Berlin\"", suggestion: suggestion)
+    return nil
   }
 
   private mutating func mode() -> RuleHeader.Mode {

@@ -49,6 +49,11 @@ package struct RuleCall {
     return arguments[position].integer
   }
 
+  package func boolean(_ position: Int) -> Bool? {
+    guard position < arguments.count, arguments[position].kind == RULE_BOOLEAN.rawValue else { return nil }
+    return arguments[position].integer != 0
+  }
+
   /// What an argument is, for messages.
   package func describe(_ position: Int) -> String {
     guard position < arguments.count else { return "missing" }
@@ -70,6 +75,49 @@ package struct RuleCall {
       reply.pointee.value.kind = RULE_TEXT.rawValue
     }
   }
+
+  package func answer(_ value: Bool) {
+    reply.pointee.value.kind = RULE_BOOLEAN.rawValue
+    reply.pointee.value.integer = value ? 1 : 0
+  }
+
+  /// `index` comes back when a field of the event is asked for.
+  func answer(_ event: Event, index: Int) {
+    reply.pointee.value.kind = RULE_EVENT.rawValue
+    reply.pointee.event = RuleCall.handle(event, index: index)
+  }
+
+  func answer(_ document: UnsafePointer<document>) {
+    reply.pointee.value.kind = RULE_DOCUMENT.rawValue
+    reply.pointee.document = document
+  }
+
+  /// Asks the rule's own function about an event.
+  func propose(_ event: Event, index: Int) {
+    reply.pointee.code = RULE_REPLY_CANDIDATE.rawValue
+    reply.pointee.event = RuleCall.handle(event, index: index)
+  }
+
+  static func handle(_ event: Event, index: Int) -> rule_event {
+    var handle = rule_event()
+    handle.document = event.document.block
+    handle.data = event.data ?? UInt32.max
+    handle.traits = event.traits ?? UInt32.max
+    handle.context = event.context ?? UInt32.max
+    handle.time = event.time.milliseconds
+    handle.index = UInt32(index)
+    return handle
+  }
+
+  /// A wait is over and the input is another one: what depends on the moment is read anew.
+  func moveOn() { reply.pointee.moved = true }
+  /// The run ends here for now and keeps its effects.
+  func suspend() { refuse(RULE_REPLY_SUSPEND, "") }
+  /// Likewise, for good.
+  func finish(_ reason: String) { refuse(RULE_REPLY_FINISH, reason) }
+  /// The run ends here, and nothing it asked for happens.
+  func skip(_ reason: String) { refuse(RULE_REPLY_SKIP, reason) }
+  func diverge(_ message: String) { refuse(RULE_REPLY_DIVERGED, message) }
 
   /// Raised in the rule, at the line of the call.
   package func fail(_ message: String) { refuse(RULE_REPLY_ERROR, message) }

@@ -145,9 +145,13 @@ package struct RuleLoader {
       return nil
     }
     guard let header, complaints.count == before else { return nil }
+    let used = RuleLoader.used(source, libraries).map { SourceScan(file: "", text: $0.text, isRule: true) } + [scan]
+    var awaited: [String] = []
+    for name in used.flatMap(\.awaited).map(\.text) where !awaited.contains(name) { awaited.append(name) }
     return Rule(
       path: source.name, header: header, contentHash: RuleLoader.hash(source, libraries: libraries),
-      isStraight: isStraight)
+      isStraight: isStraight, waits: used.contains(where: \.waits), awaited: awaited,
+      matches: used.contains(where: \.matches))
   }
 
   /// Short functions without loops that reach no library of rules either: they need no instruction count.
@@ -173,16 +177,21 @@ package struct RuleLoader {
     return header
   }
 
-  private static func hash(_ source: RuleSource, libraries: [String: RuleSource]) -> Hash128 {
+  /// The libraries it uses, also by way of others, by name.
+  private static func used(_ source: RuleSource, _ libraries: [String: RuleSource]) -> [(name: String, text: String)] {
     var used: Set<String> = []
     var open = [source]
-    var texts = [source.text]
     while let next = open.popLast() {
       for name in LuaUses.names(in: next.text) where used.insert(name).inserted {
         if let library = libraries[name] { open.append(library) }
       }
     }
-    for name in used.sorted() { texts.append(name + "\u{0}" + (libraries[name]?.text ?? "")) }
+    return used.sorted().map { ($0, libraries[$0]?.text ?? "") }
+  }
+
+  private static func hash(_ source: RuleSource, libraries: [String: RuleSource]) -> Hash128 {
+    var texts = [source.text]
+    for (name, text) in used(source, libraries) { texts.append(name + "\u{0}" + text) }
     // The key only has to stay the same: the hash names a version, it guards nothing.
     return KeyedHash(key0: 0x6E75_6467_6564_2E72, key1: 0x756C_652E_6861_7368).hash(
       texts.joined(separator: "\u{0}\u{0}"))

@@ -3,12 +3,13 @@
 // Thread: the lane's; not Sendable, created where it is used. Promise: a run touches nothing but its
 // outcome; whatever a rule does, the next one finds the runtime as new.
 
-internal import Basics
+package import Basics
 internal import CRuleHost
 package import Model
 
 package final class RuleRuntime {
   package let set: RuleSet
+  private let zones: ZoneShelf
   private let host: RuleHost
   private let words: EffectWords
   /// Position in the set → slot in the host.
@@ -17,9 +18,11 @@ package final class RuleRuntime {
   /// Loads the set anew. It was checked when it was made, so this fails for want of memory only.
   /// `failFrom` is for tests: from that allocation on, counted from 1, memory is refused.
   /// `cpuMilliseconds` is the second net; a slow machine or a sanitizer may need a wider one.
-  package init(_ set: RuleSet, failFrom: Int = 0, cpuMilliseconds: Int64 = Limits.ruleCPUMilliseconds)
-    throws(RuleComplaint)
-  {
+  package init(
+    _ set: RuleSet, failFrom: Int = 0, cpuMilliseconds: Int64 = Limits.ruleCPUMilliseconds,
+    zones: ZoneShelf = ZoneShelf()
+  ) throws(RuleComplaint) {
+    self.zones = zones
     guard let host = RuleHost(failFrom: failFrom, cpuMilliseconds: cpuMilliseconds) else {
       throw RuleComplaint(file: set.folder, line: 1, message: "there is no memory left for the rules")
     }
@@ -64,11 +67,7 @@ package final class RuleRuntime {
   {
     input.pointee.state.withUnsafeBytes { state in
       var given = rule_input()
-      given.event = input.pointee.event.document.block
-      given.data = input.pointee.event.data ?? UInt32.max
-      given.traits = input.pointee.event.traits ?? UInt32.max
-      given.context = input.pointee.event.context ?? UInt32.max
-      given.time = input.pointee.event.time.milliseconds
+      given.event = RuleCall.handle(input.pointee.event, index: 0)
       given.now = input.pointee.now.milliseconds
       given.customer_traits = input.pointee.traits?.block
       given.state = state.baseAddress?.assumingMemoryBound(to: CChar.self)
@@ -79,13 +78,104 @@ package final class RuleRuntime {
     }
   }
 
+  // Runs that may wait.
+
+  /// One activation of the rule at `position`: everything its journal holds again, then on from there.
+  package func activate(_ position: Int, _ activation: Activation) -> ActivationOutcome {
+    withUnsafePointer(to: activation.input) { pointer in
+      words.begin(pointer)
+      var player: RunPlayer?
+      let status = RuleRuntime.withInput(pointer) { given in
+        withUnsafeMutablePointer(to: &given) { given in
+          player = RunPlayer(
+            activation, header: set[position].header, input: given, parser: words.parser, zones: zones)
+          words.player = player
+          return host.run(slot: slots[position], &given.pointee)
+        }
+      }
+      let entries = words.entries
+      defer { words.player = nil }
+      return outcome(status, position, player!, effects: words.end(), entries)
+    }
+  }
+
+  private func outcome(
+    _ status: rule_status, _ position: Int, _ player: RunPlayer, effects: [Effect], _ entries: [Int]
+  ) -> ActivationOutcome {
+    let report = host.report
+    player.noteReads(state: report.pointee.state_touched, traits: touchedTraits(player.activation.input.traits))
+    let ending = ending(status, player)
+    let counts = ActivationOutcome.counts(ending)
+    let hasPart = counts && ending != .unchanged
+    var reason = status == RULE_OK || status == RULE_SUSPENDED ? "" : reason(position)
+    if ending == .diverged { reason = player.divergence ?? reason }
+    return ActivationOutcome(
+      ending: ending, line: Int(report.pointee.line), reason: reason, effects: counts ? effects : [],
+      entries: counts ? entries : [],
+      part: hasPart
+        ? JournalPart(
+          trigger: player.trigger, now: player.activation.input.now, reads: player.reads, entries: player.entries)
+        : nil,
+      consumed: player.consumed, entryCount: player.entryCount, randoms: report.pointee.randoms,
+      state: counts && report.pointee.state_changed && player.isLive ? host.reportText : nil, reads: reads(report),
+      units: Int(report.pointee.units), limit: RuleRuntime.limit(status))
+  }
+
+  private func ending(_ status: rule_status, _ player: RunPlayer) -> ActivationOutcome.Ending {
+    switch status {
+    case RULE_SUSPENDED:
+      if player.isUnchanged { return .unchanged }
+      if let saved = player.saved { return .checkpoint(saved: saved) }
+      guard var wait = player.wait else { return .failed }
+      wait.line = Int(host.report.pointee.line)
+      return .waiting(wait)
+    case RULE_OK, RULE_FINISHED: return player.endsEarly() ? .diverged : .finished
+    case RULE_SKIPPED: return player.endsEarly() ? .diverged : .skipped
+    case RULE_NOT_MATCHED: return .notMatched
+    case RULE_DIVERGED: return .diverged
+    case RULE_UNITS, RULE_MEMORY, RULE_TIME: return .overBudget
+    default: return .failed
+    }
+  }
+
+  private static func limit(_ status: rule_status) -> RuleLimit? {
+    switch status {
+    case RULE_UNITS: .units
+    case RULE_MEMORY: .memory
+    case RULE_TIME: .time
+    default: nil
+    }
+  }
+
+  /// The traits that the live activation read, as a JSON object; nil: none.
+  private func touchedTraits(_ traits: Document?) -> [UInt8]? {
+    let report = host.report
+    guard let traits, report.pointee.all_traits || report.pointee.trait_count > 0 else { return nil }
+    if report.pointee.all_traits { return traits.root.text }
+    var writer = JSONWriter(capacity: 64)
+    writer.beginObject()
+    var names: [String] = []
+    for index in 0..<report.pointee.trait_count {
+      let trait = rule_report_trait(report, index)!
+      names.append(RuleRuntime.text(rule_trait_name(trait), trait.pointee.count))
+    }
+    for name in names.sorted() {
+      guard let value = traits.root[name: name] else { continue }
+      writer.key(name)
+      writer.raw(value.text)
+    }
+    writer.endObject()
+    return writer.bytes
+  }
+
   // Each case builds its outcome in one go: a variable filled bit by bit would be copied on return.
   private func outcome(_ status: rule_status, effects: [Effect], position: Int) -> RuleOutcome {
     let report = host.report
     switch status {
-    case RULE_OK:
+    case RULE_OK, RULE_FINISHED:
       return RuleOutcome(
-        code: .ran, line: 0, reason: "", effects: effects, state: report.pointee.state_changed ? host.reportText : nil,
+        code: .ran, line: 0, reason: status == RULE_FINISHED ? host.message : "", effects: effects,
+        state: report.pointee.state_changed ? host.reportText : nil,
         reads: reads(report), units: Int(report.pointee.units), limit: nil)
     case RULE_NOT_MATCHED: return ended(.notMatched, position, named: false)
     case RULE_SKIPPED: return ended(.skipped, position)
@@ -149,7 +239,7 @@ package enum RuleKey {
     }
   }
 
-  private static func value(at path: String, event: Event) -> String? {
+  static func value(at path: String, event: Event) -> String? {
     let steps = path.split(separator: ".", maxSplits: 1)
     let rest = steps.count > 1 ? String(steps[1]) : nil
     let found: String? =

@@ -14,6 +14,12 @@ package struct Rule: Sendable, Equatable {
   package var contentHash: Hash128
   /// Short and without loops: runs without the instruction hook.
   var isStraight: Bool
+  /// It can sleep, so that its runs are kept and played again.
+  package var waits: Bool
+  /// The events that its runs listen to from their start.
+  package var awaited: [String]
+  /// Its waits may take events that do not carry its key.
+  package var matches: Bool
 }
 
 package final class RuleSet: Sendable {
@@ -26,6 +32,18 @@ package final class RuleSet: Sendable {
   package let libraries: [RuleSource]
   private let sources: [RuleSource]
   private let byEvent: [String: [Int]]
+
+  /// The rule at `position` and all it uses, as texts: what its version consists of.
+  package func parts(of position: Int) -> [RuleSource] {
+    var names: Set<String> = []
+    var open = [sources[position]]
+    while let next = open.popLast() {
+      for name in LuaUses.names(in: next.text) where names.insert(name).inserted {
+        if let library = libraries.first(where: { $0.name == name }) { open.append(library) }
+      }
+    }
+    return [sources[position]] + libraries.filter { names.contains($0.name) }
+  }
 
   package static let empty = RuleSet(rules: [], libraries: [], knownDestinations: nil, folder: "rules")
 

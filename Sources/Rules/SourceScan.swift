@@ -17,6 +17,13 @@ struct SourceScan {
   /// Constant arguments of use(…).
   private(set) var libraries: [LuaToken] = []
 
+  /// Constant names of events in wait_for(…) and wait_any(…).
+  private(set) var awaited: [LuaToken] = []
+  /// It uses a word in which a run can sleep.
+  private(set) var waits = false
+  /// It says by itself which events end a wait, or waits for those of other subjects.
+  private(set) var matches = false
+
   /// `isRule`: a rule or a library of rules, not configuration.
   init(file: String, text: String, isRule: Bool = false) {
     self.file = file
@@ -26,6 +33,7 @@ struct SourceScan {
     findSlips()
     findKeys()
     findCalls()
+    if isRule { findWaits() }
     if isRule { findFields() }
   }
 
@@ -175,6 +183,69 @@ struct SourceScan {
       }
     }
   }
+
+  // Waits.
+
+  private static let waitWords: Set<String> = [
+    "wait", "wait_until", "wait_for", "wait_any", "call", "checkpoint",
+  ]
+
+  /// Which events a run will listen to is known before it runs, so that none is missed.
+  private mutating func findWaits() {
+    for (index, token) in tokens.enumerated() where token.kind == .name && SourceScan.waitWords.contains(token.text) {
+      let before = index > 0 ? tokens[index - 1].text : ""
+      let after = index + 1 < tokens.count ? tokens[index + 1].text : ""
+      if before == "." || before == ":" || before == "function" || after == "=" { continue }
+      waits = true
+      if token.text == "wait_for" { findName(after: index) }
+      if token.text == "wait_any" { findNames(after: index) }
+    }
+    matches = waits && hasOption(["match", "subject"])
+  }
+
+  /// An option anywhere in the file is enough: it only decides what a run keeps, not what it takes.
+  private func hasOption(_ names: Set<String>) -> Bool {
+    tokens.indices.dropLast().contains {
+      tokens[$0].kind == .name && names.contains(tokens[$0].text) && tokens[$0 + 1].text == "="
+    }
+  }
+
+  private mutating func findName(after index: Int) {
+    var next = index + 1
+    if next < tokens.count, tokens[next].text == "(", tokens[next].kind == .symbol { next += 1 }
+    let ending = next + 1 < tokens.count ? tokens[next + 1].text : ""
+    if next < tokens.count, tokens[next].kind == .string, next == index + 1 || ending == "," || ending == ")" {
+      awaited.append(tokens[next])
+    } else {
+      complain(
+        tokens[index].line,
+        "wait_for needs the event's name as a constant text, such as wait_for(\"invoice.paid\"), so that no event is missed"
+      )
+    }
+  }
+
+  private mutating func findNames(after index: Int) {
+    var next = index + 1
+    if next < tokens.count, tokens[next].text == "(" { next += 1 }
+    guard next < tokens.count, tokens[next].text == "{", tokens[next].kind == .symbol else {
+      return complain(tokens[index].line, SourceScan.waitAnyForm)
+    }
+    next += 1
+    var count = 0
+    while next < tokens.count, tokens[next].text != "}" || tokens[next].kind != .symbol {
+      if tokens[next].kind == .string {
+        awaited.append(tokens[next])
+        count += 1
+      } else if tokens[next].text != ",", tokens[next].text != ";" {
+        return complain(tokens[next].line, SourceScan.waitAnyForm)
+      }
+      next += 1
+    }
+    if count == 0 { complain(tokens[index].line, SourceScan.waitAnyForm) }
+  }
+
+  private static let waitAnyForm =
+    "wait_any needs a list of constant names of events, such as wait_any({ \"invoice.paid\", \"invoice.voided\" })"
 
   // Fields.
 

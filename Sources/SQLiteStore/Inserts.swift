@@ -18,6 +18,7 @@ final class Inserts {
   private let redo: Statement
   private let dedupe: Statement
   private let page: Statement
+  private let endedRun: Statement
   private let replace: [Statement]
   private let remove: [Statement]
 
@@ -31,13 +32,14 @@ final class Inserts {
     verdict = try connection.prepare("INSERT INTO verdict (row, first, last, time, packed) VALUES (?,?,?,?,?)")
     delivery = try connection.prepare(
       """
-      INSERT INTO delivery (delivery, id, event, subject, rule, destination, type, created, expires, body)
-      VALUES (?,?,?,?,?,?,?,?,?,?)
+      INSERT INTO delivery (delivery, id, event, subject, rule, destination, type, created, expires, body, run, tries)
+      VALUES (?,?,?,?,?,?,?,?,?,?,?,?)
       """)
     attempt = try connection.prepare("INSERT OR REPLACE INTO attempt VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
     redo = try connection.prepare("INSERT INTO redo (record, packed) VALUES (?,?)")
     dedupe = try connection.prepare("INSERT INTO dedupe (record, time, packed) VALUES (?,?,?)")
     page = try connection.prepare("INSERT OR REPLACE INTO dedupe_run (run, page, newest, hashes) VALUES (?,?,?,?)")
+    endedRun = try connection.prepare("INSERT OR REPLACE INTO ended_run (run, ended, packed) VALUES (?,?,?)")
     var replace: [Statement] = []
     var remove: [Statement] = []
     for table in Table.allCases {
@@ -53,7 +55,8 @@ final class Inserts {
   }
 
   func close() {
-    for statement in [begin, commit, rollback, mark, event, verdict, delivery, attempt, redo, dedupe, page] + replace
+    for statement in [begin, commit, rollback, mark, event, verdict, delivery, attempt, redo, dedupe, page, endedRun]
+      + replace
       + remove
     {
       statement.finalize()
@@ -82,6 +85,8 @@ final class Inserts {
     delivery.bind(4, row.subject)
     delivery.bind(8, row.delivery.created.milliseconds)
     if let expires = row.delivery.expires { delivery.bind(9, expires.milliseconds) } else { delivery.bindNull(9) }
+    delivery.bind(11, row.run)
+    delivery.bind(12, row.delivery.tries)
     try delivery.binding(2, row.delivery.id) { () throws(StoreError) in
       try delivery.binding(5, row.rule) { () throws(StoreError) in
         try delivery.binding(6, row.delivery.destination) { () throws(StoreError) in
@@ -138,6 +143,12 @@ final class Inserts {
     page.bind(2, row.page)
     page.bind(3, row.newest.milliseconds)
     try page.binding(4, row.hashes) { () throws(StoreError) in try page.finish() }
+  }
+
+  func insert(_ row: RunRow) throws(StoreError) {
+    endedRun.bind(1, row.number)
+    endedRun.bind(2, row.ended?.milliseconds ?? 0)
+    try endedRun.binding(3, row.packed) { () throws(StoreError) in try endedRun.finish() }
   }
 
   func sweep(_ row: Row) throws(StoreError) {

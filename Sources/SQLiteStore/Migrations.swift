@@ -62,6 +62,15 @@ package enum Migrations {
         events INTEGER NOT NULL, packed BLOB NOT NULL) STRICT
       """
     ],
+    // 5: runs that wait, with their timers and versions; which run a delivery belongs to.
+    [
+      lookUp(.run), lookUp(.living), lookUp(.timer), lookUp(.waiter), lookUp(.version), lookUp(.source),
+      lookUp(.pause),
+      "CREATE TABLE ended_run (run INTEGER PRIMARY KEY, ended INTEGER NOT NULL, packed BLOB NOT NULL) STRICT",
+      "ALTER TABLE delivery ADD COLUMN run INTEGER NOT NULL DEFAULT 0",
+      "ALTER TABLE delivery ADD COLUMN tries INTEGER NOT NULL DEFAULT 0",
+      "CREATE INDEX delivery_by_run ON delivery (run) WHERE run <> 0",
+    ],
   ]
 
   private static func lookUp(_ table: Table) -> String {

@@ -132,16 +132,19 @@ final class SQLiteReader: EngineReader {
     return out
   }
 
-  private static let deliveryColumns = "delivery, id, event, subject, rule, destination, type, created, expires, body"
+  private static let deliveryColumns =
+    "delivery, id, event, subject, rule, destination, type, created, expires, body, run, tries"
 
   private func deliveryRow(_ statement: Statement) -> DeliveryRow {
     let created = Instant(milliseconds: statement.integer(7))
     let delivery = Delivery(
       number: statement.integer(0), id: statement.text(1), destination: statement.text(5), type: statement.text(6),
       created: created, body: statement.bytes(9), due: created,
-      expires: statement.isNull(8) ? nil : Instant(milliseconds: statement.integer(8)))
+      expires: statement.isNull(8) ? nil : Instant(milliseconds: statement.integer(8)),
+      tries: Int(statement.integer(11)))
     return DeliveryRow(
-      delivery: delivery, event: statement.integer(2), subject: statement.integer(3), rule: statement.text(4))
+      delivery: delivery, event: statement.integer(2), subject: statement.integer(3), rule: statement.text(4),
+      run: statement.integer(10))
   }
 
   func delivery(_ number: Int64) throws(StoreError) -> DeliveryRow? {
@@ -156,6 +159,16 @@ final class SQLiteReader: EngineReader {
     let statement = try connection.statement(
       "SELECT \(SQLiteReader.deliveryColumns) FROM delivery WHERE delivery < ? ORDER BY delivery DESC LIMIT ?")
     statement.bind(1, before)
+    statement.bind(2, limit)
+    var out: [DeliveryRow] = []
+    while try statement.next() { out.append(deliveryRow(statement)) }
+    return out
+  }
+
+  func deliveries(ofRun run: Int64, limit: Int) throws(StoreError) -> [DeliveryRow] {
+    let statement = try connection.statement(
+      "SELECT \(SQLiteReader.deliveryColumns) FROM delivery WHERE run = ?1 AND run <> 0 ORDER BY delivery LIMIT ?2")
+    statement.bind(1, run)
     statement.bind(2, limit)
     var out: [DeliveryRow] = []
     while try statement.next() { out.append(deliveryRow(statement)) }
@@ -183,6 +196,26 @@ final class SQLiteReader: EngineReader {
           dnsMicroseconds: statement.integer(9), connectMicroseconds: statement.integer(10),
           tlsMicroseconds: statement.integer(11), firstByteMicroseconds: statement.integer(12),
           totalMicroseconds: statement.integer(13), response: statement.bytes(14)))
+    }
+    return out
+  }
+
+  func endedRun(_ number: Int64) throws(StoreError) -> RunRow? {
+    let statement = try connection.statement("SELECT packed FROM ended_run WHERE run = ?")
+    statement.bind(1, number)
+    guard try statement.next() else { return nil }
+    defer { statement.reset() }
+    return RunRow(number: number, statement.bytes(0))
+  }
+
+  func endedRuns(before: Int64, limit: Int) throws(StoreError) -> [RunRow] {
+    let statement = try connection.statement(
+      "SELECT run, packed FROM ended_run WHERE run < ? ORDER BY run DESC LIMIT ?")
+    statement.bind(1, before)
+    statement.bind(2, limit)
+    var out: [RunRow] = []
+    while try statement.next() {
+      if let row = RunRow(number: statement.integer(0), statement.bytes(1)) { out.append(row) }
     }
     return out
   }

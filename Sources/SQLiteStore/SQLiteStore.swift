@@ -71,6 +71,9 @@ package final class SQLiteStore: StoreEngine {
     found.delivery = try maximum("delivery", of: "delivery", connection)
     found.subject = try maximum("subject", of: "subject", connection)
     found.rule = try maximum("rule", of: "rule", connection)
+    found.run = max(
+      try maximum("run", of: "ended_run", connection), try maximum("run", of: "run", connection))
+    found.version = try maximum("version", of: "version", connection)
     found.dedupeRun = try maximum("run", of: "dedupe_run", connection)
     if let high = try meta("hash_key_0", connection), let low = try meta("hash_key_1", connection) {
       found.hashKey = (UInt64(bitPattern: high), UInt64(bitPattern: low))
@@ -128,6 +131,7 @@ package final class SQLiteStore: StoreEngine {
     }
     for rows in group.deliveries { for row in rows { try inserts.insert(row) } }
     for attempt in group.attempts { try inserts.insert(attempt) }
+    for run in group.endedRuns { try inserts.insert(run) }
     if !group.redo.isEmpty { try inserts.insert(record: group.record, redo: group.redo) }
     if !group.dedupe.isEmpty { try inserts.insert(record: group.record, time: group.time, dedupe: group.dedupe) }
     for page in group.pages { try inserts.insert(page) }
@@ -161,6 +165,7 @@ package final class SQLiteStore: StoreEngine {
       sql =
         "DELETE FROM redo WHERE record IN (SELECT record FROM redo WHERE record <= ?1 AND ?2 > 0 ORDER BY record LIMIT ?3)"
     case .dedupe: sql = SQLiteStore.purge("dedupe", key: "record", time: "time")
+    case .endedRun: sql = SQLiteStore.purge("ended_run", key: "run", time: "ended")
     case .dedupeRun:
       sql = """
         DELETE FROM dedupe_run WHERE (run, page) IN

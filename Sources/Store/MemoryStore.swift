@@ -13,11 +13,14 @@ package final class MemoryStore: StoreEngine {
   package final class Disk: Sendable {
     fileprivate struct Content {
       var rows: [RowKey: Row] = [:]
-      var sortedKeys: [RowKey]?
+      /// Keys of each table in order; nil: to be sorted anew.
+      var sortedKeys: [Table: [RowKey]] = [:]
+      /// In the order of their numbers.
       var events: [EventRow] = []
       var verdicts: [VerdictRow] = []
       var deliveries: [DeliveryRow] = []
       var attempts: [Attempt] = []
+      var endedRuns: [Int64: RunRow] = [:]
       var redo: [(record: Int64, packed: [UInt8])] = []
       var dedupe: [(record: Int64, time: Instant, packed: [UInt8])] = []
       var pages: [DedupePage] = []
@@ -53,6 +56,9 @@ package final class MemoryStore: StoreEngine {
       found.delivery = content.newestDelivery
       found.subject = content.rows.keys.filter { $0.table == .subject }.map(\.first).max() ?? 0
       found.rule = content.rows.keys.filter { $0.table == .rule }.map(\.first).max() ?? 0
+      found.run = max(
+        content.rows.keys.filter { $0.table == .run }.map(\.first).max() ?? 0, content.endedRuns.keys.max() ?? 0)
+      found.version = content.rows.keys.filter { $0.table == .version }.map(\.first).max() ?? 0
       found.dedupeRun = content.closedRun
       found.hashKey = disk.hashKey
       return found
@@ -83,12 +89,13 @@ package final class MemoryStore: StoreEngine {
 
   private static func append(_ group: Group, to content: inout Disk.Content) {
     content.record = max(content.record, group.record)
-    content.events.append(contentsOf: group.events.rows)
+    for row in group.events.rows { insert(row, into: &content.events) }
     content.newestEvent = max(content.newestEvent, group.events.packs.map(\.last).max() ?? 0)
     content.verdicts.append(contentsOf: group.verdicts)
     for rows in group.deliveries { content.deliveries.append(contentsOf: rows) }
     content.newestDelivery = max(content.newestDelivery, group.deliveries.joined().map(\.delivery.number).max() ?? 0)
     content.attempts.append(contentsOf: group.attempts)
+    for run in group.endedRuns { content.endedRuns[run.number] = run }
     if !group.redo.isEmpty { content.redo.append((group.record, group.redo)) }
     if !group.dedupe.isEmpty { content.dedupe.append((group.record, group.time, group.dedupe)) }
     for page in group.pages {
@@ -99,10 +106,29 @@ package final class MemoryStore: StoreEngine {
     if let through = group.dedupeClosedThrough { content.dedupe.removeAll { $0.record <= through } }
     for row in group.sweep {
       if let known = content.rows[row.key], known.record > row.record { continue }
+      let isKnown = content.rows[row.key] != nil
       content.rows[row.key] = row.value == nil ? nil : row
+      if isKnown == (row.value == nil) { content.sortedKeys[row.key.table] = nil }
     }
-    if !group.sweep.isEmpty { content.sortedKeys = nil }
     if let mark = group.mark { content.mark = mark }
+  }
+
+  /// Almost always at the end: only lanes that step at the same time get out of order.
+  private static func insert(_ row: EventRow, into events: inout [EventRow]) {
+    var place = events.count
+    while place > 0, events[place - 1].number > row.number { place -= 1 }
+    events.insert(row, at: place)
+  }
+
+  /// The first place whose element is not before what is looked for.
+  private static func place<T>(in list: [T], where isBefore: (T) -> Bool) -> Int {
+    var low = 0
+    var high = list.count
+    while low < high {
+      let middle = (low + high) / 2
+      if isBefore(list[middle]) { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 
   package func purge(
@@ -119,6 +145,10 @@ package final class MemoryStore: StoreEngine {
       case .verdict: return drop(&content.verdicts) { $0.last <= number }
       case .delivery: return drop(&content.deliveries) { $0.delivery.number <= number && $0.delivery.created < time }
       case .attempt: return drop(&content.attempts) { $0.started < time }
+      case .endedRun:
+        let old = content.endedRuns.values.filter { $0.number <= number && ($0.ended ?? .zero) < time }
+        for run in old.prefix(limit) { content.endedRuns[run.number] = nil }
+        return min(limit, old.count)
       case .redo: return drop(&content.redo) { $0.record <= number }
       case .dedupe: return drop(&content.dedupe) { $0.record <= number && $0.time < time }
       case .dedupeRun:
@@ -162,18 +192,26 @@ package final class MemoryStore: StoreEngine {
 
     func rows(from: RowKey, to: RowKey, limit: Int) throws(StoreError) -> [Row] {
       disk.content.withLock { content in
-        if content.sortedKeys == nil { content.sortedKeys = content.rows.keys.sorted() }
-        return content.sortedKeys!.lazy.filter { $0 >= from && $0 < to }.prefix(limit).compactMap { content.rows[$0] }
+        if content.sortedKeys[from.table] == nil {
+          content.sortedKeys[from.table] = content.rows.keys.filter { $0.table == from.table }.sorted()
+        }
+        let keys = content.sortedKeys[from.table] ?? []
+        let start = MemoryStore.place(in: keys) { $0 < from }
+        return keys[start...].prefix(limit).prefix { $0 < to }.compactMap { content.rows[$0] }
       }
     }
 
     func event(_ number: Int64) throws(StoreError) -> EventRow? {
-      disk.content.withLock { $0.events.last { $0.number == number } }
+      disk.content.withLock { content in
+        let place = MemoryStore.place(in: content.events) { $0.number < number }
+        return place < content.events.count && content.events[place].number == number ? content.events[place] : nil
+      }
     }
 
     func events(before: Int64, limit: Int) throws(StoreError) -> [EventRow] {
-      disk.content.withLock {
-        Array($0.events.filter { $0.number < before }.sorted { $0.number > $1.number }.prefix(limit))
+      disk.content.withLock { content in
+        let end = MemoryStore.place(in: content.events) { $0.number < before }
+        return Array(content.events[..<end].suffix(limit).reversed())
       }
     }
 
@@ -192,8 +230,26 @@ package final class MemoryStore: StoreEngine {
       }
     }
 
+    func deliveries(ofRun run: Int64, limit: Int) throws(StoreError) -> [DeliveryRow] {
+      disk.content.withLock { content in
+        Array(
+          content.deliveries.filter { $0.run == run }.sorted { $0.delivery.number < $1.delivery.number }.prefix(limit))
+      }
+    }
+
     func attempts(of delivery: Int64) throws(StoreError) -> [Attempt] {
       disk.content.withLock { $0.attempts.filter { $0.delivery == delivery } }
+    }
+
+    func endedRun(_ number: Int64) throws(StoreError) -> RunRow? {
+      disk.content.withLock { $0.endedRuns[number] }
+    }
+
+    func endedRuns(before: Int64, limit: Int) throws(StoreError) -> [RunRow] {
+      disk.content.withLock { content in
+        let found = content.endedRuns.values.filter { $0.number < before }
+        return Array(found.sorted { $0.number > $1.number }.prefix(limit))
+      }
     }
 
     func dedupePage(run: Int64, page: Int64) throws(StoreError) -> DedupePage? {

@@ -44,12 +44,15 @@ package struct DeliveryRow: Sendable, Equatable {
   package var event: Int64
   package var subject: Int64
   package var rule: String
+  /// The run it belongs to; 0: none.
+  package var run: Int64
 
-  package init(delivery: Delivery, event: Int64, subject: Int64, rule: String) {
+  package init(delivery: Delivery, event: Int64, subject: Int64, rule: String, run: Int64 = 0) {
     self.delivery = delivery
     self.event = event
     self.subject = subject
     self.rule = rule
+    self.run = run
   }
 }
 
@@ -60,6 +63,14 @@ package struct LaneMessage: Sendable {
     case observe(IncomingEvent)
     /// An event that a rule emitted to another subject.
     case emitted(IncomingEvent, to: SubjectReference)
+    /// A run wants to hear of the events of someone else.
+    case listen(RunListener, to: SubjectReference)
+    /// It does not any more.
+    case unlisten(run: Int64, to: SubjectReference)
+    /// What a run listened for has happened: the event, by its number and name.
+    case heard(run: Int64, event: Int64, name: String)
+    /// What a run's call came to.
+    case reply(run: Int64, delivery: Int64, json: [UInt8])
   }
   /// The event whose decision sent it, and its place among that decision's messages.
   package var event: Int64
@@ -72,6 +83,47 @@ package struct LaneMessage: Sendable {
     self.position = position
     self.subject = subject
     self.content = content
+  }
+}
+
+/// A run that listens to the events of another subject.
+package struct RunListener: Sendable, Equatable {
+  package var run: Int64
+  /// Whose run it is.
+  package var subject: Int64
+  /// It wants to hear of what came after this event, too.
+  package var after: Int64
+  package var names: [String]
+
+  package init(run: Int64, subject: Int64, after: Int64, names: [String]) {
+    self.run = run
+    self.subject = subject
+    self.after = after
+    self.names = names
+  }
+
+  package var packed: [UInt8] {
+    var writer = PackedWriter(capacity: 32)
+    writer.byte(1)
+    writer.signed(run)
+    writer.signed(subject)
+    writer.signed(after)
+    writer.integer(names.count)
+    for name in names { writer.counted(name) }
+    return writer.bytes
+  }
+
+  package init?(_ bytes: [UInt8]) {
+    let found: RunListener? = PackedReader.read(bytes) { reader in
+      guard reader.byte() == 1 else { return nil }
+      var listener = RunListener(run: reader.signed(), subject: reader.signed(), after: reader.signed(), names: [])
+      let count = reader.integer()
+      guard !reader.failed, (0...1_000).contains(count) else { return nil }
+      for _ in 0..<count { listener.names.append(reader.text()) }
+      return reader.failed ? nil : listener
+    }
+    guard let found else { return nil }
+    self = found
   }
 }
 
@@ -119,12 +171,15 @@ package struct Decisions: Sendable {
   package var verdictRange: (first: Int64, last: Int64) = (0, 0)
   package var changes = ChangeList()
   package var deliveries: [DeliveryRow] = []
+  package var endedRuns: [RunRow] = []
   package var dedupe: [Hash128] = []
   package var messages: [LaneMessage] = []
   /// Answered once this is durable, each with how many of its events are in here.
   package private(set) var tickets: [(ticket: Ticket, count: Int)] = []
   /// Repeats of events that other lanes may still have under way.
   package var repeats: [RepeatBarrier] = []
+  /// Called when this is on disk: for those who asked for something and wait.
+  package var completions: [@Sendable () -> Void] = []
   /// What rules had to say, with their paths; logged when it is durable.
   package var logs: [RuleLog] = []
 
@@ -143,6 +198,7 @@ package struct Decisions: Sendable {
 
   package var isEmpty: Bool {
     events.isEmpty && changes.isEmpty && tickets.isEmpty && deliveries.isEmpty && verdicts.isEmpty && repeats.isEmpty
+      && endedRuns.isEmpty && completions.isEmpty
   }
 }
 
@@ -214,6 +270,7 @@ package struct Group: Sendable {
   package var verdicts: [VerdictRow] = []
   package var deliveries: [[DeliveryRow]] = []
   package var attempts: [Attempt] = []
+  package var endedRuns: [RunRow] = []
   /// The changes of this group, packed; recovery applies them.
   package var redo: [UInt8] = []
   /// Hashes of this group's events, 16 bytes each.
@@ -234,7 +291,7 @@ package struct Group: Sendable {
   /// Whether anything is there that a crash must not lose.
   package var appends: Bool {
     !(events.isEmpty && verdicts.isEmpty && attempts.isEmpty && redo.isEmpty && dedupe.isEmpty && deliveries.isEmpty
-      && pages.isEmpty)
+      && pages.isEmpty && endedRuns.isEmpty)
   }
 }
 

@@ -148,10 +148,18 @@ package struct MessageRow: Sendable, Equatable {
   package enum Kind: UInt8, Sendable {
     case observe = 1
     case emitted = 2
+    /// `body` is a packed listener.
+    case listen = 3
+    /// `received` is the run.
+    case unlisten = 4
+    /// `received` is the run, `id` the event's name, `body` its number.
+    case heard = 5
+    /// `received` is the run, `body` what the call came to.
+    case reply = 6
   }
   package var kind: Kind
   package var subject: Int64
-  /// Of an emitted event: to whom, its name, id and body.
+  /// Of an emitted event: to whom, its id and body.
   package var target: String
   package var id: String
   package var received: Instant
@@ -193,5 +201,127 @@ package struct MessageRow: Sendable, Equatable {
     }
     guard let row else { return nil }
     self = row
+  }
+}
+
+/// What lives of a subject.
+package struct LivingRow: Sendable, Equatable {
+  /// In the order in which they began.
+  package var runs: [Int64] = []
+  /// Runs of others wait for its events.
+  package var hasWaiters = false
+
+  package init() {}
+  package var isEmpty: Bool { runs.isEmpty && !hasWaiters }
+
+  package var packed: [UInt8] {
+    var writer = PackedWriter(capacity: 8 + runs.count * 4)
+    writer.byte(1)
+    writer.byte(hasWaiters ? 1 : 0)
+    var before: Int64 = 0
+    for run in runs {
+      writer.signed(run - before)
+      before = run
+    }
+    return writer.bytes
+  }
+
+  package init?(_ bytes: [UInt8]) {
+    let found: LivingRow? = PackedReader.read(bytes) { reader in
+      guard reader.byte() == 1 else { return nil }
+      var row = LivingRow()
+      row.hasWaiters = reader.byte() == 1
+      var before: Int64 = 0
+      while !reader.atEnd {
+        before &+= reader.signed()
+        row.runs.append(before)
+      }
+      return reader.failed ? nil : row
+    }
+    guard let found else { return nil }
+    self = found
+  }
+}
+
+/// What a version of a rule consists of.
+package struct VersionRow: Sendable, Equatable {
+  package var rule: Int64
+  package var created: Instant
+  package var hash: Hash128
+  /// The rule's own file first, then its libraries in the order of loading; where their texts are.
+  package var parts: [(path: String, hash: Hash128)]
+
+  package init(rule: Int64, created: Instant, hash: Hash128, parts: [(path: String, hash: Hash128)]) {
+    self.rule = rule
+    self.created = created
+    self.hash = hash
+    self.parts = parts
+  }
+
+  package static func == (left: VersionRow, right: VersionRow) -> Bool { left.packed == right.packed }
+
+  package var packed: [UInt8] {
+    var writer = PackedWriter(capacity: 64)
+    writer.byte(1)
+    writer.signed(rule)
+    writer.signed(created.milliseconds)
+    writer.fixed64(hash.high)
+    writer.fixed64(hash.low)
+    writer.integer(parts.count)
+    for part in parts {
+      writer.counted(part.path)
+      writer.fixed64(part.hash.high)
+      writer.fixed64(part.hash.low)
+    }
+    return writer.bytes
+  }
+
+  package init?(_ bytes: [UInt8]) {
+    let found: VersionRow? = PackedReader.read(bytes) { reader in
+      guard reader.byte() == 1 else { return nil }
+      let rule = reader.signed()
+      let created = Instant(milliseconds: reader.signed())
+      let hash = Hash128(high: reader.fixed64(), low: reader.fixed64())
+      var row = VersionRow(rule: rule, created: created, hash: hash, parts: [])
+      let count = reader.integer()
+      guard !reader.failed, (0...10_000).contains(count) else { return nil }
+      for _ in 0..<count {
+        let path = reader.text()
+        row.parts.append((path, Hash128(high: reader.fixed64(), low: reader.fixed64())))
+      }
+      return reader.failed ? nil : row
+    }
+    guard let found else { return nil }
+    self = found
+  }
+}
+
+/// Why a rule is paused.
+package struct PauseRow: Sendable, Equatable {
+  package var since: Instant
+  package var reason: String
+
+  package init(since: Instant, reason: String) {
+    self.since = since
+    self.reason = reason
+  }
+
+  package var packed: [UInt8] {
+    var writer = PackedWriter(capacity: 64)
+    writer.byte(1)
+    writer.signed(since.milliseconds)
+    writer.counted(reason)
+    return writer.bytes
+  }
+
+  package init?(_ bytes: [UInt8]) {
+    let found: PauseRow? = PackedReader.read(bytes) { reader in
+      guard reader.byte() == 1 else { return nil }
+      let since = Instant(milliseconds: reader.signed())
+      let reason = reader.text()
+      return reader.failed ? nil : PauseRow(since: since, reason: reason)
+    }
+    guard let found else { return nil }
+    self = found
   }
 }

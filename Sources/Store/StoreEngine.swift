@@ -40,6 +40,8 @@ package struct Recovered: Sendable {
   package var delivery: Int64 = 0
   package var subject: Int64 = 0
   package var rule: Int64 = 0
+  package var run: Int64 = 0
+  package var version: Int64 = 0
   package var dedupeRun: Int64 = 0
   /// The secret of this store's keyed hashes.
   package var hashKey: (UInt64, UInt64) = (0, 0)
@@ -51,6 +53,7 @@ package struct Recovered: Sendable {
 package enum LogTable: String, Sendable, CaseIterable {
   case event, verdict, delivery, attempt, redo, dedupe
   case dedupeRun = "dedupe_run"
+  case endedRun = "ended_run"
 }
 
 package protocol StoreEngine: AnyObject {
@@ -107,7 +110,13 @@ package protocol EngineReader: AnyObject {
   func verdicts(around event: Int64) throws(StoreError) -> [VerdictRow]
   func delivery(_ number: Int64) throws(StoreError) -> DeliveryRow?
   func deliveries(before: Int64, limit: Int) throws(StoreError) -> [DeliveryRow]
+  /// What a run sent, in the order in which it did.
+  func deliveries(ofRun run: Int64, limit: Int) throws(StoreError) -> [DeliveryRow]
   func attempts(of delivery: Int64) throws(StoreError) -> [Attempt]
+  /// A run that has ended.
+  func endedRun(_ number: Int64) throws(StoreError) -> RunRow?
+  /// Newest first, numbers below `before`.
+  func endedRuns(before: Int64, limit: Int) throws(StoreError) -> [RunRow]
   /// One page of a closed run of the dedupe set.
   func dedupePage(run: Int64, page: Int64) throws(StoreError) -> DedupePage?
 }

@@ -27,6 +27,7 @@ package struct StoreOutputs: Sendable {
   package var deliveries: [Delivery] = []
   package var messages: [LaneMessage] = []
   package var logs: [RuleLog] = []
+  package var completions: [@Sendable () -> Void] = []
   /// The newest committed batch of each lane that had one in this group.
   package var committed: [(lane: Int, sequence: Int64)] = []
   package var closedRuns: [Int64] = []
@@ -41,6 +42,7 @@ package struct Retention: Sendable, Equatable {
   package var eventsMilliseconds: Int64 = 90 * 86_400_000
   package var verdictsMilliseconds: Int64 = 30 * 86_400_000
   package var attemptsMilliseconds: Int64 = 30 * 86_400_000
+  package var endedRunsMilliseconds: Int64 = 90 * 86_400_000
   package var dedupeMilliseconds: Int64 = Limits.dedupeHorizonMilliseconds
   package init() {}
 }
@@ -66,6 +68,8 @@ package final class StoreLoop {
   /// The highest numbers in use, tables and tail taken together.
   package private(set) var highestSubject: Int64
   package private(set) var highestRule: Int64
+  package private(set) var highestRun: Int64
+  package private(set) var highestVersion: Int64
   private var record: Int64
   private var mark: Int64
   private var tailBytes = 0
@@ -76,6 +80,8 @@ package final class StoreLoop {
 
   /// Deliveries that the delivery loop has, with when they are due.
   private var handedOut: [Int64: Instant] = [:]
+  /// Those of them whose answer a run waits for.
+  private var calls: [Int64: (run: Int64, subject: Int64)] = [:]
   /// How many more it may be given, and which destinations have enough.
   private var granted = 0
   private var satisfied: Set<String> = []
@@ -112,11 +118,15 @@ package final class StoreLoop {
     var tail = 0
     var subject = engine.recovered.subject
     var rule = engine.recovered.rule
+    var run = engine.recovered.run
+    var version = engine.recovered.version
     try engine.redo(after: mark) { (number, packed) throws(StoreError) in
       tail += packed.count
       try behind.apply(packed, record: number, isRecovery: true)
       try Redo.walk(packed) { key, _, _ in
         if key.table == .rule { rule = max(rule, key.first) }
+        if key.table == .run { run = max(run, key.first) }
+        if key.table == .version { version = max(version, key.first) }
         if key.table == .subject { subject = max(subject, key.first) }
       }
     }
@@ -127,6 +137,11 @@ package final class StoreLoop {
     if counted.isEmpty { subject = max(subject, try StoreLoop.highestNamed(reader)) }
     highestSubject = subject
     highestRule = rule
+    let runs = try reader.rows(
+      from: RowKey(.counter, Counted.runs), to: RowKey(.counter, Counted.runs + 1), limit: 1_000)
+    for row in runs { run = max(run, row.value.flatMap(NumberRow.unpack) ?? 0) }
+    highestRun = run
+    highestVersion = version
     status.record = record
     status.behind = behind.count
     // A disk that is full from the start: without a reserve nothing may be let in.
@@ -176,7 +191,7 @@ package final class StoreLoop {
         eventCount += decisions.events.count
         add(decisions, to: &group, changes: &changes, outputs: &outputs)
       case .settled(let attempts):
-        changes.append(try settle(attempts))
+        changes.append(try settle(attempts, to: &outputs))
         group.attempts.append(contentsOf: attempts)
       case .wants(let count, let except):
         granted = min(granted + count, Limits.deliveriesInMemory)
@@ -213,6 +228,7 @@ package final class StoreLoop {
       VerdictRow(first: range.first, last: range.last, packed: decisions.verdicts).join(&group.verdicts)
     }
     if !decisions.deliveries.isEmpty { group.deliveries.append(decisions.deliveries) }
+    if !decisions.endedRuns.isEmpty { group.endedRuns.append(contentsOf: decisions.endedRuns) }
     for hash in decisions.dedupe {
       group.dedupe.append(fixed64: hash.high)
       group.dedupe.append(fixed64: hash.low)
@@ -222,6 +238,7 @@ package final class StoreLoop {
     outputs.messages.append(contentsOf: decisions.messages)
     for barrier in decisions.repeats { if let ticket = barrier.settleOne() { outputs.answered.append(ticket) } }
     outputs.logs.append(contentsOf: decisions.logs)
+    if !decisions.completions.isEmpty { outputs.completions.append(contentsOf: decisions.completions) }
     for (ticket, count) in decisions.tickets where ticket.settle(count) { outputs.answered.append(ticket) }
     outputs.committed.append((decisions.lane, decisions.sequence))
   }
@@ -347,7 +364,7 @@ package final class StoreLoop {
 
   /// Rows for what deliveries came to. One that is tried again stays with the delivery loop until it
   /// is handed back.
-  private func settle(_ attempts: [Attempt]) throws(StoreError) -> ChangeList {
+  private func settle(_ attempts: [Attempt], to outputs: inout StoreOutputs) throws(StoreError) -> ChangeList {
     var changes = ChangeList()
     for attempt in attempts {
       guard let due = handedOut[attempt.delivery] else { continue }
@@ -356,6 +373,9 @@ package final class StoreLoop {
       case .delivered, .failed:
         handedOut[attempt.delivery] = nil
         changes.append(RowKey(.openDelivery, attempt.delivery), nil)
+        if let caller = calls.removeValue(forKey: attempt.delivery) {
+          reply(attempt, to: caller, &changes, &outputs)
+        }
       case .retry(let at):
         let name =
           try reader.value(RowKey(.openDelivery, attempt.delivery)).flatMap(OpenDelivery.init)?.destination ?? ""
@@ -366,6 +386,22 @@ package final class StoreLoop {
       }
     }
     return changes
+  }
+
+  /// The answer of a call goes to its run as a message: on disk with the try, taken once.
+  private func reply(
+    _ attempt: Attempt, to caller: (run: Int64, subject: Int64), _ changes: inout ChangeList,
+    _ outputs: inout StoreOutputs
+  ) {
+    let json = CallReply.json(attempt)
+    let message = LaneMessage(
+      event: -caller.run, position: attempt.delivery << 2 | 3, subject: caller.subject,
+      content: .reply(run: caller.run, delivery: attempt.delivery, json: json))
+    let row = MessageRow(
+      kind: .reply, subject: caller.subject, id: "\(attempt.delivery)", received: Instant(milliseconds: caller.run),
+      body: json)
+    changes.append(RowKey(.message, message.event, message.position), row.packed, isNew: true)
+    outputs.messages.append(message)
   }
 
   private func takeBack(_ numbers: [Int64]) {
@@ -385,6 +421,7 @@ package final class StoreLoop {
       if granted > 0, !satisfied.contains(row.delivery.destination) {
         granted -= 1
         handedOut[row.delivery.number] = row.delivery.due
+        if row.delivery.tries > 0 { calls[row.delivery.number] = (row.run, row.subject) }
         outputs.deliveries.append(row.delivery)
       } else {
         leaveWaiting(RowKey(.due, row.delivery.due.milliseconds, row.delivery.number))
@@ -424,6 +461,7 @@ package final class StoreLoop {
     delivery.due = open.due
     granted -= 1
     handedOut[number] = delivery.due
+    if delivery.tries > 0 { calls[number] = (row.run, row.subject) }
     outputs.deliveries.append(delivery)
   }
 
@@ -448,6 +486,7 @@ package final class StoreLoop {
       (.verdict, Int64.max, retention.verdictsMilliseconds),
       (.attempt, Int64.max, retention.attemptsMilliseconds),
       (.delivery, try oldestOpenDelivery() - 1, retention.attemptsMilliseconds),
+      (.endedRun, Int64.max, retention.endedRunsMilliseconds),
       // A day later than the router forgets a run, so that it never asks for a page that is gone.
       (.dedupeRun, Int64.max, retention.dedupeMilliseconds + 86_400_000),
     ]

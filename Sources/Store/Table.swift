@@ -24,6 +24,20 @@ package enum Table: UInt8, Sendable, CaseIterable, Hashable {
   case rule = 9
   /// Highest numbers given out: (what, lane); see Counted.
   case counter = 10
+  /// Runs that live: (run, 0).
+  case run = 11
+  /// What lives of a subject: its runs, and whether runs of others wait for its events: (subject, 0).
+  case living = 12
+  /// When runs wake by themselves: (milliseconds, run).
+  case timer = 13
+  /// Runs of others that wait for a subject's events: (subject, run).
+  case waiter = 14
+  /// What a version of a rule consists of: (version, 0).
+  case version = 15
+  /// Texts of rules and libraries, by the two halves of their hash.
+  case source = 16
+  /// Rules that were paused by hand or by a limit: (rule, 0).
+  case pause = 17
 
   /// The names an operator sees in the file: of the table and of its two key columns.
   package var names: (table: String, first: String, second: String) {
@@ -38,6 +52,13 @@ package enum Table: UInt8, Sendable, CaseIterable, Hashable {
     case .again: ("again", "subject", "key_hash")
     case .rule: ("rule", "rule", "unused")
     case .counter: ("counter", "what", "lane")
+    case .run: ("run", "run", "unused")
+    case .living: ("living", "subject", "unused")
+    case .timer: ("timer", "due", "run")
+    case .waiter: ("waiter", "subject", "run")
+    case .version: ("version", "version", "unused")
+    case .source: ("source", "hash_high", "hash_low")
+    case .pause: ("pause", "rule", "unused")
     }
   }
 }
@@ -46,6 +67,10 @@ package enum Table: UInt8, Sendable, CaseIterable, Hashable {
 package enum Counted {
   /// Subjects. Each lane keeps its own row, so that none can lower what another wrote.
   package static let subjects: Int64 = 1
+  /// Runs, likewise.
+  package static let runs: Int64 = 2
+  /// Runs of one version that live and belong to the lane: the version's number, negative.
+  package static func living(_ version: Int64) -> Int64 { -version }
 }
 
 package struct RowKey: Sendable, Hashable, Comparable {

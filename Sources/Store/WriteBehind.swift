@@ -10,7 +10,7 @@ internal import Model
 internal import Synchronization
 
 package final class WriteBehind: Sendable {
-  private let tables = Mutex([FlatTable](repeating: FlatTable(), count: 16))
+  private let tables = Mutex([FlatTable](repeating: FlatTable(), count: Table.allCases.count + 1))
 
   package init() {}
 

@@ -14,6 +14,9 @@ struct Happened {
   var events: [EventRow] = []
   var verdicts: [EventVerdicts] = []
   var deliveries: [DeliveryRow] = []
+  var ended: [RunRow] = []
+  /// What the delivery loop was given.
+  var handedOut: [Delivery] = []
   var logs: [String] = []
   var messages = 0
   var answered = 0
@@ -35,9 +38,13 @@ final class Workshop {
   let mark: EvaluationMark
   private let numbers: Numbers
   private let committed = Counter()
+  private let durable: [Counter]
+  let guardian: RuleGuard
   private let hash: KeyedHash
   private let parser = DocumentParser(maximumBytes: 1 << 20)
   var now = Instant(milliseconds: 1_700_000_000_000)
+  /// Tries that the store hears of with the next step.
+  var settled: [Attempt] = []
 
   static func rules(_ files: [String: String]) throws -> RuleSet {
     let sources = files.map { RuleSource(path: $0.key + ".lua", text: $0.value) }
@@ -58,7 +65,7 @@ final class Workshop {
 
   init(
     _ files: [String: String] = [:], lanes count: Int = 1, disk: MemoryStore.Disk = .init(),
-    mark: EvaluationMark = EvaluationMark(), switchedOff: Set<String> = []
+    mark: EvaluationMark = EvaluationMark(), switchedOff: Set<String> = [], effectsPerHour: Int = 0
   ) throws {
     self.disk = disk
     self.mark = mark
@@ -67,7 +74,8 @@ final class Workshop {
     let reader = try store.makeReader()
     let dedupe = DedupeSet(nextRun: store.recovered.dedupeRun)
     let runs = try Recovery.dedupe(dedupe, from: store, reader: reader)
-    numbers = Numbers(event: store.recovered.event, delivery: store.recovered.delivery)
+    numbers = Numbers(
+      event: store.recovered.event, delivery: store.recovered.delivery, run: store.highestRun)
     router = Router(
       reader: reader, hashKey: store.recovered.hashKey, highestSubject: store.highestSubject, dedupe: dedupe,
       runsToClose: runs, numbers: numbers, committed: committed, lanes: count)
@@ -77,12 +85,16 @@ final class Workshop {
     let known = try Workshop.knownRules(reader)
     book = RuleBook(
       rules: try Workshop.rules(files), known: known, highest: store.highestRule, destinations: Workshop.destinations,
-      switchedOff: switchedOff)
+      switchedOff: switchedOff, versions: try Recovery.versions(reader), highestVersion: store.highestVersion)
+    let guardian = RuleGuard(pauses: try Recovery.pauses(reader), effectsPerHour: effectsPerHour)
+    self.guardian = guardian
+    durable = (0..<count).map { _ in Counter() }
     for index in 0..<count {
       lanes.append(
         try Lane(
           index: index, lanes: count, reader: try store.makeReader(), numbers: numbers,
-          hashKey: store.recovered.hashKey, mark: mark, book: book, highestSubject: store.highestSubject))
+          hashKey: store.recovered.hashKey, mark: mark, book: book, highestSubject: store.highestSubject,
+          highestRun: store.highestRun, durable: durable[index], guardian: guardian))
     }
   }
 
@@ -117,17 +129,22 @@ final class Workshop {
   func run(_ inputs: [DeskInput]) throws -> Happened {
     var happened = Happened()
     var next = inputs
-    while !next.isEmpty {
+    var rounds = 0
+    while !next.isEmpty || lanes.contains(where: { $0.wakeAt <= now }) || rounds == 0 {
+      rounds += 1
       let (routed, runs) = try desk.step(next, now: now)
       next = []
-      var inputs = runs.map { StoreInput.closeRun($0) }
-      for (index, list) in routed.enumerated() where !list.isEmpty {
+      var inputs = runs.map { StoreInput.closeRun($0) } + settled.map { .settled([$0]) }
+      settled = []
+      for (index, list) in routed.enumerated() {
         let decisions = try lanes[index].step(list, now: now)
         note(decisions, &happened)
         inputs.append(.decisions(decisions))
       }
       let outputs = try store.step(inputs, now: now)
       if outputs.record > 0 { committed.set(outputs.record) }
+      for (lane, sequence) in outputs.committed { durable[lane].set(sequence) }
+      happened.handedOut += outputs.deliveries
       happened.answered += outputs.answered.count
       happened.messages += outputs.messages.count
       next = outputs.messages.map { .message($0) } + outputs.closedRuns.map { .runClosed($0) }
@@ -140,6 +157,7 @@ final class Workshop {
   private func note(_ decisions: Decisions, _ happened: inout Happened) {
     happened.events += decisions.events.rows
     happened.deliveries += decisions.deliveries
+    happened.ended += decisions.endedRuns
     happened.logs += decisions.logs.map(\.text)
     if !decisions.verdicts.isEmpty {
       let range = decisions.verdictRange
@@ -151,7 +169,8 @@ final class Workshop {
   func publish(_ files: [String: String], forgotten: [String: Int64] = [:], highest: Int64) throws {
     let known = book.known.merging(forgotten) { current, _ in current }
     book = RuleBook(
-      rules: try Workshop.rules(files), known: known, highest: highest, destinations: Workshop.destinations)
+      rules: try Workshop.rules(files), known: known, highest: highest, destinations: Workshop.destinations,
+      versions: book.knownVersions, highestVersion: book.highestVersion, created: now)
     try run([.publish(book)])
   }
 

@@ -52,7 +52,7 @@ import Testing
     (Fixture.rule("local e = _ENV"), "rules/a.lua:2: _ENV is not available in rules"),
     (Fixture.rule("log(1 | 2)"), "rules/a.lua:2: bit operators (|) are not available in rules"),
     (
-      Fixture.rule("", header: "stop_on = 'x',"), "rules/a.lua:1: 'stop_on' is not available in this version; remove it"
+      Fixture.rule("", header: "topic = 'x',"), "rules/a.lua:1: 'topic' is not available in this version; remove it"
     ),
     (
       "return rule { title = 'T', run = function() end,\non = every('monday') }",

@@ -26,6 +26,7 @@ final class SimulatedDaemon {
   private var storeInputs: [StoreInput] = []
   private var deliveryInputs: [DeliveryLoop.Input] = []
   private let committed = Counter()
+  private let durable: [Counter]
   private var storeWakeAt = Instant.zero
   private var deliveryWakeAt = Instant.zero
 
@@ -38,7 +39,7 @@ final class SimulatedDaemon {
     let reader = try store.makeReader()
     let dedupe = DedupeSet(nextRun: store.recovered.dedupeRun, capacityBits: dedupeBits)
     let runs = try Recovery.dedupe(dedupe, from: store, reader: reader)
-    let numbers = Numbers(event: store.recovered.event, delivery: store.recovered.delivery)
+    let numbers = Numbers(event: store.recovered.event, delivery: store.recovered.delivery, run: store.highestRun)
     let router = Router(
       reader: reader, hashKey: store.recovered.hashKey, highestSubject: store.highestSubject, dedupe: dedupe,
       runsToClose: runs, numbers: numbers, committed: committed, lanes: count)
@@ -48,12 +49,17 @@ final class SimulatedDaemon {
     for row in try reader.rows(from: RowKey(.rule, 0), to: RowKey(.rule, .max), limit: 1_000) {
       known[String(decoding: row.value ?? [], as: UTF8.self)] = row.key.first
     }
-    let book = RuleBook(rules: rules, known: known, highest: store.highestRule, destinations: destinations)
+    let book = RuleBook(
+      rules: rules, known: known, highest: store.highestRule, destinations: destinations,
+      versions: try Recovery.versions(reader), highestVersion: store.highestVersion)
     let store = store
+    let durable = (0..<count).map { _ in Counter() }
+    self.durable = durable
     lanes = try (0..<count).map { index in
       try Lane(
         index: index, lanes: count, reader: try store.makeReader(), numbers: numbers, hashKey: store.recovered.hashKey,
-        mark: EvaluationMark(), book: book, highestSubject: store.highestSubject)
+        mark: EvaluationMark(), book: book, highestSubject: store.highestSubject,
+        highestRun: store.highestRun, durable: durable[index])
     }
     laneInputs = Array(repeating: [], count: count)
     deliveryInputs = [.configure(destinations)]
@@ -102,6 +108,7 @@ final class SimulatedDaemon {
     if crashesAfterCommit { return SimulatedOutputs() }
     storeWakeAt = outputs.wakeAt
     if outputs.record > 0 { committed.set(outputs.record) }
+    for (lane, sequence) in outputs.committed { durable[lane].set(sequence) }
     if !outputs.deliveries.isEmpty { deliveryInputs.append(.deliver(outputs.deliveries)) }
     deskInputs += outputs.messages.map { .message($0) }
     deskInputs += outputs.closedRuns.map { .runClosed($0) }

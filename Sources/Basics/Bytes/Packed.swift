@@ -31,6 +31,10 @@ package struct PackedWriter: Sendable {
   @inline(__always)
   package mutating func integer(_ value: Int) { signed(Int64(value)) }
 
+  package mutating func fixed32(_ value: UInt32) {
+    for shift in stride(from: UInt32(0), to: 32, by: 8) { bytes.append(UInt8(truncatingIfNeeded: value >> shift)) }
+  }
+
   package mutating func fixed64(_ value: UInt64) { bytes.append(fixed64: value) }
 
   package mutating func counted(_ value: [UInt8]) {
@@ -106,6 +110,12 @@ package struct PackedReader {
   }
 
   package mutating func integer() -> Int { Int(signed()) }
+
+  package mutating func fixed32() -> UInt32 {
+    var value: UInt32 = 0
+    for shift in stride(from: UInt32(0), to: 32, by: 8) { value |= UInt32(byte()) << shift }
+    return value
+  }
 
   package mutating func fixed64() -> UInt64 {
     guard bytes.count - position >= 8 else {

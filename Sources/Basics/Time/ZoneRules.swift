@@ -6,6 +6,8 @@
 
 package struct ZoneError: Error, Sendable, Equatable, CustomStringConvertible {
   package var description: String
+
+  package init(description: String) { self.description = description }
 }
 
 /// What holds between two changes of a zone's clocks.

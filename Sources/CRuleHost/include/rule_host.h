@@ -37,7 +37,9 @@ enum rule_status {
   RULE_UNITS = 4,  /* the budget of units is used up */
   RULE_MEMORY = 5, /* a memory limit */
   RULE_TIME = 6,   /* the CPU time is used up */
-  RULE_SUSPENDED = 7
+  RULE_SUSPENDED = 7, /* a wait word; what it asked for so far stands */
+  RULE_FINISHED = 8,  /* finish(…); likewise */
+  RULE_DIVERGED = 9   /* the run did not do again what its journal says it did */
 };
 
 enum rule_value_kind {
@@ -46,7 +48,10 @@ enum rule_value_kind {
   RULE_INTEGER = 2,
   RULE_NUMBER = 3,
   RULE_TEXT = 4, /* valid UTF-8 */
-  RULE_JSON = 5  /* a table or event data, written as JSON text */
+  RULE_JSON = 5, /* a table or event data, written as JSON text */
+  /* Answers only: */
+  RULE_EVENT = 6,   /* the event in `rule_reply.event` */
+  RULE_DOCUMENT = 7 /* the document in `rule_reply.document`, read-only */
 };
 
 /* One decoded argument or answer. `bytes` is borrowed: of an argument until the callback returns, of
@@ -67,7 +72,15 @@ enum rule_word {
   RULE_WORD_SEND = 1,
   RULE_WORD_SET = 2,
   RULE_WORD_EMIT = 3,
-  RULE_WORD_LOG = 4
+  RULE_WORD_LOG = 4,
+  RULE_WORD_WAIT = 5,
+  RULE_WORD_WAIT_UNTIL = 6,
+  RULE_WORD_WAIT_FOR = 7, /* the last argument says whether a function decides on candidates */
+  RULE_WORD_WAIT_ANY = 8, /* likewise */
+  RULE_WORD_CANDIDATE = 9, /* what that function said of the last one */
+  RULE_WORD_CALL = 10,
+  RULE_WORD_FINISH = 11,
+  RULE_WORD_CHECKPOINT = 12
 };
 
 enum rule_field {
@@ -85,15 +98,33 @@ enum rule_reply_code {
   RULE_REPLY_OK = 0,
   RULE_REPLY_ERROR = 1,   /* raised in the rule, with `message` */
   RULE_REPLY_LIMIT = 2,   /* a limit of the run, with `message`; no pcall holds it */
-  RULE_REPLY_SUSPEND = 3  /* the run ends here and keeps its effects */
+  RULE_REPLY_SUSPEND = 3, /* the run ends here and keeps its effects */
+  RULE_REPLY_FINISH = 4,  /* likewise, for good */
+  RULE_REPLY_DIVERGED = 5,
+  RULE_REPLY_SKIP = 7,     /* the run ends for the reason in `message`; nothing it asked for happens */
+  RULE_REPLY_CANDIDATE = 6 /* `event` may be the one: the rule's function is asked */
 };
 
 enum { RULE_MESSAGE_BYTES = 512, RULE_FILE_BYTES = 256 };
+
+/* An event a rule may read. `index` says to the callback which one a field is asked of; 0: the one that
+ * started the run. Borrowed until the entry returns. */
+typedef struct rule_event {
+  const document *document;
+  uint32_t data; /* nodes in `document`; UINT32_MAX: absent */
+  uint32_t traits;
+  uint32_t context;
+  uint32_t index;
+  int64_t time;
+} rule_event;
 
 typedef struct rule_reply {
   uint32_t code;
   uint32_t message_count;
   rule_value value;
+  rule_event event;
+  const document *document;
+  bool moved; /* a wait is over: the callback has put the next activation's values into the input */
   char message[RULE_MESSAGE_BYTES];
 } rule_reply;
 
@@ -101,19 +132,21 @@ typedef struct rule_reply {
 typedef void (*rule_callback)(void *context, uint32_t word, const rule_value *arguments, uint32_t count,
                               rule_reply *reply);
 
-/* What a rule may read in one run. Documents are borrowed until the entry returns. */
+/* What a rule may read in one run. Documents are borrowed until the entry returns. In a run that is
+ * played again the callback changes `now`, the traits and the state at each wait that is over. */
 typedef struct rule_input {
-  const document *event;
-  uint32_t data;    /* nodes in `event`; UINT32_MAX: absent */
-  uint32_t traits;
-  uint32_t context;
-  int64_t time;
+  rule_event event;
   int64_t now;
   const document *customer_traits; /* NULL: none */
   const char *state;               /* JSON object text, or nothing */
   size_t state_count;
   uint64_t seed_high;
   uint64_t seed_low;
+  uint64_t randoms;        /* drawn before this entry, by a run that was cut short by a checkpoint */
+  uint64_t replay_units;   /* what playing it again may cost in all */
+  const document *saved;   /* the table of the last checkpoint; NULL: none */
+  bool journal;            /* tells which traits were read */
+  bool skips_when;         /* `when` was asked at the start of the run */
 } rule_input;
 
 enum { RULE_READS = 8, RULE_READ_NAME = 72, RULE_READ_VALUE = 48 };
@@ -124,6 +157,13 @@ typedef struct rule_read {
   char name[RULE_READ_NAME];
   char value[RULE_READ_VALUE];
 } rule_read;
+
+/* The name of a trait that was read. */
+enum { RULE_TRAITS = 16, RULE_TRAIT_NAME = 64 };
+typedef struct rule_trait {
+  uint32_t count;
+  char name[RULE_TRAIT_NAME];
+} rule_trait;
 
 /* What the last entry left behind; valid until the next one. */
 typedef struct rule_report {
@@ -136,12 +176,19 @@ typedef struct rule_report {
   const char *text; /* new state, header, evaluated table or bytecode, depending on the entry */
   size_t text_count;
   uint32_t slot; /* of a rule just loaded */
+  uint64_t randoms;    /* numbers drawn */
+  bool state_touched;  /* in the last activation; so are the traits */
+  bool all_traits;     /* more of them than can be told one by one */
+  uint32_t trait_count;
+  rule_trait traits[RULE_TRAITS];
   rule_read reads[RULE_READS];
   char message[RULE_MESSAGE_BYTES];
   char file[RULE_FILE_BYTES];
 } rule_report;
 
 static inline const rule_read *rule_report_read(const rule_report *report, uint32_t index) { return report->reads + index; }
+static inline const rule_trait *rule_report_trait(const rule_report *report, uint32_t index) { return report->traits + index; }
+static inline const char *rule_trait_name(const rule_trait *trait) { return trait->name; }
 static inline const char *rule_read_name(const rule_read *read) { return read->name; }
 static inline const char *rule_read_value(const rule_read *read) { return read->value; }
 static inline const char *rule_report_message(const rule_report *report) { return report->message; }

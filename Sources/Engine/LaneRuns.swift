@@ -1,0 +1,596 @@
+// The lane and its runs: it starts them, lets them hear of events, wakes them, and ends or parks them.
+//
+// Thread: the lane's. Promise: what a run did and where it sleeps is in the same decisions as its effects;
+// an event that a run listens to is never lost between two waits.
+
+package import Basics
+internal import Model
+internal import Rules
+internal import Store
+
+extension Lane {
+  // MARK: starting
+
+  /// The reason why a rule is not asked; nil when it is.
+  func pause(of position: Int) -> String? {
+    let rule = book.rules.rules[position]
+    if rule.header.mode == .paused { return "" }
+    if book.switchedOff.contains(rule.path) { return "switched off: it ended the process" }
+    return guardian.pause(of: book.numbers[position])
+  }
+
+  /// Starts a run of a rule that may wait. Only one that does becomes a row.
+  func start(
+    _ position: Int, _ key: String, _ againHash: Int64, _ event: Event, _ number: Int64, _ dedupe: Hash128,
+    _ cell: SubjectCell, now: Instant, wanted: inout [[UInt8]]
+  ) throws(StoreError) -> Verdict {
+    let rule = book.rules.rules[position]
+    let ruleNumber = book.numbers[position]
+    if let verdict = try meetSecond(rule, ruleNumber, key, number, cell, now: now) { return verdict }
+    shelf.keep(number, event, sequence: sequence, durable: durable.value)
+    var row = RunRow(
+      number: 0, subject: cell.subject, rule: ruleNumber, version: book.versions[position], event: number, seed: dedupe,
+      depth: event.depth, key: key, started: now)
+    let version = RunVersion(
+      number: row.version, rule: rule, runtime: runtime, place: position, isNewest: true)
+    // A run that waits is numbered before its effects leave, so that they name it.
+    row.number = numbers.nextRun()
+    let outcome = try play(&row, version, .start, event, cell, now: now, wanted: &wanted)
+    var verdict = Verdict(
+      rule: rule.path, code: Lane.code(outcome.ending), line: outcome.line, reason: outcome.reason,
+      reads: outcome.reads, effects: outcome.effects.count)
+    guard case .waiting(let wait) = outcome.ending else {
+      if outcome.ending == .finished { noteAgain(rule, againHash, cell, now: now) }
+      if outcome.ending == .finished, rule.header.mode == .shadow { verdict.code = .shadow }
+      return verdict
+    }
+    noteAgain(rule, againHash, cell, now: now)
+    row.wait = wait
+    try begin(row, cell, now: now)
+    verdict.reason = "run \(row.number) \(Lane.describe(wait))"
+    return verdict
+  }
+
+  private func noteAgain(_ rule: Rule, _ againHash: Int64, _ cell: SubjectCell, now: Instant) {
+    if rule.header.again == .always { return }
+    cell.setLastRun(againHash, now)
+    out.changes.append(RowKey(.again, cell.subject, againHash), number: now.milliseconds)
+  }
+
+  static func describe(_ wait: Wait) -> String {
+    let until = wait.until.map { " until \(ISO8601.format($0))" } ?? ""
+    switch wait.kind {
+    case .call: return "waits for the reply of its call" + until
+    case .waitFor, .waitAny:
+      let whose = wait.subject.map { " of \($0)" } ?? ""
+      return "waits for \(wait.names.joined(separator: " or "))" + whose + until
+    default: return "sleeps" + until
+    }
+  }
+
+  private static func code(_ ending: ActivationOutcome.Ending) -> VerdictCode {
+    switch ending {
+    case .waiting, .unchanged, .checkpoint: .waiting
+    case .finished: .ran
+    case .skipped: .skipped
+    case .notMatched: .notMatched
+    case .failed, .diverged: .failed
+    case .overBudget: .overBudget
+    }
+  }
+
+  /// What becomes of an event whose key has a run that lives; nil: it may start one. The rule sees the
+  /// runs as of before the event, so that one that the event has just ended still counts.
+  private func meetSecond(
+    _ rule: Rule, _ ruleNumber: Int64, _ key: String, _ event: Int64, _ cell: SubjectCell, now: Instant
+  ) throws(StoreError) -> Verdict? {
+    let living = try cell.living(reader).runs
+    let same = living.filter { $0.rule == ruleNumber && $0.key == key && $0.event != event }
+    let ended = endedByEvent.filter { $0.rule == ruleNumber && $0.key == key }
+    if same.isEmpty, ended.isEmpty {
+      guard living.count < Limits.runsPerSubject else {
+        return Verdict(
+          rule: rule.path, code: .second, reason: "\(living.count) runs of this subject live already; no more may")
+      }
+      return nil
+    }
+    switch rule.header.second {
+    case .parallel:
+      if same.count < rule.header.limit, living.count < Limits.runsPerSubject { return nil }
+      return Verdict(
+        rule: rule.path, code: .second, reason: "\(same.count) runs with this key live already, as many as may")
+    case .restart:
+      for run in same { try end(run, .replaced, "a newer run of the same key", cell, now: now) }
+      return nil
+    case .ignore:
+      let reason =
+        same.first.map { "run \($0.number) with this key lives since \(ISO8601.format($0.started))" }
+        ?? "run \(ended.first?.number ?? 0) with this key took the event"
+      return Verdict(rule: rule.path, code: .second, reason: reason)
+    }
+  }
+
+  // MARK: playing
+
+  /// Plays a run to its next wait or its end and takes what it asked for. A checkpoint begins it anew.
+  func play(
+    _ row: inout RunRow, _ version: RunVersion, _ trigger: Trigger, _ event: Event, _ cell: SubjectCell,
+    now: Instant, wanted: inout [[UInt8]]
+  ) throws(StoreError) -> ActivationOutcome {
+    var trigger = trigger
+    for _ in 0..<Lane.checkpointsPerStep {
+      let isShadow = mode(of: row.rule) == .shadow
+      let activation = try activation(row, version, trigger, event, cell, isShadow: isShadow, now: now)
+      mark.enter(rule: row.rule, event: row.seed)
+      var outcome = version.runtime.activate(version.place, activation)
+      if outcome.limit == .time { outcome = version.runtime.activate(version.place, activation) }
+      mark.leave()
+      if let failure { throw failure }
+      counters.note(Lane.code(outcome.ending))
+      if let limit = outcome.limit, limit != .time { noteViolation(row.rule, outcome.reason, now: now) }
+      guard outcome.part != nil else { return outcome }
+      try take(outcome, into: &row, version, cell, isShadow: isShadow, now: now, wanted: &wanted)
+      guard case .checkpoint(let saved) = outcome.ending else { return outcome }
+      row.saved = saved
+      row.journal = Journal()
+      row.entriesBefore = outcome.entryCount
+      row.randoms = outcome.randoms
+      row.wait = nil
+      trigger = .start
+    }
+    return ActivationOutcome.failure("checkpoint: it was used \(Lane.checkpointsPerStep) times without a wait between")
+  }
+
+  private static let checkpointsPerStep = 8
+
+  private func mode(of rule: Int64) -> RuleHeader.Mode {
+    book.places[rule].map { book.rules.rules[$0].header.mode } ?? .live
+  }
+
+  private func activation(
+    _ row: RunRow, _ version: RunVersion, _ trigger: Trigger, _ event: Event, _ cell: SubjectCell, isShadow: Bool,
+    now: Instant
+  ) throws(StoreError) -> Activation {
+    let input = RuleInput(
+      event: event, customerID: cell.customerID, traits: cell.traits(parser),
+      account: cell.account.isEmpty ? nil : cell.account, state: try cell.state(of: row.rule, reader), now: now,
+      seed: Hash128(high: row.seed.high ^ UInt64(bitPattern: row.rule), low: row.seed.low))
+    var activation = Activation(
+      input: input, trigger: trigger, journal: row.journal, wait: row.wait, key: row.key,
+      load: { [unowned self] number in self.event(number) })
+    activation.entriesBefore = row.entriesBefore
+    activation.randoms = row.randoms
+    activation.saved = row.saved
+    activation.isShadow = isShadow
+    activation.defaultZone = book.zone
+    activation.heard = row.heard.compactMap { heard in
+      guard heard.name < version.rule.awaited.count else { return nil }
+      return HeardEvent(number: heard.number, name: version.rule.awaited[heard.name], isOwn: heard.isOwn)
+    }
+    return activation
+  }
+
+  /// An event by its number: decided lately, or from the store.
+  func event(_ number: Int64) -> Event? {
+    if let known = shelf[number] { return known }
+    do throws(StoreError) {
+      guard let row = try reader.engine.event(number), let document = try? parser.parse(row.body),
+        let event = try? EventDecoder(source: row.source).decode(document.root, received: row.received)
+      else { return nil }
+      shelf.keep(number, event, sequence: 0, durable: durable.value)
+      return event
+    } catch {
+      failure = error
+      return nil
+    }
+  }
+
+  private func take(
+    _ outcome: ActivationOutcome, into row: inout RunRow, _ version: RunVersion, _ cell: SubjectCell, isShadow: Bool,
+    now: Instant, wanted: inout [[UInt8]]
+  ) throws(StoreError) {
+    if let state = outcome.state {
+      cell.setState(of: row.rule, state)
+      out.changes.append(RowKey(.state, cell.subject, row.rule), state.isEmpty || state.count == 2 ? nil : state)
+    }
+    if let part = outcome.part {
+      row.journal.append(part)
+      var gone = outcome.consumed
+      if case .event(let number) = part.trigger { gone.insert(number) }
+      if !gone.isEmpty { row.heard.removeAll { gone.contains($0.number) } }
+    }
+    row.effects += outcome.effects.count
+    warn(row, version)
+    if isShadow { return }
+    for (effect, entry) in zip(outcome.effects, outcome.entries) {
+      apply(
+        effect, entry: entry, rule: version.rule.path, row.event, row.seed, cell, now: now, run: row.number,
+        wanted: &wanted)
+    }
+    noteEffects(row.rule, outcome.effects.count, now: now)
+  }
+
+  /// A journal that grows is told once, long before it is too long.
+  private func warn(_ row: RunRow, _ version: RunVersion) {
+    let count = row.journal.entryCount
+    let added = row.journal.parts.last?.entries.count ?? 0
+    guard count >= Limits.journalWarningEntries, count - added < Limits.journalWarningEntries else { return }
+    let text =
+      "the journal of run \(row.number) has \(count) entries, \(Limits.journalEntries) are possible; cut it short with checkpoint"
+    out.logs.append(RuleLog(rule: version.rule.path, subject: row.subject, event: row.event, text: text))
+  }
+
+  // MARK: rows
+
+  /// A run that sleeps for the first time.
+  private func begin(_ row: RunRow, _ cell: SubjectCell, now: Instant) throws(StoreError) {
+    var row = row
+    var living = try cell.living(reader)
+    noteCall(&row)
+    listenElsewhere(&row)
+    living.runs.append(row)
+    cell.setLiving(living)
+    newestRun = max(newestRun, row.number)
+    livingRuns[row.version, default: 0] += 1
+    recounted.insert(row.version)
+    out.changes.append(RowKey(.run, row.number), row.packed, isNew: true)
+    writeLiving(cell, living)
+    setTimer(row, was: nil)
+  }
+
+  private func writeLiving(_ cell: SubjectCell, _ living: SubjectCell.Living) {
+    var packed = LivingRow()
+    packed.runs = living.runs.map(\.number)
+    packed.hasWaiters = living.hasWaiters
+    out.changes.append(RowKey(.living, cell.subject), packed.isEmpty ? nil : packed.packed)
+  }
+
+  private func setTimer(_ row: RunRow, was: Instant?) {
+    if was == row.due { return }
+    if let was { out.changes.append(RowKey(.timer, was.milliseconds, row.number), nil) }
+    guard let due = row.due else { return }
+    let key = RowKey(.timer, due.milliseconds, row.number)
+    out.changes.append(key, NumberRow.pack(row.subject), isNew: true)
+    timers.set(
+      Timer(due: due, run: row.number, subject: row.subject), sequence: sequence, durable: durable.value)
+  }
+
+  /// Which delivery a call waits for: the newest one of the run.
+  private func noteCall(_ row: inout RunRow) {
+    guard row.wait?.kind == .call, row.wait?.delivery == 0 else { return }
+    row.wait?.delivery = out.deliveries.last { $0.run == row.number }?.delivery.number ?? 0
+  }
+
+  /// Writes a run that lives on.
+  private func keep(_ row: RunRow, was: Instant?, _ cell: SubjectCell) throws(StoreError) {
+    var row = row
+    noteCall(&row)
+    listenElsewhere(&row)
+    var living = try cell.living(reader)
+    guard let place = living.runs.firstIndex(where: { $0.number == row.number }) else { return }
+    living.runs[place] = row
+    cell.setLiving(living)
+    out.changes.append(RowKey(.run, row.number), row.packed)
+    setTimer(row, was: was)
+  }
+
+  /// Takes a run out of what lives and files it as ended.
+  func end(
+    _ run: RunRow, _ status: RunStatus, _ reason: String, line: Int = 0, _ cell: SubjectCell, now: Instant
+  ) throws(StoreError) {
+    var living = try cell.living(reader)
+    guard let place = living.runs.firstIndex(where: { $0.number == run.number }) else { return }
+    let due = living.runs[place].due
+    living.runs.remove(at: place)
+    cell.setLiving(living)
+    livingRuns[run.version, default: 0] -= 1
+    recounted.insert(run.version)
+    out.changes.append(RowKey(.run, run.number), nil)
+    if let due { out.changes.append(RowKey(.timer, due.milliseconds, run.number), nil) }
+    writeLiving(cell, living)
+    for subject in run.listening { sendUnlisten(run, subject) }
+    var row = run
+    row.status = status
+    row.reason = reason
+    row.line = line
+    row.ended = now
+    row.wait = nil
+    row.heard = []
+    row.pending = nil
+    out.endedRuns.append(row)
+    counters.endedRuns.add(1)
+  }
+
+  /// A run that cannot go on stays where it is, with the reason, until someone acts.
+  private func park(
+    _ run: RunRow, _ trigger: Trigger, _ reason: String, line: Int, _ cell: SubjectCell, now: Instant
+  ) throws(StoreError) {
+    var row = run
+    let due = run.due
+    row.status = .parked
+    row.reason = reason
+    row.line = line
+    row.pending = trigger
+    try keep(row, was: due, cell)
+    counters.parkedRuns.add(1)
+    let path = rulePath(row)
+    let text = "run \(row.number) is parked: \(reason)" + (line > 0 ? " (line \(line))" : "")
+    out.logs.append(RuleLog(rule: path, subject: row.subject, event: row.event, text: text))
+    tell("nudged.run.parked", [("rule", path), ("run", "\(row.number)"), ("reason", reason)], row, cell)
+  }
+
+  func rulePath(_ row: RunRow) -> String {
+    if let place = book.places[row.rule] { return book.rules.rules[place].path }
+    return (older[row.version] ?? nil)?.rule.path ?? "rule \(row.rule)"
+  }
+
+  /// An own event about a run's subject, for those rules that want to react.
+  func tell(_ name: String, _ members: [(String, String)], _ row: RunRow, _ cell: SubjectCell) {
+    guard !book.rules.matching(name).isEmpty else { return }
+    var data = JSONWriter(capacity: 128)
+    data.beginObject()
+    for (key, value) in members { data.member(key, value) }
+    data.endObject()
+    emit(name, data.bytes, id: effectID(row.seed, name, row.entriesBefore + row.journal.entryCount), cell)
+  }
+
+  // MARK: events
+
+  /// Runs of this subject hear of an event: some end, some wake, some keep it for later.
+  func tellRuns(
+    _ event: Event, _ number: Int64, _ cell: SubjectCell, now: Instant, told: inout [Verdict],
+    wanted: inout [[UInt8]]
+  ) throws(StoreError) {
+    let living = try cell.living(reader)
+    if living.hasWaiters { try tellWaiters(event.name, number, cell) }
+    for run in living.runs {
+      guard let version = try version(run.version) else { continue }
+      if let verdict = try endByEvent(run, version, event, cell, now: now) {
+        told.append(verdict)
+        continue
+      }
+      guard let name = version.rule.awaited.firstIndex(of: event.name) else { continue }
+      guard version.rule.matches || RunKey.fits(version.rule.header, event, run.key) else { continue }
+      shelf.keep(number, event, sequence: sequence, durable: durable.value)
+      told.append(
+        try hear(run, version, Heard(number: number, name: name, isOwn: true), event.name, cell, now: now, &wanted))
+    }
+  }
+
+  private func endByEvent(
+    _ run: RunRow, _ version: RunVersion, _ event: Event, _ cell: SubjectCell, now: Instant
+  ) throws(StoreError) -> Verdict? {
+    let header = version.rule.header
+    var status: RunStatus?
+    if let stop = header.stopOn.first(where: { $0.event == event.name }),
+      RunKey.fits(header, event, run.key, path: stop.path)
+    {
+      status = .stopped
+    } else if let goal = header.goal, goal.event == event.name,
+      RunKey.fits(header, event, run.key, path: goal.path),
+      goal.withinMilliseconds.map({ now - run.started <= $0 }) ?? true
+    {
+      status = .goal
+    }
+    guard let status else { return nil }
+    try end(run, status, event.name, cell, now: now)
+    endedByEvent.append(run)
+    return Verdict(
+      rule: version.rule.path, code: .stopped, reason: "\(event.name) ended run \(run.number)")
+  }
+
+  /// Gives a run an event that it listens to. It wakes if that is what it waits for.
+  private func hear(
+    _ run: RunRow, _ version: RunVersion, _ heard: Heard, _ name: String, _ cell: SubjectCell, now: Instant,
+    _ wanted: inout [[UInt8]]
+  ) throws(StoreError) -> Verdict {
+    var row = run
+    row.heard.append(heard)
+    if row.heard.count > Limits.heardEvents { row.heard.removeFirst(row.heard.count - Limits.heardEvents) }
+    let verdict = Verdict(rule: version.rule.path, code: .heard, reason: "run \(run.number) has heard it")
+    let waits = row.wait.map { $0.names.contains(name) && ($0.subject == nil) == heard.isOwn } ?? false
+    if row.status == .waiting, waits, pauseOfRun(row) == nil {
+      try keepHeard(row, cell)
+      return try wake(row, version, .event(heard.number), cell, now: now, wanted: &wanted) ?? verdict
+    }
+    try keep(row, was: row.due, cell)
+    return verdict
+  }
+
+  /// In memory only: the wake that follows writes the row.
+  private func keepHeard(_ row: RunRow, _ cell: SubjectCell) throws(StoreError) {
+    var living = try cell.living(reader)
+    guard let place = living.runs.firstIndex(where: { $0.number == row.number }) else { return }
+    living.runs[place] = row
+    cell.setLiving(living)
+  }
+
+  private func pauseOfRun(_ row: RunRow) -> String? { book.places[row.rule].flatMap { pause(of: $0) } }
+
+  // MARK: waking
+
+  /// Wakes a run. Its verdict belongs to the event that woke it, if one did.
+  @discardableResult
+  func wake(
+    _ run: RunRow, _ version: RunVersion, _ trigger: Trigger, _ cell: SubjectCell, now: Instant,
+    wanted: inout [[UInt8]]
+  ) throws(StoreError) -> Verdict? {
+    var row = run
+    let due = run.due
+    guard let event = event(row.event) else {
+      if let failure { throw failure }
+      try park(run, trigger, "the event that started it, number \(row.event), is gone", line: 0, cell, now: now)
+      return nil
+    }
+    let outcome = try play(&row, version, trigger, event, cell, now: now, wanted: &wanted)
+    var verdict = Verdict(
+      rule: version.rule.path, code: Lane.code(outcome.ending), line: outcome.line, reason: outcome.reason,
+      reads: outcome.reads, effects: outcome.effects.count)
+    switch outcome.ending {
+    case .waiting(let wait):
+      row.wait = wait
+      row.pending = nil
+      try keep(row, was: due, cell)
+      verdict.reason = "run \(row.number) \(Lane.describe(wait))"
+    case .unchanged, .checkpoint:
+      try keep(row, was: due, cell)
+      verdict = Verdict(rule: version.rule.path, code: .heard, reason: "run \(row.number) has heard it")
+    case .finished:
+      row.heard = []
+      try end(row, .finished, outcome.reason, line: outcome.line, cell, now: now)
+      endedByEvent.append(row)
+      verdict.reason = "run \(row.number) has finished" + (outcome.reason.isEmpty ? "" : ": \(outcome.reason)")
+    case .skipped, .notMatched:
+      try end(row, .skipped, outcome.reason, line: outcome.line, cell, now: now)
+      endedByEvent.append(row)
+    case .failed, .overBudget, .diverged:
+      try park(run, trigger, outcome.reason, line: outcome.line, cell, now: now)
+      verdict.code = .parked
+    }
+    return verdict
+  }
+
+  /// Settles what a run did that no event of its own came with.
+  private func settle(_ row: RunRow, _ cell: SubjectCell, wanted: [[UInt8]], _ body: Cause) {
+    write(cell, wanted: wanted, body, changed: cell.isUnwritten)
+    emitWishes(body, cell)
+    cells.keep(cell)
+  }
+
+  /// A cause of its own for each activation: two of them must not give two events one id.
+  private func cause(_ row: RunRow) -> Cause {
+    let count = row.entriesBefore + row.journal.entryCount
+    return Cause(number: row.event, dedupe: effectID(row.seed, "wake", count))
+  }
+
+  /// Due timers, as many as fit into one step; after the events, so that an event that came in time wins.
+  func fireTimers(now: Instant) throws(StoreError) {
+    guard now >= timersFrom else { return }
+    let lanes = lanes
+    let index = index
+    for _ in 0..<Limits.timersPerStep {
+      let next = try timers.nextDue(now, reader, durable: durable.value) {
+        Desk.lane(of: $0, lanes: lanes) == index
+      }
+      guard let timer = next else { return }
+      try fire(timer, now: now)
+    }
+  }
+
+  private func fire(_ timer: Timer, now: Instant) throws(StoreError) {
+    let cell = try cell(timer.subject, isNew: false, reference: nil, now: now)
+    let run = try cell.living(reader).runs.first { $0.number == timer.run }
+    // A run that was woken or ended by something else has left its timer behind.
+    guard let run, run.due == timer.due else { return }
+    if pauseOfRun(run) != nil { return heldTimers.append(timer) }
+    guard let version = try version(run.version) else {
+      return try park(run, .timer, "the version \(run.version) of its rule cannot be loaded", line: 0, cell, now: now)
+    }
+    var wanted: [[UInt8]] = []
+    counters.timers.add(1)
+    counters.timerLateness.set(max(counters.timerLateness.value, now - timer.due))
+    try wake(run, version, .timer, cell, now: now, wanted: &wanted)
+    settle(run, cell, wanted: wanted, cause(run))
+    try decideEmitted(now: now)
+  }
+
+  /// When this lane has something to do although nothing arrives.
+  package var wakeAt: Instant {
+    if !pendingListens.isEmpty { return lastNow + 1 }
+    return max(timersFrom, timers.wakeAt)
+  }
+
+  // MARK: messages
+
+  func takeForRun(_ message: LaneMessage, now: Instant) throws(StoreError) {
+    let cell = try cell(message.subject, isNew: false, reference: nil, now: now)
+    var wanted: [[UInt8]] = []
+    switch message.content {
+    case .heard(let number, let event, let name):
+      guard let run = try cell.living(reader).runs.first(where: { $0.number == number }),
+        let version = try version(run.version), let place = version.rule.awaited.firstIndex(of: name)
+      else { return }
+      let heard = Heard(number: event, name: place, isOwn: false)
+      let verdict = try hear(run, version, heard, name, cell, now: now, &wanted)
+      noteVerdict(event, 0, [verdict])
+      settle(run, cell, wanted: wanted, cause(run))
+    case .reply(let number, let delivery, let json):
+      let run = try cell.living(reader).runs.first { $0.number == number }
+      guard let run, run.wait?.kind == .call, run.wait?.delivery == delivery, let version = try version(run.version)
+      else { return tellLate(number, delivery, json, cell) }
+      if run.status == .parked {
+        var row = run
+        row.pending = .reply(json)
+        return try keep(row, was: row.due, cell)
+      }
+      try wake(run, version, .reply(json), cell, now: now, wanted: &wanted)
+      settle(run, cell, wanted: wanted, cause(run))
+    case .observe, .emitted, .listen, .unlisten: break
+    }
+  }
+
+  /// A reply that nobody waits for any more.
+  private func tellLate(_ run: Int64, _ delivery: Int64, _ json: [UInt8], _ cell: SubjectCell) {
+    guard !book.rules.matching("nudged.call.late").isEmpty else { return }
+    var data = JSONWriter(capacity: 64 + json.count)
+    data.beginObject()
+    data.member("run", run)
+    data.key("reply")
+    data.raw(json)
+    data.endObject()
+    let id = effectID(Hash128(high: UInt64(bitPattern: run), low: UInt64(bitPattern: delivery)), "late", 0)
+    emit("nudged.call.late", data.bytes, id: id, cell)
+    emitWishes(Cause(number: 0, dedupe: id), cell)
+    cells.keep(cell)
+  }
+
+  // MARK: commands
+
+  /// False: there is no such run any more.
+  func obey(_ command: RunCommand, now: Instant) throws(StoreError) -> Bool {
+    let cell = try cell(command.subject, isNew: false, reference: nil, now: now)
+    guard let run = try cell.living(reader).runs.first(where: { $0.number == command.run }) else { return false }
+    var wanted: [[UInt8]] = []
+    switch command.action {
+    case .cancel: try end(run, .cancelled, "by hand", cell, now: now)
+    case .wake:
+      guard let version = try version(run.version) else { return false }
+      var row = run
+      row.status = .waiting
+      row.reason = ""
+      row.line = 0
+      var living = try cell.living(reader)
+      if let place = living.runs.firstIndex(where: { $0.number == run.number }) { living.runs[place] = row }
+      cell.setLiving(living)
+      // One that is asleep is woken as if its time had come.
+      try wake(row, version, run.pending ?? .timer, cell, now: now, wanted: &wanted)
+    }
+    settle(run, cell, wanted: wanted, cause(run))
+    return true
+  }
+
+  // MARK: watching
+
+  /// What was held because its rule was paused gets another chance; the rule may live again.
+  func releaseTimers() {
+    for timer in heldTimers { timers.set(timer, sequence: sequence, durable: durable.value) }
+    heldTimers = []
+  }
+
+  func noteViolation(_ rule: Int64, _ what: String, now: Instant) {
+    if let reason = guardian.noteViolation(of: rule, what, now: now) { pauseRule(rule, reason, now: now) }
+  }
+
+  func noteEffects(_ rule: Int64, _ count: Int, now: Instant) {
+    if let reason = guardian.noteEffects(of: rule, count, now: now) { pauseRule(rule, reason, now: now) }
+  }
+
+  private func pauseRule(_ rule: Int64, _ reason: String, now: Instant) {
+    out.changes.append(RowKey(.pause, rule), PauseRow(since: now, reason: reason).packed)
+    let path = book.places[rule].map { book.rules.rules[$0].path } ?? "rule \(rule)"
+    out.logs.append(
+      RuleLog(
+        rule: path, subject: 0, event: 0,
+        text: "the rule is paused: \(reason); look at it and resume it with: nudged rules resume \(path)"))
+  }
+}

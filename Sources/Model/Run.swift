@@ -1,0 +1,63 @@
+// Runs: one execution of a rule for one key, which may sleep for weeks.
+//
+// Thread: values. Promise: the numbers of states and endings are stored and never change their meaning.
+
+package import Basics
+
+/// What a run waits for.
+package struct Wait: Sendable, Equatable {
+  /// One of the words a run can sleep in.
+  package var kind: JournalKind
+  /// When it wakes if nothing comes; nil: never by itself.
+  package var until: Instant?
+  /// The events it waits for.
+  package var names: [String]
+  /// Whose events; nil: its own subject's.
+  package var subject: SubjectReference?
+  /// The line of the rule at which it sleeps.
+  package var line: Int
+  /// Of a call: the delivery whose answer it waits for.
+  package var delivery: Int64 = 0
+
+  package init(
+    kind: JournalKind, until: Instant? = nil, names: [String] = [], subject: SubjectReference? = nil, line: Int = 0
+  ) {
+    self.kind = kind
+    self.until = until
+    self.names = names
+    self.subject = subject
+    self.line = line
+  }
+}
+
+package enum RunStatus: UInt8, Sendable, CaseIterable {
+  case waiting = 1
+  /// An error, a limit or a changed rule stopped it; it stays until someone acts.
+  case parked = 2
+  // Ended:
+  case finished = 3
+  /// By an event of `stop_on`.
+  case stopped = 4
+  case goal = 5
+  /// By a person.
+  case cancelled = 6
+  /// By skip or check in the middle of its life.
+  case skipped = 7
+  /// By a newer run, with second = "restart".
+  case replaced = 8
+
+  package var word: String {
+    switch self {
+    case .waiting: "waiting"
+    case .parked: "parked"
+    case .finished: "finished"
+    case .stopped: "stopped"
+    case .goal: "goal"
+    case .cancelled: "cancelled"
+    case .skipped: "skipped"
+    case .replaced: "replaced"
+    }
+  }
+
+  package var isAlive: Bool { self == .waiting || self == .parked }
+}
