@@ -69,6 +69,10 @@ package protocol StoreEngine: AnyObject {
   /// All or nothing, on disk when it returns.
   func commit(_ group: Group) throws(StoreError)
 
+  /// Work that the last commits left behind and that nobody waits for. To be called after what they allowed
+  /// was passed on.
+  func tidy() throws(StoreError)
+
   /// Deletes rows of a log that are older than `time` or, for redo, not above `number`; at most
   /// `limit` of them. Returns how many went.
   func purge(_ log: LogTable, through number: Int64, olderThan time: Instant, limit: Int) throws(StoreError) -> Int
@@ -88,6 +92,10 @@ package protocol StoreEngine: AnyObject {
   var sizeBytes: Int64 { get }
 
   func close()
+}
+
+extension StoreEngine {
+  package func tidy() throws(StoreError) {}
 }
 
 /// Reads what is in the tables. Every call sees the newest commit there is when it begins.

@@ -355,6 +355,7 @@ package final class StoreLoop {
       try commit(group)
       var ignored = StoreOutputs()
       try finish(group, outputs: &ignored)
+      try engine.tidy()
     }
     while try engine.purge(.redo, through: mark, olderThan: now, limit: 10_000) > 0 {}
   }
@@ -502,6 +503,9 @@ package final class StoreLoop {
     try reader.rows(from: RowKey(.openDelivery, 0), to: RowKey(.openDelivery, Int64.max), limit: 1).first?.key.first
       ?? Int64.max
   }
+
+  /// To be called after the outputs of a step were passed on: nobody has to wait for it.
+  package func tidy() throws(StoreError) { try engine.tidy() }
 
   package func close() { engine.close() }
 }

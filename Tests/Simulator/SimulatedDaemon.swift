@@ -43,6 +43,7 @@ final class SimulatedDaemon {
     let router = Router(
       reader: reader, hashKey: store.recovered.hashKey, highestSubject: store.highestSubject, dedupe: dedupe,
       runsToClose: runs, numbers: numbers, committed: committed, lanes: count)
+    try router.learnIdentities()
     desk = Desk(router: router, lanes: count)
     var known: [String: Int64] = [:]
     for row in try reader.rows(from: RowKey(.rule, 0), to: RowKey(.rule, .max), limit: 1_000) {
