@@ -71,7 +71,17 @@ final class SQLiteReader: EngineReader {
       packs.reset()
       return row
     }
-    return try single(number)
+    if let row = try single(number) { return row }
+    return try kept(number)
+  }
+
+  /// One that outlives its time because a run refers to it.
+  private func kept(_ number: Int64) throws(StoreError) -> EventRow? {
+    let statement = try connection.statement("SELECT packed FROM kept_event WHERE event = ?")
+    statement.bind(1, number)
+    guard try statement.next() else { return nil }
+    defer { statement.reset() }
+    return EventPack.find(number, in: statement.bytes(0))
   }
 
   /// An event from before they were packed.

@@ -211,6 +211,26 @@ package final class SQLiteStore: StoreEngine {
     """
   }
 
+  package func keepEvents(_ numbers: [Int64]) throws(StoreError) {
+    let reader = SQLiteReader(connection)
+    let wanted = Set(numbers)
+    var kept: Set<Int64> = []
+    let list = try connection.statement("SELECT event FROM kept_event")
+    while try list.next() { kept.insert(list.integer(0)) }
+    if kept == wanted { return }
+    do throws(StoreError) {
+      try inserts.begin.finish()
+      for number in wanted.subtracting(kept).sorted() {
+        if let row = try reader.event(number) { try inserts.keep(row) }
+      }
+      for number in kept.subtracting(wanted) { try connection.run("DELETE FROM kept_event WHERE event = \(number)") }
+      try inserts.commit.finish()
+    } catch {
+      if sqlite3_get_autocommit(connection.handle) == 0 { try? inserts.rollback.finish() }
+      throw error
+    }
+  }
+
   package func storeReader() throws(StoreError) -> any EngineReader { SQLiteReader(connection) }
 
   package func makeReader() throws(StoreError) -> any EngineReader {

@@ -77,6 +77,9 @@ package protocol StoreEngine: AnyObject {
   /// `limit` of them. Returns how many went.
   func purge(_ log: LogTable, through number: Int64, olderThan time: Instant, limit: Int) throws(StoreError) -> Int
 
+  /// Sets these events aside so that they outlive their range, and lets go of others that were set aside.
+  func keepEvents(_ numbers: [Int64]) throws(StoreError)
+
   /// A reader on the engine's own thread.
   func storeReader() throws(StoreError) -> any EngineReader
 
