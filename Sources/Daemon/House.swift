@@ -455,7 +455,9 @@ final class House: @unchecked Sendable {
   /// Runs that keep another version than the newest one, by rule.
   private func keepers(_ new: RuleBook) -> [(rule: String, runs: Int64)] {
     var living: [Int64: Int64] = [:]
-    for counters in laneCounters { for (version, count) in counters.livingRuns { living[version, default: 0] += count } }
+    for counters in laneCounters {
+      for (version, count) in counters.livingRuns { living[version, default: 0] += count }
+    }
     var out: [(rule: String, runs: Int64)] = []
     for (rule, versions) in new.knownVersions {
       let newest = new.places[rule].map { new.versions[$0] }
@@ -536,7 +538,9 @@ final class House: @unchecked Sendable {
   private func rulesReport() -> [UInt8] {
     guard let book = book.withLock({ $0 }) else { return [] }
     var living: [Int64: Int64] = [:]
-    for counters in laneCounters { for (version, count) in counters.livingRuns { living[version, default: 0] += count } }
+    for counters in laneCounters {
+      for (version, count) in counters.livingRuns { living[version, default: 0] += count }
+    }
     let pauses = guardian.pauses
     return House.report(book.rules, switchedOff: book.switchedOff) { place in
       let rule = book.numbers[place]

@@ -48,6 +48,8 @@ package final class Desk {
     if lanes == 1 { out[0].reserveCapacity(inputs.count) }
     // First, because what was given to lanes is counted at the end of a step.
     for case .committed(let list) in inputs { note(list) }
+    // A lone event gains nothing by it.
+    if inputs.count >= 4 { router.touch(inputs) }
     for input in inputs {
       switch input {
       case .incoming(let incoming): try route(incoming, now: now, to: &out)

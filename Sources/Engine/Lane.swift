@@ -82,6 +82,8 @@ package final class Lane {
   private var wishes: [Wish] = []
   /// `now` never runs backwards, whatever the clock does.
   var lastNow = Instant.zero
+  private var subjects: [(first: Int64, second: Int64)] = []
+  private var touched = 0
   package let counters: LaneCounters
   /// The highest subject that came with this lane's events, and what of that is written down. A number
   /// that was given out must never be given out again, even when only an identity refers to it.
@@ -156,6 +158,7 @@ package final class Lane {
     verdicts = VerdictWriter()
     verdictRange = nil
     flushRows()
+    touch(inputs)
     for input in inputs { try take(input, now: now) }
     try finishListens(now: now)
     try fireTimers(now: now)
@@ -167,6 +170,15 @@ package final class Lane {
       out.changes.append(RowKey(.counter, Counted.subjects, Int64(index)), number: newestSubject)
     }
     return out
+  }
+
+  /// Makes the cells that will be looked up come near; see `FlatTable.touch`.
+  private func touch(_ inputs: [LaneInput]) {
+    // A lone event gains nothing by it.
+    if inputs.count < 4 { return }
+    subjects.removeAll(keepingCapacity: true)
+    for case .event(let routed) in inputs { subjects.append((routed.subject, 0)) }
+    touched = cells.touch(subjects)
   }
 
   private func take(_ input: LaneInput, now: Instant) throws(StoreError) {
@@ -595,14 +607,14 @@ package final class Lane {
   // MARK: cells
 
   func cell(
-    _ subject: Int64, isNew: Bool, reference: SubjectReference?, now: Instant
+    _ subject: Int64, isNew: Bool, reference: @autoclosure () -> SubjectReference?, now: Instant
   ) throws(StoreError) -> SubjectCell {
     if !isNew, let known = cells.find(subject) { return known }
     if !isNew, let row = try reader.value(RowKey(.subject, subject)) {
       let chain = try reader.value(RowKey(.chain, subject)).flatMap(NumberRow.unpack) ?? 0
       return SubjectCell(subject: subject, row: row, chain: chain, isNew: false)
     }
-    let row = SubjectRow(shard: Shards.shard(of: subject), names: reference.map { [$0] } ?? [], created: now)
+    let row = SubjectRow(shard: Shards.shard(of: subject), names: reference().map { [$0] } ?? [], created: now)
     let cell = SubjectCell(subject: subject, row: row.packed, chain: 0, isNew: isNew)
     cell.isUnwritten = true
     return cell

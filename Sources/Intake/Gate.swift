@@ -18,7 +18,8 @@ package struct GateExits: Sendable {
   /// Something for the main thread; it answers through the answer box.
   package var command: @Sendable (GateCommand, AnswerToken) -> Void
   /// Something for one run; `done` is called when it is on disk, with whether there was such a run.
-  package var run: @Sendable (RunAction, _ run: Int64, _ subject: Int64, _ done: @escaping @Sendable (Bool) -> Void) -> Void
+  package var run:
+    @Sendable (RunAction, _ run: Int64, _ subject: Int64, _ done: @escaping @Sendable (Bool) -> Void) -> Void
   package var rules: @Sendable () -> [UInt8]
   package var metrics: @Sendable () -> [UInt8]
   package var status: @Sendable () -> [UInt8]
@@ -313,10 +314,12 @@ package final class Gate: RequestHandler, @unchecked Sendable {
       return nil
     }
     guard let rule = request.queryValue("rule"), !rule.isEmpty else {
-      return Answer(status: 400, code: "bad_query", message: "the parameter rule is missing, such as ?rule=dunning/failed")
+      return Answer(
+        status: 400, code: "bad_query", message: "the parameter rule is missing, such as ?rule=dunning/failed")
     }
     exits.command(
-      segments[2] == "pause" ? .pause(rule: rule, reason: request.queryValue("reason") ?? "by hand") : .resume(rule: rule),
+      segments[2] == "pause"
+        ? .pause(rule: rule, reason: request.queryValue("reason") ?? "by hand") : .resume(rule: rule),
       token)
     return nil
   }
@@ -355,7 +358,8 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     let exits = exits
     @Sendable func answer(_ found: Bool) {
       if found {
-        answers.post(token, Answer(status: 200, body: Array("{\"run\":\(number),\"done\":\"\(action.rawValue)\"}\n".utf8)))
+        answers.post(
+          token, Answer(status: 200, body: Array("{\"run\":\(number),\"done\":\"\(action.rawValue)\"}\n".utf8)))
       } else {
         answers.post(
           token, Answer(status: 404, code: "not_found", message: "there is no run \(number) that lives"))

@@ -268,7 +268,9 @@ extension Reports {
     var out: [JSONValue] = []
     for batch in try reader.engine.verdicts(around: event) {
       for found in batch.unpack() where found.event == event {
-        for verdict in found.verdicts where rule == nil || verdict.rule == rule { out.append(Reports.describe(verdict)) }
+        for verdict in found.verdicts where rule == nil || verdict.rule == rule {
+          out.append(Reports.describe(verdict))
+        }
         if rule == nil, found.notMatched > 0 {
           out.append(
             .object([

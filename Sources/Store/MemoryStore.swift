@@ -21,6 +21,7 @@ package final class MemoryStore: StoreEngine {
       var deliveries: [DeliveryRow] = []
       var attempts: [Attempt] = []
       var endedRuns: [Int64: RunRow] = [:]
+      var keptEvents: [Int64: EventRow] = [:]
       var redo: [(record: Int64, packed: [UInt8])] = []
       var dedupe: [(record: Int64, time: Instant, packed: [UInt8])] = []
       var pages: [DedupePage] = []
@@ -159,6 +160,21 @@ package final class MemoryStore: StoreEngine {
     }
   }
 
+  package func keepEvents(_ numbers: [Int64]) throws(StoreError) {
+    disk.content.withLock { content in
+      var kept: [Int64: EventRow] = [:]
+      for number in numbers {
+        let place = MemoryStore.place(in: content.events) { $0.number < number }
+        if place < content.events.count, content.events[place].number == number {
+          kept[number] = content.events[place]
+        } else {
+          kept[number] = content.keptEvents[number]
+        }
+      }
+      content.keptEvents = kept
+    }
+  }
+
   package func storeReader() throws(StoreError) -> any EngineReader { Reader(disk) }
   package func makeReader() throws(StoreError) -> any EngineReader { Reader(disk) }
 
@@ -204,7 +220,8 @@ package final class MemoryStore: StoreEngine {
     func event(_ number: Int64) throws(StoreError) -> EventRow? {
       disk.content.withLock { content in
         let place = MemoryStore.place(in: content.events) { $0.number < number }
-        return place < content.events.count && content.events[place].number == number ? content.events[place] : nil
+        let isThere = place < content.events.count && content.events[place].number == number
+        return isThere ? content.events[place] : content.keptEvents[number]
       }
     }
 

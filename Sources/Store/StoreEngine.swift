@@ -69,9 +69,16 @@ package protocol StoreEngine: AnyObject {
   /// All or nothing, on disk when it returns.
   func commit(_ group: Group) throws(StoreError)
 
+  /// Work that the last commits left behind and that nobody waits for. To be called after what they allowed
+  /// was passed on.
+  func tidy() throws(StoreError)
+
   /// Deletes rows of a log that are older than `time` or, for redo, not above `number`; at most
   /// `limit` of them. Returns how many went.
   func purge(_ log: LogTable, through number: Int64, olderThan time: Instant, limit: Int) throws(StoreError) -> Int
+
+  /// Sets these events aside so that they outlive their range, and lets go of others that were set aside.
+  func keepEvents(_ numbers: [Int64]) throws(StoreError)
 
   /// A reader on the engine's own thread.
   func storeReader() throws(StoreError) -> any EngineReader
@@ -88,6 +95,10 @@ package protocol StoreEngine: AnyObject {
   var sizeBytes: Int64 { get }
 
   func close()
+}
+
+extension StoreEngine {
+  package func tidy() throws(StoreError) {}
 }
 
 /// Reads what is in the tables. Every call sees the newest commit there is when it begins.

@@ -332,7 +332,8 @@ extension Command {
       for keeper in root["older_versions"]?.elements ?? [] {
         let runs = keeper["runs"]?.integer ?? 0
         Terminal.print(
-          "\(runs) \(runs == 1 ? "run of" : "runs of") \(keeper["rule"]?.string ?? "") \(runs == 1 ? "keeps" : "keep") an older version")
+          "\(runs) \(runs == 1 ? "run of" : "runs of") \(keeper["rule"]?.string ?? "") \(runs == 1 ? "keeps" : "keep") an older version"
+        )
       }
     }
     return 0

@@ -158,7 +158,8 @@ extension Command {
     }
     return try post(source, path + "&count=1") { root in
       let count = root["count"]?.integer ?? 0
-      return "\(count) \(count == 1 ? "run" : "runs") would be \(action == "wake" ? "woken" : "cancelled"); add --yes to do it"
+      return
+        "\(count) \(count == 1 ? "run" : "runs") would be \(action == "wake" ? "woken" : "cancelled"); add --yes to do it"
     }
   }
 
@@ -222,7 +223,9 @@ extension Command {
     }
     Terminal.print("")
     let events = elements(value["events"])
-    if events.isEmpty { Terminal.print("no event\(rule == nil ? "" : " of its newest ones") concerned \(rule ?? "it")") }
+    if events.isEmpty {
+      Terminal.print("no event\(rule == nil ? "" : " of its newest ones") concerned \(rule ?? "it")")
+    }
     for event in events {
       Terminal.print(
         "\(event["received"]?.plain ?? "")  \(event["name"]?.plain ?? "") (event \(event["event"]?.plain ?? ""))")
