@@ -19,6 +19,14 @@ import Testing
     #expect(findings.isEmpty, "\(Checking.lines(findings))")
   }
 
+  @Test(arguments: GoodRules.all) func `a rule that the check passes is one that loads`(text: String) {
+    let sources =
+      GoodRules.libraries.map { RuleSource(path: $0.key, text: $0.value) } + [RuleSource(path: "a.lua", text: text)]
+    let report = RuleCheck.check(sources: sources, knownDestinations: Checking.destinations)
+    #expect(report.findings.isEmpty, "\(Checking.lines(report.findings))")
+    #expect(report.set.count == 1)
+  }
+
   @Test func `nothing is said about the rules that come with the product, by the check or the loader`() {
     let report = RuleCheck.check(sources: Checking.samples, knownDestinations: Checking.destinations)
     #expect(Checking.samples.count > 7)

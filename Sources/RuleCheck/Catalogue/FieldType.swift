@@ -21,6 +21,8 @@ package indirect enum FieldType: Sendable, Equatable {
     "time": .time, "list": .list(.any),
   ]
 
+  package static var allNames: [String] { names.keys.sorted() }
+
   /// What people call the types elsewhere.
   static let elsewhere: [String: String] = [
     "string": "text", "str": "text", "int": "integer", "float": "number", "double": "number", "bool": "boolean",
