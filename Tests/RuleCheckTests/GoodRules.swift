@@ -101,6 +101,7 @@ enum GoodRules {
   private static let whole: [String] = [
     "return rule { title = 'T', on = 'x', run = function() end }",
     "return rule({ title = 'T', on = { 'x', 'y' }; run = function(event) log(event.name) end })",
+    "if true then return rule { title = 'A', on = 'x', run = function() end } end",
     "return rule { ['title'] = 'T', ['on'] = 'x', run = function(_, customer) log(customer.id) end, }",
     "local on = 'x'\nreturn rule { title = 'T', on = on, run = function(event, customer) end }",
     "local function run(event, customer) log(event.data.x) end\nreturn rule { title = 'T', on = 'x', run = run }",
@@ -166,6 +167,10 @@ enum GoodRules {
     "if event.name == 'x' then log('x') end local user = event.user or event.account or event.thing log(user or event.source .. event.id) log(event.context.ip or event.traits.email or '')",
     "local t = { 1, 2, 3; 4, n = 5, } local m = -t[1] + -(-2) local same = not not event.data.x == true log(tostring(m) .. tostring(same))"
       .replacing("not not event.data.x == true", with: "(not not event.data.x) == true"),
+    "local function bump(s) s.count = (s.count or 0) + 1 end bump(state) if (state.cuont or 0) > 3 then log('x') end",
+    "local n = event.data.flag and 5 if n == false then log('no') elseif n == nil then log('nil') else log(tostring(n)) end",
+    "log('a'" + String(repeating: " .. 'b'", count: 150) + ") log(tostring(1" + String(repeating: " + 1", count: 300)
+      + "))",
     "goto finish_line do local z = 1 end ::finish_line:: log('end')".replacing("do local z = 1 end ", with: ""),
     ";;; local x = 1; log(tostring(x)); ;",
     "local long = 'a' .. 'b' .. 'c' .. 'd' .. 'e' .. 'f' .. 'g' local sum = 1 + 2 + 3 + 4 - 5 - 6 * 7 / 8 log(long .. sum)",

@@ -11,7 +11,7 @@ extension FileCheck {
       if let known = LuaLibrary.basic[name] {
         return called(name, known, function.span, arguments)
       }
-      for argument in arguments { _ = shape(argument) }
+      for argument in arguments { noteState(shape(argument)) }
       return .unknown
     }
     if case .index(let owner, let key, _) = function.kind, let library = owner.word, let name = key.string,
@@ -20,7 +20,7 @@ extension FileCheck {
       return called("\(library).\(name)", known, function.span, arguments)
     }
     let found = shape(function)
-    for argument in arguments { _ = shape(argument) }
+    for argument in arguments { noteState(shape(argument)) }
     if let kind = found.kind, kind != .function {
       tell(function.span, .wrongType, "\(found.words) cannot be called; is a comma or an operator missing after it?")
     }
@@ -36,6 +36,7 @@ extension FileCheck {
   /// A function of Lua.
   private func called(_ name: String, _ known: LuaLibrary.Function, _ span: Span, _ arguments: [Expression]) -> Shape {
     let shapes = arguments.map { shape($0) }
+    shapes.forEach(noteState)
     let spreads = arguments.last.map { $0.mayGiveSeveral } ?? false
     if arguments.count > known.most || arguments.count < known.least && !spreads {
       tell(span, .arguments, "\(name) takes \(FileCheck.count(known.least, known.most)); here are \(arguments.count)")
@@ -61,7 +62,7 @@ extension FileCheck {
 
   func method(_ owner: Expression, _ name: String, _ span: Span, _ arguments: [Expression]) -> Shape {
     let found = shape(owner)
-    for argument in arguments { _ = shape(argument) }
+    for argument in arguments { noteState(shape(argument)) }
     switch found {
     case .text, .constants, .eventName:
       guard let known = LuaLibrary.string[name] else {
@@ -86,6 +87,7 @@ extension FileCheck {
   private func call(_ word: HostWord, _ function: Expression, _ arguments: [Expression], _ whole: Expression) -> Shape {
     prepare(word, arguments)
     let shapes = arguments.map { shape($0) }
+    shapes.forEach(noteState)
     guard word.isAvailable else {
       if case .trigger = word.place {
         tell(

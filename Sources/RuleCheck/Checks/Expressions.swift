@@ -58,8 +58,14 @@ extension FileCheck {
       }
       let found = shape(field.value)
       if case .position = field.key { texts += found.constants }
+      noteState(found)
     }
     return texts.count == fields.count && !texts.isEmpty ? .list(.constants(texts)) : .table
+  }
+
+  /// State that is handed on may be written where we do not see it.
+  func noteState(_ found: Shape) {
+    if case .state = found { hasDynamicState = true }
   }
 
   // Operators.
@@ -85,7 +91,7 @@ extension FileCheck {
     let first = shape(left)
     let second = shape(right)
     switch sign {
-    case "and": return second
+    case "and": return conjunction(first, second)
     case "or":
       if case .unknown = first { return .unknown }
       return first.kind == second.kind ? first : .unknown
@@ -107,6 +113,12 @@ extension FileCheck {
       if case .integer = first, case .integer = second, ["+", "-", "*", "//", "%"].contains(sign) { return .integer }
       return .number
     }
+  }
+
+  /// The second, where the first cannot be false or where only what is in the second matters.
+  private func conjunction(_ first: Shape, _ second: Shape) -> Shape {
+    if first.kind == .table || first.kind == .text || first.kind == .number { return second }
+    return second.kind == .table ? second : .unknown
   }
 
   private func arithmetic(_ operand: Expression, _ found: Shape, _ sign: String) {

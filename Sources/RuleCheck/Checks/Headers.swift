@@ -92,8 +92,9 @@ extension FileCheck {
         last.span.first(in: source), .missingKey,
         isRule ? "'return' is missing before rule { … }" : "a rule's file must end with: return rule { … }",
         suggestion: isRule ? "return rule" : nil)
-    default:
+    case .local, .assignment, .function, .localFunction:
       tell(last.span.first(in: source), .missingKey, "a rule's file must end with: return rule { … }")
+    default: break
     }
   }
 

@@ -5,8 +5,8 @@
 // the form of one line: what follows from a first mistake is not told as a second one.
 
 struct Parser {
-  /// Lua itself stops at 200.
-  static let nestingLimit = 180
+  /// Lua itself stops at 200; this is far beyond what anyone can read, and needs little stack.
+  static let nestingLimit = 100
 
   let source: SourceText
   private(set) var tokens: [Token]

@@ -35,7 +35,7 @@ extension Parser {
 
   private static let strengths: [String: (left: Int, right: Int)] = [
     "or": (1, 1), "and": (2, 2), "<": (3, 3), ">": (3, 3), "<=": (3, 3), ">=": (3, 3), "~=": (3, 3), "==": (3, 3),
-    "|": (4, 4), "~": (5, 5), "&": (6, 6), "<<": (7, 7), ">>": (7, 7), "..": (9, 8), "+": (10, 10), "-": (10, 10),
+    "|": (4, 4), "~": (5, 5), "&": (6, 6), "<<": (7, 7), ">>": (7, 7), "..": (9, 9), "+": (10, 10), "-": (10, 10),
     "*": (11, 11), "/": (11, 11), "//": (11, 11), "%": (11, 11), "^": (14, 13),
   ]
   private static let unaryStrength = 12
@@ -79,17 +79,26 @@ extension Parser {
     guard enter() else { return broken(current.span) }
     defer { leave() }
     var left = unary()
+    // Rows of any length, such as a long text in pieces, stay flat beyond the depth that a tree may have.
+    var more: [Expression] = []
+    var count = 0
     while let sign = operatorHere(), let strength = Parser.strengths[sign], strength.left > limit {
       let place = current.span
       advance()
       if !startsExpression(current), !isUnary(current) {
         tell(place, "something is missing after '\(sign)'")
-        return left
+        break
       }
       let right = binary(above: strength.right)
-      left = node(.binary(sign, left, right), left.span.union(right.span), [left, right])
+      count += 1
+      if count > Expression.rowLimit {
+        more.append(right)
+      } else {
+        left = node(.binary(sign, left, right), left.span.union(right.span), [left, right])
+      }
     }
-    return left
+    guard let last = more.last else { return left }
+    return node(.many([left] + more), left.span.union(last.span), [left] + more)
   }
 
   private func isUnary(_ token: Token) -> Bool { token.kind == .symbol && ["!", "~", "-", "#"].contains(token.text) }

@@ -23,7 +23,9 @@ final class Variable {
 }
 
 final class Expression {
-  static let depthLimit = 220
+  static let depthLimit = 120
+  /// Operands of one row that are taken as a tree; further ones only stand beside it.
+  static let rowLimit = 20
 
   indirect enum Kind {
     case `nil`
