@@ -3,6 +3,8 @@
 // Thread: one check. Promise: scopes are those of Lua; every read and write of a local is counted before
 // anything is concluded from its value.
 
+internal import Rules
+
 /// Scopes as a stack: the innermost declaration of a name is the last of its list.
 private struct Scopes {
   private var byName: [String: [Variable]] = [:]
@@ -187,31 +189,30 @@ extension FileCheck {
       || LuaLibrary.libraries[name] != nil
   }
 
-  /// Names of Lua that people look for, and what to use.
-  private static let replaced: [String: String] = [
-    "print": "use log(text)", "require": "use use(\"lib/…\")", "dofile": "use use(\"lib/…\")",
-    "os": "use now() for the time", "io": "rules do not touch files", "next": "use pairs",
-    "coroutine": "a rule is a plain function; wait pauses it", "debug": "", "load": "", "loadstring": "",
-    "setmetatable": "", "getmetatable": "", "rawget": "", "rawset": "", "rawequal": "", "rawlen": "",
-    "xpcall": "use pcall", "collectgarbage": "", "package": "use use(\"lib/…\")", "_G": "", "_ENV": "",
-    "unpack": "use table.unpack", "warn": "use log(text)", "console": "use log(text)", "sleep": "use wait(\"1 day\")",
-    "JSON": "tables are sent as they are", "Math": "use math", "date": "use now()", "Date": "use now()",
-    "fetch": "use call(destination, type, data)", "http": "use call(destination, type, data)",
-  ]
+  /// Names that people look for, and what to use: those of Lua, and some of other languages.
+  private static let replaced: [String: String] = GlobalNames.replaced.merging(
+    [
+      "_ENV": "", "console": "use log(text)", "sleep": "use wait(\"1 day\")", "JSON": "tables are sent as they are",
+      "Math": "use math", "date": "use now()", "Date": "use now()", "fetch": "use call(destination, type, data)",
+      "http": "use call(destination, type, data)",
+    ]) { first, _ in first }
 
-  /// Names that are right in other places or other languages, with what to write.
-  private static let elsewhere: [String: (advice: String, suggestion: String?)] = [
-    "event": ("it is the first argument of run and when: run = function(event, customer)", nil),
-    "customer": ("it is the second argument of run and when: run = function(event, customer)", nil),
-    "True": ("write true", "true"), "TRUE": ("write true", "true"), "False": ("write false", "false"),
-    "FALSE": ("write false", "false"), "None": ("write nil, or null for an explicit null", "nil"),
-    "undefined": ("write nil, or null for an explicit null", "nil"),
-    "NULL": ("write nil, or null for an explicit null", "nil"),
-    "Null": ("write nil, or null for an explicit null", "nil"),
-    "nill": ("write nil", "nil"), "Nil": ("write nil", "nil"), "NIL": ("write nil", "nil"),
-    "self": ("call a function of a table with ':' to have self", nil), "this": ("there are no objects here", nil),
-    "catalog": ("it belongs into rules/catalog.lua", nil),
-  ]
+  /// Names that are right in other places or other languages.
+  private static let elsewhere: [String: String] = GlobalNames.elsewhere.merging(
+    [
+      "nill": "write nil", "Nil": "write nil", "NIL": "write nil", "this": "there are no objects here",
+      "catalog": "it belongs into rules/catalog.lua",
+    ]) { first, _ in first }
+
+  /// What stands for a constant of another language.
+  private static func constant(_ name: String) -> String? {
+    switch name.lowercased() {
+    case "true": "true"
+    case "false": "false"
+    case "none", "null", "undefined", "nil", "nill": "nil"
+    default: nil
+    }
+  }
 
   private static let keywords = Keyword.allCases.map(\.rawValue)
 
@@ -220,19 +221,15 @@ extension FileCheck {
       let ending = advice.isEmpty ? "" : "; \(advice)"
       return tell(span, .unknownName, "'\(name)' is not available in rules\(ending)")
     }
-    if let found = FileCheck.elsewhere[name], !(name == "event" || name == "customer") || nearParameter(visible) == nil
-    {
-      return tell(span, .unknownName, "there is no '\(name)' here; \(found.advice)", suggestion: found.suggestion)
+    if let advice = FileCheck.elsewhere[name] {
+      return tell(
+        span, .unknownName, "there is no '\(name)' here; \(advice)", suggestion: FileCheck.constant(name))
     }
     let near =
       Nearest.find(name, among: visible + LuaLibrary.names.filter { HostWords.byName[$0]?.isAvailable ?? true })
       ?? Nearest.find(name, among: FileCheck.keywords + HostWords.all.map(\.name))
     let missing = near == nil ? "; is it misspelt, or is a 'local' missing?" : ""
     tell(span, .unknownName, "there is no '\(name)'\(missing)", suggestion: near)
-  }
-
-  private func nearParameter(_ visible: [String]) -> String? {
-    visible.first { Nearest.find($0, among: ["event", "customer"]) != nil }
   }
 
   func tellGlobalWrite(_ name: String, _ span: Span, visible: [String]) {

@@ -10,28 +10,27 @@ extension FileCheck {
     var isTold = false
     checkLabels()
     for statement in block.statements {
+      if case .label = statement.kind {
+        // Whoever jumps here reaches what follows.
+        ending = nil
+        isTold = false
+      }
       if let ending, !isTold {
-        if case .label = statement.kind { return visitRest(block, from: statement) }
         isTold = true
-        if ending == "return" {
-          tell(
-            statement.span.first(in: source), .unreachable,
-            "nothing may follow 'return' in its block; this is never reached")
-        } else {
-          tell(
-            statement.span.first(in: source), .unreachable,
-            "this is never reached: \(ending) ends what stands before it",
-            severity: .warning)
-        }
+        tellUnreachable(statement, after: ending)
       }
       visit(statement)
       if ending == nil { ending = Flow.ending(statement) }
     }
   }
 
-  private func visitRest(_ block: Block, from label: Statement) {
-    let rest = block.statements.drop { $0.span != label.span }
-    visit(Block(statements: Array(rest.dropFirst()), span: block.span))
+  private func tellUnreachable(_ statement: Statement, after ending: String) {
+    let place = statement.span.first(in: source)
+    if ending == "return" {
+      return tell(place, .unreachable, "nothing may follow 'return' in its block; this is never reached")
+    }
+    tell(
+      place, .unreachable, "this is never reached: \(ending) ends what stands before it", severity: .warning)
   }
 
   private func visit(_ statement: Statement) {
