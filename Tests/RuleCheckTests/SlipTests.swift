@@ -103,12 +103,12 @@ import Testing
     ("log(customer.email)", "", ["2: customer has no field 'email'; it has id, traits, account"]),
     (
       "wait(5)", "",
-      ["2: wait: the duration must be a duration such as \"3 days\"; it is 5 (did you mean '\"5 days\"'?)"]
+      ["2: wait takes a duration such as \"3 days\"; it is 5 (did you mean '\"5 days\"'?)"]
     ),
     (
       "wait('3 dyas')", "",
       [
-        "2: wait: the duration: \"dyas\" is not a unit of time; known are seconds, minutes, hours, days and weeks (s, min, h, d, w) (did you mean '3 days'?)"
+        "2: wait: \"dyas\" is not a unit of time; known are seconds, minutes, hours, days and weeks (s, min, h, d, w) (did you mean '3 days'?)"
       ]
     ),
     ("wait_until { days = 1 }", "", ["2: wait_until: the moment needs 'at', a time of day such as \"09:00\""]),
@@ -148,7 +148,7 @@ import Testing
       ["2: send: the data must be a table with names, such as { plan = \"pro\" }; it is a list"]
     ),
     ("log('a', 'b')", "", ["2: log takes at most one argument: log(text); here are 2"]),
-    ("log(customer)", "", ["2: log: the text must be a text; it is the customer"]),
+    ("log(customer)", "", ["2: log takes a text; it is the customer"]),
     (
       "log('at ' .. customer)", "",
       ["2: '..' joins texts and numbers; this is the customer, use tostring(…) or a field of it"]
@@ -180,6 +180,20 @@ import Testing
       ["2: the key 'a' stands in this table twice; the first one would be lost"]
     ),
     ("local x <const> = 1\nx = 2", "", ["3: 'x' is <const> and cannot be given another value"]),
+    ("log('at ' + event.id)", "", ["2: texts are joined with '..', not with '+' (did you mean ''at ' .. event.id'?)"]),
+    (
+      "total = total + 1", "",
+      ["2: cannot set the global 'total'; write 'local total = …' or 'local function total(…)'"]
+    ),
+    (
+      "local r = call('crm', 'x') if r.okay then log('x') end", "",
+      ["2: a reply has no field 'okay' (did you mean 'ok'?)"]
+    ),
+    ("send 'crm' 'x'", "", ["2: a call with several arguments needs parentheses and commas: name(…, …)"]),
+    (
+      "for _, x in event.data do log(x) end", "",
+      ["2: 'for' needs ipairs(…) or pairs(…) around a table (did you mean 'ipairs(event.data)'?)"]
+    ),
     ("count('y', '1 day')", "", ["2: count(…) is not available in this version"]),
     ("", "agian = 'never',", ["1: unknown key 'agian' (did you mean 'again'?)"]),
     (
@@ -212,6 +226,18 @@ import Testing
   @Test(arguments: meanings)
   func `a slip in the meaning is named once, at its line`(body: String, header: String, findings: [String]) {
     #expect(Checking.lines(Checking.findings(Checking.rule(body, header: header))) == findings)
+  }
+
+  @Test func `a rule without its return is looked at all the same, and swapped arguments are told once`() {
+    let text = "rule { title = 'T', on = 'x', agian = 'never',\nrun = function(customer, event) log(event.dta) end }"
+    let lines = Checking.lines(Checking.findings(text))
+    #expect(
+      lines == [
+        "1: 'return' is missing before rule { … } (did you mean 'return rule'?)",
+        "1: unknown key 'agian' (did you mean 'again'?)",
+        "2: 'run' gets the event first: function(event, customer)",
+        "2: event has no field 'dta' (did you mean 'data'?)",
+      ])
   }
 
   @Test func `the place is exact to the character, and a suggestion replaces what stands there`() throws {

@@ -48,6 +48,11 @@ extension FileCheck {
     return nil
   }
 
+  /// A word of ours takes something, a part of it must be something.
+  private func must(_ label: String) -> String {
+    HostWords.byName[label] == nil ? "\(label) must be" : "\(label) takes"
+  }
+
   private static func wantedKind(_ takes: Takes) -> Shape.Kind? {
     switch takes {
     case .text, .reason, .duration, .clock, .weekday, .zone, .destination, .template, .event, .events, .library, .path,
@@ -78,7 +83,7 @@ extension FileCheck {
       suggestion = "\"\(word)\""
     }
     return Problem(
-      span: value.span, code: .wrongType, message: "\(label) must be \(takes.sentence); it is \(shown(value, found))",
+      span: value.span, code: .wrongType, message: "\(must(label)) \(takes.sentence); it is \(shown(value, found))",
       suggestion: suggestion)
   }
 
@@ -94,7 +99,7 @@ extension FileCheck {
     let shown = found.constant.map { "\"\($0)\"" } ?? shown(value, found)
     return Problem(
       span: problems.first(where: { $0.suggestion != nil })?.span ?? value.span, code: problems[0].code,
-      message: "\(label) must be \(whole.sentence); it is \(shown)",
+      message: "\(must(label)) \(whole.sentence); it is \(shown)",
       suggestion: problems.compactMap(\.suggestion).first)
   }
 
@@ -103,7 +108,7 @@ extension FileCheck {
   private func constantProblem(_ place: Span, _ text: String, _ takes: Takes, _ label: String) -> Problem? {
     func wrong(_ suggestion: String?) -> Problem {
       Problem(
-        span: place, code: .wrongValue, message: "\(label) must be \(takes.sentence); it is \"\(text)\"",
+        span: place, code: .wrongValue, message: "\(must(label)) \(takes.sentence); it is \"\(text)\"",
         suggestion: suggestion)
     }
     switch takes {
@@ -153,7 +158,7 @@ extension FileCheck {
     if let number = NumberText.integer(text), range.contains(negative ? -number : number) { return nil }
     return Problem(
       span: value.span, code: .wrongValue,
-      message: "\(label) must be \(takes.sentence); it is \(source.text(value.span))", suggestion: nil)
+      message: "\(must(label)) \(takes.sentence); it is \(source.text(value.span))", suggestion: nil)
   }
 
   // Tables.
@@ -164,7 +169,7 @@ extension FileCheck {
       guard fields.isEmpty || fields.contains(where: { if case .position = $0.key { false } else { true } }) else {
         return Problem(
           span: value.span, code: .wrongType,
-          message: "\(label) must be a table with names, such as { plan = \"pro\" }; it is a list", suggestion: nil)
+          message: "\(must(label)) a table with names, such as { plan = \"pro\" }; it is a list", suggestion: nil)
       }
       return nil
     default: return nil
@@ -180,7 +185,7 @@ extension FileCheck {
         return Problem(
           span: field.value.span, code: .wrongType,
           message:
-            "\(label) must be an event name or a list of them; here stands \(source.text(field.value.span).prefix(40))",
+            "\(must(label)) an event name or a list of them; here stands \(source.text(field.value.span).prefix(40))",
           suggestion: nil)
       }
     }
@@ -194,7 +199,7 @@ extension FileCheck {
       let isDuration = found.constant.map { DurationText.milliseconds($0) != nil } ?? false
       return Problem(
         span: value.span, code: .wrongType,
-        message: "\(label) must be a table, such as { \(first) = … }; it is \(shown(value, found))",
+        message: "\(must(label)) a table, such as { \(first) = … }; it is \(shown(value, found))",
         suggestion: isDuration && options.contains { $0.name == "within" }
           ? "{ within = \(source.text(value.span)) }" : nil)
     }

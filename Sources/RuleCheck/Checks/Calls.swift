@@ -19,6 +19,12 @@ extension FileCheck {
     {
       return called("\(library).\(name)", known, function.span, arguments)
     }
+    if function.bareText != nil {
+      tell(
+        function.span.union(arguments.last?.span ?? function.span), .syntax,
+        "a call with several arguments needs parentheses and commas: name(…, …)")
+      return .unknown
+    }
     let found = shape(function)
     for argument in arguments { noteState(shape(argument)) }
     if let kind = found.kind, kind != .function {
@@ -168,8 +174,11 @@ extension FileCheck {
       return tell(argument.span, .notConstant, example)
     }
     if parameter.isOptional, case .nothing = found { return }
-    let plural = parameter.name == "options" || parameter.name == "traits" || parameter.name == "arms"
-    check(argument, found, takes: parameter.takes, label: "\(word.name): the \(parameter.name)\(plural ? "" : "")")
+    // "wait takes a duration", not "the duration must be a duration".
+    let isPlain = parameter.takes.sentence.hasPrefix("a \(parameter.name)")
+    check(
+      argument, found, takes: parameter.takes,
+      label: isPlain ? word.name : "\(word.name): the \(parameter.name)")
     for way in parameter.takes.ways {
       if case .options(let options) = way { checkOptionValues(argument, options, word: word.name) }
     }

@@ -106,6 +106,12 @@ extension FileCheck {
       concatenate(right, second)
       return .text
     default:
+      if sign == "+", first.isJoined || second.isJoined {
+        tell(
+          left.span.union(right.span), .wrongType, "texts are joined with '..', not with '+'",
+          suggestion: "\(source.text(left.span)) .. \(source.text(right.span))")
+        return .text
+      }
       arithmetic(left, first, sign)
       arithmetic(right, second, sign)
       money(first, right, sign)
@@ -259,7 +265,9 @@ extension FileCheck {
     switch expression.kind {
     case .binary("or", let left, let right):
       checkAlways(left)
-      guard case .binary(let sign, let compared, _) = left.innermost.kind, sign == "==" || sign == "~=" else { return }
+      guard case .binary(let sign, let compared, _) = left.innermost.kind,
+        ["==", "~=", "<", ">", "<=", ">="].contains(sign)
+      else { return }
       switch right.kind {
       case .string, .number:
         let again = "\(source.text(compared.span)) \(sign) \(source.text(right.span))"
@@ -269,6 +277,14 @@ extension FileCheck {
     case .parentheses(let inner): checkAlways(inner)
     default: break
     }
+  }
+}
+
+extension Shape {
+  /// A text that is no number and no duration: whoever adds to it means to join.
+  fileprivate var isJoined: Bool {
+    guard let text = constant else { return false }
+    return !NumberText.isWellFormed(text) && DurationText.milliseconds(text) == nil
   }
 }
 

@@ -7,7 +7,7 @@ extension FileCheck {
   func findHeader() {
     guard kind == .rule else { return }
     for statement in tree.statements {
-      guard case .return(let values) = statement.kind, let first = values.first else { continue }
+      guard let first = FileCheck.outermost(statement) else { continue }
       if case .call(let function, let arguments) = first.kind, arguments.count == 1,
         case .table(let fields) = arguments[0].kind,
         function.name == "rule" || Nearest.find(function.name ?? "", among: ["rule"]) != nil
@@ -21,6 +21,15 @@ extension FileCheck {
         entrances[ObjectIdentifier(body)] = name
       }
       if name == "on" { events = constantNames(field.value) }
+    }
+  }
+
+  /// What a statement at the top returns; a call that only lacks its `return`, too.
+  private static func outermost(_ statement: Statement) -> Expression? {
+    switch statement.kind {
+    case .return(let values): values.first
+    case .call(let call): call
+    default: nil
     }
   }
 
@@ -50,7 +59,8 @@ extension FileCheck {
 
   func checkHeader() {
     guard kind == .rule else { return }
-    guard let header else { return checkEnding() }
+    checkEnding()
+    guard let header else { return }
     for field in header { checkKey(field) }
     if hasSyntaxErrors { return }
     let present = Set(header.compactMap(keyMeant))
@@ -84,7 +94,7 @@ extension FileCheck {
     }
     switch last.kind {
     case .return(let values):
-      guard case .table? = values.first?.kind else { return }
+      guard header == nil, case .table? = values.first?.kind else { return }
       tell(last.span.first(in: source), .missingKey, "a rule's file must end with: return rule { … }", suggestion: nil)
     case .call(let call):
       let isRule = if case .call(let function, _) = call.kind { function.word == "rule" } else { false }

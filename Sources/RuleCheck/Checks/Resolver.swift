@@ -34,6 +34,8 @@ private final class Resolver {
   private var functionDepth = 0
   private var loopDepth = 0
   private var suggestions = 0
+  /// Globals that are set: that is told once, and not for each time they are read.
+  private var written: Set<String> = []
 
   init(_ check: FileCheck) { self.check = check }
 
@@ -74,6 +76,7 @@ private final class Resolver {
       values.forEach(expression)
       for name in names { declare(name.name, name.span, isConstant: name.isConstant) }
     case .assignment(let targets, let values):
+      for target in targets { if let name = target.name, scopes.find(name) == nil { written.insert(name) } }
       values.forEach(expression)
       targets.forEach(target)
     case .call(let call): expression(call)
@@ -153,7 +156,7 @@ private final class Resolver {
       variable.reads += 1
       if variable.name != name { check.misnamed[variable.span.start] = true }
       expression.variable = variable
-    } else if !check.knowsName(name) {
+    } else if !check.knowsName(name), !written.contains(name) {
       check.tellUnknown(name, expression.span, visible: visible)
     }
   }

@@ -96,7 +96,9 @@ extension FileCheck {
       word == "ipairs" || word == "pairs"
     else {
       if values.count == 1, found.kind == .table || found.kind == .text || found.kind == .number {
-        tell(first.span, .wrongType, "'for' needs ipairs(…) or pairs(…) around \(found.words)", suggestion: nil)
+        tell(
+          first.span, .wrongType, "'for' needs ipairs(…) or pairs(…) around \(found.words)",
+          suggestion: found.kind == .table ? "ipairs(\(source.text(first.span)))" : nil)
       }
       return
     }
@@ -124,7 +126,11 @@ extension FileCheck {
   }
 
   private func parameterShape(_ name: String, _ position: Int, isEntrance: Bool) -> Shape {
-    if isEntrance { return position == 0 ? eventShape : position == 1 ? .customer : .unknown }
+    // Swapped arguments are told elsewhere; what they are called is what was meant.
+    if isEntrance, name != "event", name != "customer" {
+      return position == 0 ? eventShape : position == 1 ? .customer : .unknown
+    }
+    if isEntrance { return name == "event" ? eventShape : .customer }
     guard kind == .rule else { return .unknown }
     return name == "event" ? eventShape : name == "customer" ? .customer : .unknown
   }

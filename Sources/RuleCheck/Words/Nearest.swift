@@ -25,7 +25,14 @@ enum Nearest {
       )
       if best.map({ rank < $0.rank || rank == $0.rank && name < $0.name }) ?? true { best = (name, rank) }
     }
-    return best?.name
+    return best?.name ?? (short ? prefixed(word, names) : nil)
+  }
+
+  /// okay → ok: the only name that begins like the word, or that the word begins with.
+  private static func prefixed(_ word: String, _ names: some Sequence<String>) -> String? {
+    guard word.utf8.count >= 2 else { return nil }
+    let near = names.filter { $0 != word && $0.utf8.count >= 2 && ($0.hasPrefix(word) || word.hasPrefix($0)) }
+    return near.count == 1 ? near[0] : nil
   }
 
   /// A single slip of the keyboard, and in a word long enough that it is none of its own.
