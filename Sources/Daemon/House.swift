@@ -583,6 +583,21 @@ final class House: @unchecked Sendable {
     return value.text + [0x0A]
   }
 
+  private func addRuns(to lines: inout MetricsText) {
+    let lanes = laneCounters
+    lines.gauge(
+      "nudged_runs", "Runs that live.", lanes.reduce(0) { $0 + $1.livingRuns.values.reduce(0, +) })
+    lines.counter("nudged_runs_ended_total", "Runs that have ended.", lanes.reduce(0) { $0 + $1.endedRuns.value })
+    lines.counter("nudged_runs_parked_total", "Times a run was parked.", lanes.reduce(0) { $0 + $1.parkedRuns.value })
+    var late: [(bound: String, count: Int64)] = []
+    var sum: Int64 = 0
+    for (place, bound) in (LaneCounters.latenessBoundsMilliseconds.map { "\($0)" } + ["+Inf"]).enumerated() {
+      sum += lanes.reduce(0) { $0 + $1.lateness[place].value }
+      late.append((bound, sum))
+    }
+    lines.histogram("nudged_timer_lateness_ms", "Timers by how late they fired.", late)
+  }
+
   private func metricsReport() -> [UInt8] {
     var lines = MetricsText()
     let lanes = laneCounters
@@ -591,6 +606,7 @@ final class House: @unchecked Sendable {
     lines.counter("nudged_rules_ran_total", "Rules that ran to their end.", lanes.reduce(0) { $0 + $1.ran.value })
     lines.counter(
       "nudged_rules_failed_total", "Rules that failed or went over budget.", lanes.reduce(0) { $0 + $1.failed.value })
+    addRuns(to: &lines)
     lines.counter("nudged_commits_total", "Groups committed.", storeCounters.commits.value)
     lines.gauge("nudged_unswept_rows", "Rows newer than their table.", storeCounters.behind.value)
     lines.gauge("nudged_events_under_way", "Events accepted and not yet on disk.", underWay.value)
@@ -622,6 +638,13 @@ struct MetricsText {
 
   mutating func counter(_ name: String, _ help: String, _ value: Int64) { add(name, "counter", help, value) }
   mutating func gauge(_ name: String, _ help: String, _ value: Int64) { add(name, "gauge", help, value) }
+
+  /// `buckets` are cumulated; the last one holds all.
+  mutating func histogram(_ name: String, _ help: String, _ buckets: [(bound: String, count: Int64)]) {
+    bytes += "# HELP \(name) \(help)\n# TYPE \(name) histogram\n".utf8
+    for bucket in buckets { bytes += "\(name)_bucket{le=\"\(bucket.bound)\"} \(bucket.count)\n".utf8 }
+    bytes += "\(name)_count \(buckets.last?.count ?? 0)\n".utf8
+  }
 
   private mutating func add(_ name: String, _ kind: String, _ help: String, _ value: Int64) {
     bytes += "# HELP \(name) \(help)\n# TYPE \(name) \(kind)\n\(name) \(value)\n".utf8

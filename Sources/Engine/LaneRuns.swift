@@ -487,8 +487,7 @@ extension Lane {
       return try park(run, .timer, "the version \(run.version) of its rule cannot be loaded", line: 0, cell, now: now)
     }
     var wanted: [[UInt8]] = []
-    counters.timers.add(1)
-    counters.timerLateness.set(max(counters.timerLateness.value, now - timer.due))
+    counters.noteTimer(lateMilliseconds: now - timer.due)
     try wake(run, version, .timer, cell, now: now, wanted: &wanted)
     settle(run, cell, wanted: wanted, cause(run))
     try decideEmitted(now: now)
