@@ -124,7 +124,7 @@ package struct RuleCheck {
       findings.compactMap { finding in RuleCheck.quoted(finding.message).map { "\(finding.file):\($0)" } })
     for complaint in complaints {
       if broken.contains(complaint.file) { continue }
-      if seen.contains("\(complaint.file):\(complaint.line)") { continue }
+      if seen.contains("\(complaint.file):\(complaint.line)") || isMissed(complaint) { continue }
       if let word = RuleCheck.quoted(complaint.message), causes.contains("\(complaint.file):\(word)"),
         hasError(complaint.file, word)
       {
@@ -133,6 +133,19 @@ package struct RuleCheck {
       add(complaint, .load)
       seen.insert("\(complaint.file):\(complaint.line)")
       if let word = RuleCheck.quoted(complaint.message) { causes.insert("\(complaint.file):\(word)") }
+    }
+  }
+
+  /// What the loader misses, because a misspelt key or argument stands in its place.
+  private func isMissed(_ complaint: RuleComplaint) -> Bool {
+    findings.contains { finding in
+      guard finding.file == complaint.file, let meant = finding.suggestion else { return false }
+      if finding.code == .unknownEvent, let name = RuleCheck.quoted(finding.message) {
+        return complaint.message.contains("'\(name)'") || complaint.message.contains("'\(meant)'")
+      }
+      guard finding.code == .unknownKey || finding.code == .slip else { return false }
+      if RuleCheck.quoted(complaint.message) == meant { return true }
+      return complaint.message.hasPrefix("a rule needs") && complaint.message.contains(meant)
     }
   }
 

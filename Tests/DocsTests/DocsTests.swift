@@ -74,6 +74,17 @@ import Testing
     for type in FieldType.allNames { #expect(page.contains("`\(type)`"), "the type \(type) is not mentioned") }
   }
 
+  @Test func `every word is described with the arguments that the check knows, and with its options`() {
+    let page = Pages.read("etc/doc/rules.md")
+    for word in HostWords.all where word.isAvailable && !["now", "random"].contains(word.name) {
+      #expect(page.contains(word.signature), "\(word.signature) is not described")
+      for option in word.options {
+        #expect(
+          page.contains("`\(option)`") || page.contains("\(option) = "), "\(option) of \(word.name) is not described")
+      }
+    }
+  }
+
   @Test func `every key and word of rules is on their page`() {
     let page = Pages.read("etc/doc/rules.md")
     for key in RuleHeader.availableKeys { #expect(page.contains("| `\(key)` |"), "the key \(key) is not in the table") }

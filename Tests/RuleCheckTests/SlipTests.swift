@@ -111,7 +111,7 @@ import Testing
         "2: wait: \"dyas\" is not a unit of time; known are seconds, minutes, hours, days and weeks (s, min, h, d, w) (did you mean '3 days'?)"
       ]
     ),
-    ("wait_until { days = 1 }", "", ["2: wait_until: the moment needs 'at', a time of day such as \"09:00\""]),
+    ("wait_until { days = 1 }", "", ["2: wait_until: the time needs 'at', a time of day such as \"09:00\""]),
     (
       "wait_until { at = '9am' }", "",
       ["2: wait_until: 'at' must be a time of day such as \"09:00\"; it is \"9am\" (did you mean '09:00'?)"]
@@ -238,6 +238,12 @@ import Testing
         "2: 'run' gets the event first: function(event, customer)",
         "2: event has no field 'dta' (did you mean 'data'?)",
       ])
+  }
+
+  @Test func `a lost quote hides nothing on the lines below`() {
+    let body = "send('crm', 'x, {\n a = event.data.x })\nsned('crm', 'x')\nif event.id == 'x then\nlgo('y') end"
+    let lines = Checking.findings(Checking.rule(body)).map(\.line)
+    #expect(lines == [2, 4, 5, 6])
   }
 
   @Test func `the place is exact to the character, and a suggestion replaces what stands there`() throws {

@@ -104,6 +104,19 @@ import Testing
     #expect(findings.isEmpty, "\(Checking.lines(findings))")
   }
 
+  @Test func `a typo is told once, also where the loader has something to say`() {
+    let around = TypoTests.libraries + [RuleSource(path: "catalog.lua", text: TypoTests.moreCatalogue)]
+    var told: [String] = []
+    let typos = TypoTests.typos(20)
+    for typo in typos {
+      let report = RuleCheck.check(
+        sources: around + [RuleSource(path: typo.path, text: typo.text)], knownDestinations: Checking.destinations,
+        zones: { ["Europe/Berlin"] })
+      if report.findings.count != 1 { told.append("\(typo) – \(Checking.lines(report.findings))") }
+    }
+    #expect(told.count * 20 <= typos.count, "told more or less than once:\n\(told.joined(separator: "\n"))")
+  }
+
   @Test(arguments: seeds) func `nearly every typo is found, on its line, with what was meant`(seed: UInt64) throws {
     let world = Checking.world(try Checking.catalogue(TypoTests.moreCatalogue).0)
     let typos = TypoTests.typos(seed)

@@ -128,10 +128,10 @@ extension FileCheck {
 
   private func constantEvents(_ value: Expression?) -> [String]? {
     guard let value else { return nil }
-    if let name = value.string { return [name] }
+    if let name = value.string { return [meantEvent(name)] }
     guard case .table(let fields) = value.kind else { return nil }
     let names = fields.compactMap { field in if case .position = field.key { field.value.string } else { nil } }
-    return names.isEmpty ? nil : names
+    return names.isEmpty ? nil : names.map(meantEvent)
   }
 
   private func checkPlace(_ word: HostWord, _ span: Span) {

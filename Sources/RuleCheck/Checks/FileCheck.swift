@@ -19,6 +19,7 @@ final class FileCheck {
   private(set) var findings: [Finding] = []
   private var told: Set<String> = []
   private var brokenLines: Set<Int> = []
+  private var slips: Set<Int> = []
   let hasSyntaxErrors: Bool
 
   // What the walk knows.
@@ -55,6 +56,7 @@ final class FileCheck {
     for issue in parsed.issues {
       tell(issue.span, issue.code, issue.message, suggestion: issue.suggestion)
     }
+    slips = Set(parsed.issues.map(\.span.start))
     brokenLines = Set(parsed.issues.filter { !$0.isCertain }.map { source.line(at: $0.span.start) })
   }
 
@@ -73,7 +75,8 @@ final class FileCheck {
   ) {
     guard findings.count < FileCheck.mostFindings else { return }
     let line = source.line(at: span.start)
-    if brokenLines.contains(line) { return }
+    // A misspelt keyword is no unknown name as well.
+    if brokenLines.contains(line) || code == .unknownName && slips.contains(span.start) { return }
     guard told.insert("\(span.start) \(message)").inserted else { return }
     let column = source.column(at: span.start)
     let endsHere = source.line(at: max(span.start, span.end - 1)) == line

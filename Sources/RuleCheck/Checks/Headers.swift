@@ -162,6 +162,8 @@ extension FileCheck {
   private func checkKeyPaths(_ field: TableField, _ found: Shape) {
     if let text = found.constant { return checkPath(text, field.value.span, what: "'key'", events: events) }
     guard case .table(let fields) = field.value.kind else { return }
+    // A misspelt event of `on` is told there.
+    let events = events?.map(meantEvent)
     for entry in fields {
       guard let event = entry.name else {
         tell(

@@ -231,6 +231,8 @@ extension FileCheck {
     let near =
       Nearest.find(name, among: visible + LuaLibrary.names.filter { HostWords.byName[$0]?.isAvailable ?? true })
       ?? Nearest.find(name, among: FileCheck.keywords + HostWords.all.map(\.name))
+    // What is written to it is not seen.
+    if near == "state" { hasDynamicState = true }
     let missing = near == nil ? "; is it misspelt, or is a 'local' missing?" : ""
     tell(span, .unknownName, "there is no '\(name)'\(missing)", suggestion: near)
   }

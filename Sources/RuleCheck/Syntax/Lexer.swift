@@ -201,10 +201,25 @@ struct Lexer {
     } else {
       let end = min(position, source.bytes.count)
       tell(start, end, "a text is not closed on this line: its second quote is missing", code: .syntax)
+      position = unmatched(from: start + 1, to: end)
     }
     position = min(position, source.bytes.count)
     add(.string, from: start, text: String(decoding: value, as: UTF8.self))
-    tokens[tokens.count - 1].isUnfinished = !isClosed
+  }
+
+  /// The first bracket in an open text whose partner is outside of it: there the text was probably to end, and
+  /// from there the brackets of the file fit again.
+  private func unmatched(from start: Int, to end: Int) -> Int {
+    var open: [Int] = []
+    for place in start..<max(start, end) {
+      switch source.bytes[place] {
+      case UInt8(ascii: "("), UInt8(ascii: "{"), UInt8(ascii: "["): open.append(place)
+      case UInt8(ascii: ")"), UInt8(ascii: "}"), UInt8(ascii: "]"):
+        if open.popLast() == nil { return place }
+      default: break
+      }
+    }
+    return open.first ?? end
   }
 
   private static let plainEscapes: [UInt8: UInt8] = [
@@ -309,6 +324,5 @@ struct Lexer {
       }
     }
     add(.string, from: start, text: source.text(Span(start: inside, end: position)))
-    tokens[tokens.count - 1].isUnfinished = true
   }
 }

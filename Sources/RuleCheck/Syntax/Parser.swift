@@ -17,8 +17,10 @@ struct Parser {
   var isAborted = false
   private(set) var issues: [SyntaxIssue]
   private var toldLines: Set<Int> = []
+  /// Nothing on them can be trusted, because a quote is missing.
+  private var brokenLines: Set<Int> = []
   private var toldPlaces: Set<Int> = []
-  /// From here on, the form of the text says nothing: a quote is missing before it.
+  /// From here on, the form of the text says nothing: a long text is never closed.
   private var trustedUntil = Int.max
 
   /// Blocks that are open, innermost last.
@@ -54,7 +56,7 @@ struct Parser {
     self.source = source
     self.tokens = tokens
     self.issues = issues
-    for issue in issues where !issue.isCertain { toldLines.insert(source.line(at: issue.span.start)) }
+    for issue in issues where !issue.isCertain { brokenLines.insert(source.line(at: issue.span.start)) }
     if let broken = tokens.first(where: \.isUnfinished) { trustedUntil = broken.span.start }
   }
 
@@ -107,6 +109,7 @@ struct Parser {
 
   private mutating func add(_ issue: SyntaxIssue) {
     if isAborted || issue.span.start >= trustedUntil { return }
+    if brokenLines.contains(source.line(at: issue.span.start)) { return }
     guard toldPlaces.insert(issue.span.start).inserted else { return }
     issues.append(issue)
   }

@@ -21,7 +21,7 @@ struct Token: Sendable {
   var kind: Kind
   var text: String
   var span: Span
-  /// A text without its second quote: what follows on the line cannot be trusted.
+  /// A long text that is never closed: what follows cannot be trusted.
   var isUnfinished = false
 
   func isSymbol(_ symbol: String) -> Bool { kind == .symbol && text == symbol }

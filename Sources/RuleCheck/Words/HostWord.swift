@@ -146,6 +146,13 @@ package struct HostWord: Sendable {
     self.endsRun = endsRun
   }
 
+  /// The names of all options.
+  package var options: [String] {
+    parameters.flatMap { parameter in
+      parameter.takes.ways.flatMap { way in if case .options(let list) = way { list.map(\.name) } else { [String]() } }
+    }
+  }
+
   /// send(destination, type, data, options)
   package var signature: String { "\(name)(\(parameters.map(\.name).joined(separator: ", ")))" }
 }

@@ -63,7 +63,7 @@ package enum HostWords {
   private static let pauses = [
     HostWord("wait", [Parameter("duration", .duration)], "Sleeps for a time."),
     HostWord(
-      "wait_until", [Parameter("moment", .either([.options(calendar), .integer(0...Int64.max), .text]))],
+      "wait_until", [Parameter("time", .either([.options(calendar), .integer(0...Int64.max), .text]))],
       gives: .boolean,
       "Sleeps until a moment, or until a step in the calendar; false when the moment is past."),
     HostWord(
