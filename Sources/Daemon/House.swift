@@ -152,12 +152,7 @@ final class House: @unchecked Sendable {
 
   private func knownRules(_ store: StoreLoop) throws(StartFailure) -> [String: Int64] {
     do throws(StoreError) {
-      let reader = try store.makeReader()
-      var known: [String: Int64] = [:]
-      for row in try reader.rows(from: RowKey(.rule, 0), to: RowKey(.rule, Int64.max), limit: 1_000_000) {
-        known[String(decoding: row.value ?? [], as: UTF8.self)] = row.key.first
-      }
-      return known
+      return try Recovery.rules(try store.makeReader())
     } catch {
       throw StartFailure(error.message)
     }

@@ -57,7 +57,9 @@ final class Inserts {
   }
 
   func close() {
-    for statement in [begin, commit, rollback, mark, event, verdict, delivery, attempt, redo, dedupe, page, endedRun, keptEvent]
+    for statement in [
+      begin, commit, rollback, mark, event, verdict, delivery, attempt, redo, dedupe, page, endedRun, keptEvent,
+    ]
       + replace
       + remove
     {

@@ -70,7 +70,9 @@ enum SimulatedJourneys {
       case 3:
         lines.append("state.steps = (state.steps or 0) + 1")
         lines.append("wait_until(now() + \(random.next(below: 40_000)))")
-      case 4: lines.append("if random() < 0.5 then wait('3 s') else wait('4 s') wait_any({ 'noise', 'tick' }, { within = '9 s' }) end")
+      case 4:
+        lines.append(
+          "if random() < 0.5 then wait('3 s') else wait('4 s') wait_any({ 'noise', 'tick' }, { within = '9 s' }) end")
       default:
         lines.append(send("0"))
         count += 1

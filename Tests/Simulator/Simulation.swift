@@ -311,8 +311,11 @@ package final class Simulation {
     let messages = try daemon.reader.rows(from: RowKey(.message, 0), to: RowKey(.message, .max, .max), limit: 10)
     if !messages.isEmpty { throw fail("\(messages.count) messages were never taken") }
     for row in try daemon.reader.rows(from: RowKey(.run, 0), to: RowKey(.run, .max), limit: 10) {
-      guard let run = row.value.flatMap({ RunRow(number: row.key.first, $0) }) else { throw fail("a run is unreadable") }
-      throw fail("run \(run.number) never ended: \(run.status.word) \(run.reason), it waits for \(String(describing: run.wait))")
+      guard let run = row.value.flatMap({ RunRow(number: row.key.first, $0) }) else {
+        throw fail("a run is unreadable")
+      }
+      throw fail(
+        "run \(run.number) never ended: \(run.status.word) \(run.reason), it waits for \(String(describing: run.wait))")
     }
     let timers = try daemon.reader.rows(from: RowKey(.timer, .min), to: RowKey(.timer, .max), limit: 10)
     if !timers.isEmpty { throw fail("\(timers.count) timers belong to no run") }

@@ -339,6 +339,27 @@ extension Command {
     return 0
   }
 
+  /// As a daemon would tell it: how many runs live, and what is paused, stands in the store.
+  private static func offlineReport(_ source: Source, _ rules: RuleSet) throws -> JSONValue {
+    var runs: [Int64: Int64] = [:]
+    var pauses: [Int64: String] = [:]
+    var numbers: [String: Int64] = [:]
+    if Files.exists(source.configuration.storePath) {
+      try source.offline { loop throws(StoreError) in
+        let reader = try loop.makeReader()
+        runs = try Recovery.livingRuns(reader)
+        pauses = try Recovery.pauses(reader)
+        numbers = try Recovery.rules(reader)
+      }
+    }
+    return House.report(rules) { place in
+      let number = numbers[rules[place].path] ?? 0
+      return [
+        .init("runs", .integer(runs[number] ?? 0)), .init("paused", pauses[number].map { .string($0) } ?? .null),
+      ]
+    }
+  }
+
   private static func listRules(_ source: Source) throws -> Int32 {
     let value: JSONValue
     if let response = try source.ask("/v1/rules") {
@@ -346,7 +367,7 @@ extension Command {
     } else {
       let loading = try House.load(source.configuration)
       if !loading.complaints.isEmpty { throw Complaints(loading.complaints) }
-      value = House.report(loading.set)
+      value = try offlineReport(source, loading.set)
     }
     if case .array(let rows) = value["rules"] ?? .null, !source.arguments.wantsJSON {
       if rows.isEmpty {
