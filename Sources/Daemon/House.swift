@@ -444,7 +444,9 @@ final class House: @unchecked Sendable {
       .pause(rule: number, reason.map { PauseRow(since: clocks.wall(), reason: $0) }))
     log.notice(reason == nil ? "a rule lives again" : "a rule is paused", ["rule": path, "reason": reason ?? ""])
     let word = reason == nil ? "resumed" : "paused"
-    answers.post(token, Answer(status: 200, body: Array("{\"status\":\"\(word)\"}\n".utf8)))
+    let answers = answers
+    deskMailbox.sendAlways(
+      .completion { answers.post(token, Answer(status: 200, body: Array("{\"status\":\"\(word)\"}\n".utf8))) })
   }
 
   /// Runs that keep another version than the newest one, by rule.
@@ -490,7 +492,9 @@ final class House: @unchecked Sendable {
       let value: JSONValue = [
         "status": "reloaded", "rules": .integer(Int64(count)), "older_versions": .array(list),
       ]
-      answers.post(token, Answer(status: 200, body: value.text + [0x0A]))
+      // Whoever reads after the answer finds the new versions.
+      let answers = answers
+      deskMailbox.sendAlways(.completion { answers.post(token, Answer(status: 200, body: value.text + [0x0A])) })
     }
   }
 
