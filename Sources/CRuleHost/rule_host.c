@@ -355,3 +355,38 @@ int rule_host_run(rule_host *host, uint32_t slot, const rule_input *input) {
   }
   return leave(host, code);
 }
+
+/* Making requests out of messages. */
+
+static int transform_body(lua_State *L) {
+  rule_host *host = host_of(L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, host->libraries_ref);
+  lua_pushstring(L, host->load_name);
+  lua_rawget(L, -2);
+  if (lua_istable(L, -1)) {
+    tables_push_entries(L, -1);
+    lua_getfield(L, -1, "transform");
+  }
+  if (!lua_isfunction(L, -1))
+    return luaL_error(L, "the library %s must return a function, or a table with the function transform", host->load_name);
+  values_push_handle(L, SLOT_EVENT_DATA, 0);
+  lua_call(L, 1, 1);
+  if (lua_isnil(L, -1)) return 0;
+  if (!lua_istable(L, -1)) return luaL_error(L, "transform must return a table or nil; it returned a %s", values_type_name(L, -1));
+  json_write(L, -1, &host->json, false);
+  report_text(host);
+  return 0;
+}
+
+int rule_host_transform(rule_host *host, const char *library, const document *message) {
+  rule_input input = {.event = {.document = message, .data = 0, .traits = UINT32_MAX, .context = UINT32_MAX}};
+  budget_begin(host, true);
+  host->phase = PHASE_EVALUATING;
+  host->load_name = library;
+  host->fallback_line = 1;
+  host->input = &input;
+  host->more_count = 0;
+  host->generation = (host->generation + 1) & (((uint64_t)1 << (64 - HANDLE_NODE_BITS - HANDLE_SLOT_BITS)) - 1);
+  if (host->generation == 0) host->generation = 1;
+  return enter(host, transform_body);
+}

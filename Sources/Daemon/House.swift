@@ -148,6 +148,16 @@ final class House: @unchecked Sendable {
       knownDestinations: knowsDestinations ? Set(configuration.destinations.map(\.name)) : nil,
       folder: configuration.rules, zones: { ZoneFolder().names() })
     report.findings += files.complaints.map { Finding($0, code: .load, text: nil) }
+    let libraries = report.set.libraries.map(\.name)
+    for destination in configuration.destinations
+    where !destination.transform.isEmpty && !libraries.contains(destination.transform) {
+      let complaint = RuleComplaint(
+        file: configuration.file, line: 1,
+        message:
+          "'destinations.\(destination.name).transform': there is no library '\(destination.transform)' in the rules folder",
+        suggestion: Suggestion.nearest(to: destination.transform, among: libraries))
+      report.findings.append(Finding(complaint, code: .configuration, text: nil))
+    }
     return (report, files.sources)
   }
 

@@ -22,13 +22,16 @@ final class Transfer {
   private(set) var socketsOpened = 0
   private(set) var answerIsTooLong = false
 
+  private var hasCertificates = false
+  private var request = ""
   private let didOpen: (Int32) -> Void
   private var bodyBytesSeen = 0
   private var headerBytesSeen = 0
   private var buffer: UnsafeMutablePointer<UInt8>
   private var capacity: Int
   /// The lines that differ from message to message; the fixed ones of the destination follow them.
-  private let lines = UnsafeMutablePointer<curl_slist>.allocate(capacity: Transfer.mostLines)
+  private var lines = UnsafeMutablePointer<curl_slist>.allocate(capacity: Transfer.usualLines)
+  private var lineCapacity = Transfer.usualLines
   private let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
   /// The last connection that was judged and found right, and for whom.
@@ -37,7 +40,7 @@ final class Transfer {
   private let judgedAddress = UnsafeMutablePointer<CChar>.allocate(capacity: Transfer.addressBytes)
 
   private static let addressBytes = 64
-  private static let mostLines = 3
+  private static let usualLines = 4
   private static let usualCapacity = 2048
   private static let keptCapacity = 64 * 1024
   /// So much of an answer is read before the connection is given up; only the first part is kept.
@@ -51,7 +54,7 @@ final class Transfer {
     self.didOpen = didOpen
     capacity = Transfer.usualCapacity
     buffer = .allocate(capacity: capacity)
-    lines.initialize(repeating: curl_slist(), count: Transfer.mostLines)
+    lines.initialize(repeating: curl_slist(), count: Transfer.usualLines)
     errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
     judgedAddress.initialize(repeating: 0, count: Transfer.addressBytes)
     setFixedOptions()
@@ -118,21 +121,54 @@ final class Transfer {
     answerIsTooLong = false
     errorText[0] = 0
     if self.destination !== destination { address(destination) }
+    if start.delivery.request != request { aim(start.delivery.request, destination) }
     fill(head, body: start.delivery.body)
   }
 
   private func address(_ prepared: PreparedDestination) {
     destination = prepared
-    ccurl_set_pointer(easy, CURLOPT_URL, prepared.address)
+    aim("", prepared)
     ccurl_set_long(easy, CURLOPT_TIMEOUT_MS, Int(prepared.destination.timeoutMilliseconds))
     let connect = min(prepared.destination.connectTimeoutMilliseconds, prepared.destination.timeoutMilliseconds)
     ccurl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, Int(connect))
+    ccurl_set_pointer(easy, CURLOPT_PROXY, prepared.proxy)
+    trust(prepared)
+  }
+
+  /// Method and path of this message, where they are not the destination's.
+  private func aim(_ wanted: String, _ prepared: PreparedDestination) {
+    request = wanted
+    let parts = wanted.split(separator: " ", maxSplits: 1)
+    let method = parts.first.map(String.init) ?? "POST"
+    // Nothing is followed, so that the method stays what it is.
+    ccurl_set_pointer(easy, CURLOPT_CUSTOMREQUEST, method == "POST" ? nil : method)
+    if parts.count == 2 {
+      ccurl_set_pointer(easy, CURLOPT_URL, prepared.origin + String(parts[1]))
+    } else {
+      ccurl_set_pointer(easy, CURLOPT_URL, prepared.address)
+    }
+  }
+
+  /// Certificates in place of the usual ones; libcurl keeps copies of them.
+  private func trust(_ prepared: PreparedDestination) {
+    let certificates = prepared.destination.certificates
+    if hasCertificates { ccurl_forget_certificates(easy) }
+    hasCertificates = certificates != Destination.Certificates()
+    guard hasCertificates else { return }
+    func set(_ bytes: [UInt8], _ option: CURLoption) {
+      guard !bytes.isEmpty else { return }
+      _ = bytes.withUnsafeBytes { ccurl_set_blob(easy, option, $0.baseAddress, $0.count) }
+    }
+    set(certificates.authority, CURLOPT_CAINFO_BLOB)
+    set(certificates.client, CURLOPT_SSLCERT_BLOB)
+    set(certificates.clientKey.bytes, CURLOPT_SSLKEY_BLOB)
   }
 
   /// Lines and body go into one buffer of ours, so that the delivery's own array need not stand still.
   private func fill(_ head: HeaderLines, body: [UInt8]) {
     let needed = head.bytes.count + body.count
     if needed > capacity { resize(to: needed) }
+    if head.starts.count > lineCapacity { addLines(head.starts.count) }
     head.bytes.withUnsafeBufferPointer { buffer.update(from: $0.baseAddress!, count: $0.count) }
     let bodyStart = buffer + head.bytes.count
     body.withUnsafeBufferPointer { bytes in
@@ -144,6 +180,14 @@ final class Transfer {
     }
     ccurl_set_pointer(easy, CURLOPT_POSTFIELDS, bodyStart)
     ccurl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, body.count)
+  }
+
+  private func addLines(_ count: Int) {
+    lines.deallocate()
+    lineCapacity = count
+    lines = .allocate(capacity: count)
+    lines.initialize(repeating: curl_slist(), count: count)
+    ccurl_set_pointer(easy, CURLOPT_HTTPHEADER, lines)
   }
 
   private func resize(to size: Int) {

@@ -250,6 +250,13 @@ package final class RuleHost {
     return reportText
   }
 
+  /// Nil: the library wants nothing sent.
+  func transform(library: String, _ message: Document) throws(RuleComplaint) -> [UInt8]? {
+    let status = library.withCString { rule_host_transform(host, $0, message.block) }
+    guard status == RULE_OK.rawValue else { throw complaint }
+    return report.pointee.text_count == 0 ? nil : reportText
+  }
+
   func addConstructor(_ word: String) throws(RuleComplaint) {
     guard rule_host_add_constructor(host, word) == RULE_OK.rawValue else { throw complaint }
   }

@@ -230,6 +230,10 @@ int rule_host_evaluate(rule_host *host, const char *path, const char *text, size
  * charged all the same. */
 void rule_host_trust(rule_host *host, uint32_t slot);
 
+/* Calls the function that a library is, or its field `transform`, with a document; the report holds the table it
+ * returns as JSON, or nothing when it returns nil. */
+int rule_host_transform(rule_host *host, const char *library, const document *message);
+
 /* One run of one rule. */
 int rule_host_run(rule_host *host, uint32_t slot, const rule_input *input);
 
