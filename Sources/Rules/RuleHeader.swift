@@ -313,7 +313,9 @@ struct HeaderReader {
         "'limit' must be a whole number from 1 to \(Limits.runsPerSubject); it is \(HeaderReader.describe(value))")
       return Limits.parallelRuns
     }
-    if second != .parallel { complain("limit", "'limit' says how many runs may live at once: it needs second = \"parallel\"") }
+    if second != .parallel {
+      complain("limit", "'limit' says how many runs may live at once: it needs second = \"parallel\"")
+    }
     return Int(limit)
   }
 
@@ -321,7 +323,8 @@ struct HeaderReader {
     guard let name = text("zone") else { return nil }
     if ZoneFolder.isName(name), (try? ZoneFolder().load(name)) != nil { return name }
     let suggestion = Suggestion.nearest(to: name, among: ZoneFolder().names())
-    complain("zone", "there is no time zone '\(name)'; zones are named such as \"Europe/Berlin\"", suggestion: suggestion)
+    complain(
+      "zone", "there is no time zone '\(name)'; zones are named such as \"Europe/Berlin\"", suggestion: suggestion)
     return nil
   }
 

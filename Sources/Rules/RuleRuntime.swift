@@ -174,7 +174,8 @@ package final class RuleRuntime {
     switch status {
     case RULE_OK, RULE_FINISHED:
       return RuleOutcome(
-        code: .ran, line: 0, reason: status == RULE_FINISHED ? host.message : "", effects: effects, state: report.pointee.state_changed ? host.reportText : nil,
+        code: .ran, line: 0, reason: status == RULE_FINISHED ? host.message : "", effects: effects,
+        state: report.pointee.state_changed ? host.reportText : nil,
         reads: reads(report), units: Int(report.pointee.units), limit: nil)
     case RULE_NOT_MATCHED: return ended(.notMatched, position, named: false)
     case RULE_SKIPPED: return ended(.skipped, position)

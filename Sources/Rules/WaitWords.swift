@@ -194,7 +194,8 @@ extension EffectWords {
     if let value = options["match"] {
       guard value.kind == .object else {
         call.fail(
-          "\(word): 'match' must be a table such as { invoice = event.data.invoice } or a function; it is \(shown(value))")
+          "\(word): 'match' must be a table such as { invoice = event.data.invoice } or a function; it is \(shown(value))"
+        )
         return false
       }
       match = value.members.map { ($0.key, $0.value.text) }
@@ -272,7 +273,8 @@ extension EffectWords {
     }
     if let value = options["tries"] {
       guard let given = value.integer, (1...10).contains(given) else {
-        call.fail("call: 'tries' must be a whole number from 1 to 10; it is \(String(decoding: value.text, as: UTF8.self))")
+        call.fail(
+          "call: 'tries' must be a whole number from 1 to 10; it is \(String(decoding: value.text, as: UTF8.self))")
         return nil
       }
       tries = Int(given)

@@ -55,7 +55,8 @@ final class Inserts {
   }
 
   func close() {
-    for statement in [begin, commit, rollback, mark, event, verdict, delivery, attempt, redo, dedupe, page, endedRun] + replace
+    for statement in [begin, commit, rollback, mark, event, verdict, delivery, attempt, redo, dedupe, page, endedRun]
+      + replace
       + remove
     {
       statement.finalize()

@@ -53,7 +53,9 @@ import Testing
     }
   }
 
-  @Test func `an event of stop_on with the same key ends a run in the middle of its wait, one of another key does not`() throws {
+  @Test func `an event of stop_on with the same key ends a run in the middle of its wait, one of another key does not`()
+    throws
+  {
     let shop = try Workshop(["dunning": JourneyTests.dunning])
     try shop.take(JourneyTests.failed("e1", "in_1"))
     try shop.take(JourneyTests.event("invoice.paid", "p0", #"{"invoice":"in_2"}"#))
@@ -241,7 +243,8 @@ import Testing
     ]
     let answered = try shop.run([])
     #expect(answered.deliveries.map(\.delivery.type) == ["paid"])
-    #expect(String(decoding: answered.deliveries[0].delivery.body, as: UTF8.self).contains(#"{"id":"ch_1","status":200}"#))
+    #expect(
+      String(decoding: answered.deliveries[0].delivery.body, as: UTF8.self).contains(#"{"id":"ch_1","status":200}"#))
     // Without an answer in time nobody knows.
     try shop.take(JourneyTests.event("a", "b"))
     shop.now = shop.now + 10_000
@@ -252,7 +255,8 @@ import Testing
 
   @Test func `an error after a wait parks that run only, and a person can wake or cancel it`() throws {
     let rule = Workshop.rule(
-      "on = 'a'", "wait('1 hour')\nsend('crm', 'before', {})\nlocal n = customer.traits.limit + 1\nsend('crm', 'after', {})")
+      "on = 'a'",
+      "wait('1 hour')\nsend('crm', 'before', {})\nlocal n = customer.traits.limit + 1\nsend('crm', 'after', {})")
     let shop = try Workshop(["r": rule])
     try shop.take(JourneyTests.event("a", "a", user: "ada"), JourneyTests.event("a", "b", user: "bob"))
     try shop.take(#"{"id":"i","name":"identify","user":"bob","traits":{"limit":1}}"#)
@@ -325,10 +329,12 @@ import Testing
   @Test func `wait_until knows days, weekdays, zones and changes of clocks`() throws {
     func wakes(_ argument: String, at now: String, zone: String = "Europe/Berlin") throws -> String {
       let shop = try Workshop([
-        "r": Workshop.rule("on = 'a', zone = '\(zone)'", "local waited = wait_until(\(argument)) send('crm', tostring(waited), {})")
+        "r": Workshop.rule(
+          "on = 'a', zone = '\(zone)'", "local waited = wait_until(\(argument)) send('crm', tostring(waited), {})")
       ])
       shop.now = try #require(ISO8601.parse(now))
-      let began = try shop.take(JourneyTests.event("a", "a", #"{"at":"2026-05-01T10:00:00Z","past":"2020-01-01T00:00:00Z","bad":"soon"}"#))
+      let began = try shop.take(
+        JourneyTests.event("a", "a", #"{"at":"2026-05-01T10:00:00Z","past":"2020-01-01T00:00:00Z","bad":"soon"}"#))
       if let sent = began.deliveries.first { return sent.delivery.type }
       let verdict = began.verdict("r")
       return verdict?.code == .waiting ? String(verdict!.reason.suffix(24)) : verdict?.reason ?? ""
@@ -341,7 +347,9 @@ import Testing
     // 02:30 does not exist on 29 March 2026 in Berlin, and comes twice on 25 October.
     #expect(try wakes("{ days = 1, at = '02:30' }", at: "2026-03-28T12:00:00Z") == "2026-03-29T01:00:00.000Z")
     #expect(try wakes("{ days = 1, at = '02:30' }", at: "2026-10-24T12:00:00Z") == "2026-10-25T00:30:00.000Z")
-    #expect(try wakes("{ at = '09:00', zone = 'America/New_York' }", at: "2026-01-10T12:00:00Z") == "2026-01-10T14:00:00.000Z")
+    #expect(
+      try wakes("{ at = '09:00', zone = 'America/New_York' }", at: "2026-01-10T12:00:00Z") == "2026-01-10T14:00:00.000Z"
+    )
     #expect(try wakes("event.data.at", at: "2026-04-30T00:00:00Z") == "2026-05-01T10:00:00.000Z")
     #expect(try wakes("event.data.past", at: "2026-04-30T00:00:00Z") == "false")
     #expect(try wakes("event.data.missing", at: "2026-04-30T00:00:00Z") == "wait_until: the date is missing")
@@ -420,7 +428,8 @@ import Testing
     let shop = try Workshop(
       ["r": Workshop.rule("on = 'a'", "send('crm', 't', {}) send('crm', 't', {})")], effectsPerHour: 3)
     try shop.take(JourneyTests.event("a", "1"))
-    #expect(try shop.take(JourneyTests.event("a", "2")).logs.contains { $0.contains("more than 3 effects within an hour") })
+    #expect(
+      try shop.take(JourneyTests.event("a", "2")).logs.contains { $0.contains("more than 3 effects within an hour") })
     #expect(try shop.take(JourneyTests.event("a", "3")).verdict("r")?.code == .paused)
   }
 
