@@ -58,7 +58,7 @@ import Testing
     #expect(Nudged.run(["init", folder]) == 0)
     let written = Pages.readAbsolute(folder + "/rules/welcome.lua")
     #expect(written == first.text)
-    Pages.remove(folder, ["rules/welcome.lua", "nudged.lua", "webhook.secret"])
+    Pages.remove(folder, ["rules/welcome.lua", "rules/welcome_test.lua", "nudged.lua", "webhook.secret"])
   }
 
   @Test func `every key and word of rules is on their page`() {

@@ -134,12 +134,19 @@ private struct Scene {
 
   /// A path names a test file itself, its rule, or a folder around it; seen from here or from the rules folder.
   private static func names(_ path: String, _ folder: String, _ test: RuleSource) -> Bool {
-    let wanted = steps(path)
     let rule = String(test.name.dropLast("_test".count))
-    for name in [test.path, rule + ".lua", rule] {
-      for whole in [steps(folder + "/" + name), steps(name)] where whole.starts(with: wanted) { return true }
+    let root = real(folder) ?? folder
+    return [test.path, rule + ".lua", rule].contains { name in
+      steps(name).starts(with: steps(path))
+        || real(path).map { steps(root + "/" + name).starts(with: steps($0)) } ?? false
     }
-    return false
+  }
+
+  /// Without links and dots; nil when there is nothing.
+  private static func real(_ path: String) -> String? {
+    guard let found = realpath(path, nil) else { return nil }
+    defer { free(found) }
+    return String(cString: found)
   }
 
   private static func steps(_ path: String) -> [Substring] { path.split(separator: "/").filter { $0 != "." } }
