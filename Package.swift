@@ -111,7 +111,8 @@ let package = Package(
       name: "crash", dependencies: ["Basics", "Model", "Intake", "Delivery", "CSQLite"], path: "Tests/Crash/Driver",
       swiftSettings: plain),
     .testTarget(name: "HouseTests", swiftSettings: plain),
-    .testTarget(name: "DocsTests", dependencies: ["Basics", "Model", "Rules", "Daemon"], swiftSettings: plain),
+    .testTarget(
+      name: "DocsTests", dependencies: ["Basics", "Model", "Rules", "Rehearsal", "Daemon"], swiftSettings: plain),
     .testTarget(
       name: "DeliveryTests", dependencies: ["Basics", "Model", "Store", "Delivery", "CPlatform"], swiftSettings: plain),
   ],

@@ -219,7 +219,7 @@ final class Stage: TestWords {
 }
 
 extension Reply {
-  static let options = ["ok", "status", "body", "error", "no_reply"]
+  package static let options = ["ok", "status", "body", "error", "no_reply"]
 
   /// From a table such as { ok = false, status = 402 }.
   init(destination: String, type: String, _ members: [JSONValue.Member]) throws {
