@@ -1,6 +1,9 @@
 /*
  * The gathering file of store_file.h: a thin layer above SQLite's own file system. Everything but the
  * writes of the main file and of the log goes straight through.
+ *
+ * Thread: a file is its connection's; registering happens once, whoever asks first. Promise: bytes are
+ * passed on in the order in which they were written, and none of them twice.
  */
 #include "store_file.h"
 

@@ -94,7 +94,7 @@ extension Arguments {
 
   private static let settable = [
     "listen", "admin", "rules", "store", "lanes", "open_locally", "retention.events", "retention.verdicts",
-    "retention.attempts",
+    "retention.attempts", "retention.runs", "zone", "timers_after_start", "effects_per_hour",
   ]
 
   private func apply(_ pair: String, to configuration: inout Configuration) throws(UsageError) {
@@ -116,6 +116,18 @@ extension Arguments {
     case "retention.events": configuration.eventsMilliseconds = try duration(parts)
     case "retention.verdicts": configuration.verdictsMilliseconds = try duration(parts)
     case "retention.attempts": configuration.attemptsMilliseconds = try duration(parts)
+    case "retention.runs": configuration.runsMilliseconds = try duration(parts)
+    case "timers_after_start": configuration.timersAfterStartMilliseconds = parts[1] == "0" ? 0 : try duration(parts)
+    case "zone":
+      guard (try? ZoneFolder().load(parts[1])) != nil else {
+        throw UsageError("zone must be a time zone such as Europe/Berlin; there is no '\(parts[1])'")
+      }
+      configuration.zone = parts[1]
+    case "effects_per_hour":
+      guard let limit = Int(parts[1]), limit >= 0 else {
+        throw UsageError("effects_per_hour must be a whole number, 0 for no limit")
+      }
+      configuration.effectsPerHour = limit
     default:
       throw UsageError(
         "--set does not know the key \"\(parts[0])\""

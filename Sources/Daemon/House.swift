@@ -32,6 +32,8 @@ enum ExitCode {
 /// What the main thread is told by others.
 enum MainEvent: Sendable {
   case reload(AnswerToken?)
+  /// A rule is to be paused for this reason; nil: to live again.
+  case pause(rule: String, String?, AnswerToken)
   case failed(StoreError)
 }
 
@@ -141,12 +143,7 @@ final class House: @unchecked Sendable {
 
   private func knownRules(_ store: StoreLoop) throws(StartFailure) -> [String: Int64] {
     do throws(StoreError) {
-      let reader = try store.makeReader()
-      var known: [String: Int64] = [:]
-      for row in try reader.rows(from: RowKey(.rule, 0), to: RowKey(.rule, Int64.max), limit: 1_000_000) {
-        known[String(decoding: row.value ?? [], as: UTF8.self)] = row.key.first
-      }
-      return known
+      return try Recovery.rules(try store.makeReader())
     } catch {
       throw StartFailure(error.message)
     }
@@ -298,6 +295,7 @@ final class House: @unchecked Sendable {
           if manyLanes, !outputs.committed.isEmpty {
             desk.sendAlways(.committed(outputs.committed.map { ($0.lane, $0.sequence) }))
           }
+          for completion in outputs.completions { completion() }
           for line in outputs.logs { log.info(line.text, ["rule": line.rule, "event": "\(line.event)"]) }
         },
         failed: { events.sendAlways(.failed($0)) }),
@@ -367,7 +365,13 @@ final class House: @unchecked Sendable {
       command: { command, token in
         switch command {
         case .reload: events.sendAlways(.reload(token))
+        case .pause(let rule, let reason): events.sendAlways(.pause(rule: rule, reason, token))
+        case .resume(let rule): events.sendAlways(.pause(rule: rule, nil, token))
         }
+      },
+      run: { action, run, subject, done in
+        let command = RunCommand(action == .wake ? .wake : .cancel, run: run, subject: subject, done: done)
+        desk.sendAlways(.command(command))
       },
       rules: { [unowned self] in self.rulesReport() }, metrics: { [unowned self] in self.metricsReport() },
       status: { [unowned self] in self.statusReport() }, obstacle: { [unowned self] in self.obstacle() })
@@ -411,11 +415,51 @@ final class House: @unchecked Sendable {
     gate?.replace(keyring(next))
     delivery?.configure(next.destinations)
     deskMailbox.sendAlways(.publish(nextBook))
+    keeping = keepers(nextBook)
+    for (rule, runs) in keeping {
+      log.notice("runs keep an older version of their rule", ["rule": rule, "runs": "\(runs)"])
+    }
     return nil
+  }
+
+  /// Pauses a rule or lets it live again.
+  func pause(_ path: String, _ reason: String?, _ token: AnswerToken) {
+    guard let book = book.withLock({ $0 }), let number = book.known[path] else {
+      let near = book.withLock { $0.map { Array($0.known.keys) } } ?? []
+      let ending = Suggestion.ending(for: path, among: near)
+      return answers.post(
+        token, Answer(status: 404, code: "not_found", message: "there is no rule \(path)\(ending)"))
+    }
+    guardian.setPause(of: number, reason)
+    deskMailbox.sendAlways(
+      .pause(rule: number, reason.map { PauseRow(since: clocks.wall(), reason: $0) }))
+    log.notice(reason == nil ? "a rule lives again" : "a rule is paused", ["rule": path, "reason": reason ?? ""])
+    let word = reason == nil ? "resumed" : "paused"
+    answers.post(token, Answer(status: 200, body: Array("{\"status\":\"\(word)\"}\n".utf8)))
+  }
+
+  /// Runs that keep another version than the newest one, by rule.
+  private func keepers(_ new: RuleBook) -> [(rule: String, runs: Int64)] {
+    var living: [Int64: Int64] = [:]
+    for counters in laneCounters {
+      for (version, count) in counters.livingRuns { living[version, default: 0] += count }
+    }
+    var out: [(rule: String, runs: Int64)] = []
+    for (rule, versions) in new.knownVersions {
+      let newest = new.places[rule].map { new.versions[$0] }
+      let count = versions.filter { $0.number != newest }.reduce(0) { $0 + (living[$1.number] ?? 0) }
+      guard count > 0 else { continue }
+      let path = new.places[rule].map { new.rules.rules[$0].path } ?? forgotten.first { $0.value == rule }?.key
+      out.append((path ?? "rule \(rule)", count))
+    }
+    return out.sorted { $0.rule < $1.rule }
   }
 
   /// Numbers of rules that are gone; one that comes back gets its old number, and with it its state.
   private var forgotten: [String: Int64] = [:]
+
+  /// After the last reload: runs that keep an older version of their rule.
+  private var keeping: [(rule: String, runs: Int64)] = []
 
   /// Where it listens and keeps things is fixed at start and does not change at a reload.
   private func merge(_ read: Configuration) -> Configuration {
@@ -433,7 +477,11 @@ final class House: @unchecked Sendable {
         token, Answer(status: 422, code: "rules_refused", message: "the old rules stay. " + complaints.description))
     } else {
       let count = book.withLock { $0?.rules.rules.count ?? 0 }
-      answers.post(token, Answer(status: 200, body: Array("{\"status\":\"reloaded\",\"rules\":\(count)}\n".utf8)))
+      let list = keeping.map { JSONValue.object([.init("rule", .string($0.rule)), .init("runs", .integer($0.runs))]) }
+      let value: JSONValue = [
+        "status": "reloaded", "rules": .integer(Int64(count)), "older_versions": .array(list),
+      ]
+      answers.post(token, Answer(status: 200, body: value.text + [0x0A]))
     }
   }
 
@@ -475,12 +523,23 @@ final class House: @unchecked Sendable {
 
   private func rulesReport() -> [UInt8] {
     guard let book = book.withLock({ $0 }) else { return [] }
-    return House.report(book.rules, switchedOff: book.switchedOff).text + [0x0A]
+    var living: [Int64: Int64] = [:]
+    for counters in laneCounters {
+      for (version, count) in counters.livingRuns { living[version, default: 0] += count }
+    }
+    let pauses = guardian.pauses
+    return House.report(book.rules, switchedOff: book.switchedOff) { place in
+      let rule = book.numbers[place]
+      let runs = (book.knownVersions[rule] ?? []).reduce(0) { $0 + (living[$1.number] ?? 0) }
+      return [.init("runs", .integer(runs)), .init("paused", pauses[rule].map { .string($0) } ?? .null)]
+    }.text + [0x0A]
   }
 
   /// What `rules list` tells, with a daemon or without.
-  static func report(_ rules: RuleSet, switchedOff: Set<String> = []) -> JSONValue {
-    let list: [JSONValue] = rules.rules.map { rule in
+  static func report(
+    _ rules: RuleSet, switchedOff: Set<String> = [], more: (Int) -> [JSONValue.Member] = { _ in [] }
+  ) -> JSONValue {
+    let list: [JSONValue] = rules.rules.enumerated().map { place, rule in
       var members: [JSONValue.Member] = [
         .init("rule", .string(rule.path)), .init("title", .string(rule.header.title)),
         .init("on", .array(rule.header.on.map { .string($0) })), .init("per", .string(rule.header.per)),
@@ -488,6 +547,7 @@ final class House: @unchecked Sendable {
         .init("hash", .string(rule.contentHash.hex)),
       ]
       if switchedOff.contains(rule.path) { members.append(.init("switched_off", true)) }
+      members += more(place)
       return .object(members)
     }
     return .object([.init("rules", .array(list))])
@@ -509,6 +569,21 @@ final class House: @unchecked Sendable {
     return value.text + [0x0A]
   }
 
+  private func addRuns(to lines: inout MetricsText) {
+    let lanes = laneCounters
+    lines.gauge(
+      "nudged_runs", "Runs that live.", lanes.reduce(0) { $0 + $1.livingRuns.values.reduce(0, +) })
+    lines.counter("nudged_runs_ended_total", "Runs that have ended.", lanes.reduce(0) { $0 + $1.endedRuns.value })
+    lines.counter("nudged_runs_parked_total", "Times a run was parked.", lanes.reduce(0) { $0 + $1.parkedRuns.value })
+    var late: [(bound: String, count: Int64)] = []
+    var sum: Int64 = 0
+    for (place, bound) in (LaneCounters.latenessBoundsMilliseconds.map { "\($0)" } + ["+Inf"]).enumerated() {
+      sum += lanes.reduce(0) { $0 + $1.lateness[place].value }
+      late.append((bound, sum))
+    }
+    lines.histogram("nudged_timer_lateness_ms", "Timers by how late they fired.", late)
+  }
+
   private func metricsReport() -> [UInt8] {
     var lines = MetricsText()
     let lanes = laneCounters
@@ -517,6 +592,7 @@ final class House: @unchecked Sendable {
     lines.counter("nudged_rules_ran_total", "Rules that ran to their end.", lanes.reduce(0) { $0 + $1.ran.value })
     lines.counter(
       "nudged_rules_failed_total", "Rules that failed or went over budget.", lanes.reduce(0) { $0 + $1.failed.value })
+    addRuns(to: &lines)
     lines.counter("nudged_commits_total", "Groups committed.", storeCounters.commits.value)
     lines.gauge("nudged_unswept_rows", "Rows newer than their table.", storeCounters.behind.value)
     lines.gauge("nudged_events_under_way", "Events accepted and not yet on disk.", underWay.value)
@@ -548,6 +624,13 @@ struct MetricsText {
 
   mutating func counter(_ name: String, _ help: String, _ value: Int64) { add(name, "counter", help, value) }
   mutating func gauge(_ name: String, _ help: String, _ value: Int64) { add(name, "gauge", help, value) }
+
+  /// `buckets` are cumulated; the last one holds all.
+  mutating func histogram(_ name: String, _ help: String, _ buckets: [(bound: String, count: Int64)]) {
+    bytes += "# HELP \(name) \(help)\n# TYPE \(name) histogram\n".utf8
+    for bucket in buckets { bytes += "\(name)_bucket{le=\"\(bucket.bound)\"} \(bucket.count)\n".utf8 }
+    bytes += "\(name)_count \(buckets.last?.count ?? 0)\n".utf8
+  }
 
   private mutating func add(_ name: String, _ kind: String, _ help: String, _ value: Int64) {
     bytes += "# HELP \(name) \(help)\n# TYPE \(name) \(kind)\n\(name) \(value)\n".utf8

@@ -39,6 +39,13 @@ struct HashTable {
     }
   }
 
+  /// Makes what `insert` will read come near; see `FlatTable.touch`.
+  func touch(_ hashes: [Hash128]) -> UInt64 {
+    var sum: UInt64 = 0
+    for hash in hashes { sum &+= slots[Int(hash.high >> shift)].low }
+    return sum
+  }
+
   /// False when it was there already.
   mutating func insert(_ hash: Hash128) -> Bool {
     var position = Int(hash.high >> shift)
@@ -145,6 +152,9 @@ package final class DedupeSet {
     guard current.isFull else { return (true, nil) }
     return (true, makeRoom(committed: committed))
   }
+
+  /// Makes what `insert` will read come near; see `FlatTable.touch`.
+  func touch(_ hashes: [Hash128]) -> UInt64 { current.touch(hashes) &+ (previous?.touch(hashes) ?? 0) }
 
   private func makeRoom(committed: Int64) -> DedupeRun? {
     let full = HashTable(capacityBits: capacityBits)

@@ -9,7 +9,7 @@ package import Store
 package enum DeskInput: Sendable {
   case incoming(IncomingEvent)
   case message(LaneMessage)
-  case command(RunCommand, run: Int64, subject: Int64)
+  case command(RunCommand)
   case pause(rule: Int64, PauseRow?)
   case publish(RuleBook)
   /// The store has written a closed run of the dedupe set.
@@ -51,12 +51,14 @@ package final class Desk {
     if lanes == 1 { out[0].reserveCapacity(inputs.count) }
     // First, because what was given to lanes is counted at the end of a step.
     for case .committed(let list) in inputs { note(list) }
+    // A lone event gains nothing by it.
+    if inputs.count >= 4 { router.touch(inputs) }
     for input in inputs {
       switch input {
       case .incoming(let incoming): try route(incoming, now: now, to: &out)
       case .message(let message): try route(message, now: now, to: &out)
-      case .command(let command, let run, let subject):
-        out[Desk.lane(of: subject, lanes: lanes)].append(.command(command, run: run, subject: subject))
+      case .command(let command):
+        out[Desk.lane(of: command.subject, lanes: lanes)].append(.command(command))
       case .pause(let rule, let row): for lane in out.indices { out[lane].append(.pause(rule: rule, row)) }
       case .publish(let book): for lane in out.indices { out[lane].append(.publish(book)) }
       case .runClosed(let number):

@@ -23,6 +23,9 @@ struct SubjectCache {
     return SubjectCell(subject: subject, packed: packed)
   }
 
+  /// Makes what `find` will read come near; see `FlatTable.touch`.
+  func touch(_ subjects: [(first: Int64, second: Int64)]) -> Int { young.touch(subjects) }
+
   /// To be called whenever a cell may have changed.
   mutating func keep(_ cell: SubjectCell) {
     writer.bytes.removeAll(keepingCapacity: true)
@@ -45,6 +48,12 @@ struct NumberCache {
   private struct Half {
     var slots: [Slot]
     var count = 0
+
+    func touch(_ keys: [Hash128]) -> Int {
+      var sum = 0
+      for key in keys { sum &+= Int(slots[Int(truncatingIfNeeded: key.low) & (slots.count - 1)].number) }
+      return sum
+    }
 
     func find(_ key: Hash128) -> Int64? {
       var place = Int(truncatingIfNeeded: key.low) & (slots.count - 1)
@@ -80,6 +89,9 @@ struct NumberCache {
 
   /// To be called when everything that exists was inserted.
   mutating func becomeWhole() { isWhole = old.count == 0 }
+
+  /// Makes what `find` will read come near; see `FlatTable.touch`.
+  func touch(_ keys: [Hash128]) -> Int { young.touch(keys) }
 
   mutating func find(_ key: Hash128) -> Int64? {
     if let number = young.find(key) { return number }

@@ -10,8 +10,21 @@ internal import Model
 internal import Rules
 package import Store
 
-/// What a person wants of a run.
-package enum RunCommand: Sendable, Equatable { case wake, cancel }
+/// What a person wants of a run; `done` is called when it is on disk, with whether there was such a run.
+package struct RunCommand: Sendable {
+  package enum Action: Sendable, Equatable { case wake, cancel }
+  package var action: Action
+  package var run: Int64
+  package var subject: Int64
+  package var done: (@Sendable (Bool) -> Void)?
+
+  package init(_ action: Action, run: Int64, subject: Int64, done: (@Sendable (Bool) -> Void)? = nil) {
+    self.action = action
+    self.run = run
+    self.subject = subject
+    self.done = done
+  }
+}
 
 /// Why something is decided: the event whose verdicts and effects it belongs to.
 struct Cause {
@@ -40,7 +53,7 @@ package enum LaneInput: Sendable {
   case message(LaneMessage)
   /// A message to someone who is known by name only: whom it turned out to be, and rows that say so.
   case addressed(LaneMessage, subject: Int64, changes: [Change], isNew: Bool)
-  case command(RunCommand, run: Int64, subject: Int64)
+  case command(RunCommand)
   /// A rule is paused by hand, or lives again.
   case pause(rule: Int64, PauseRow?)
   /// A row to write that no event comes with.
@@ -69,6 +82,8 @@ package final class Lane {
   private var wishes: [Wish] = []
   /// `now` never runs backwards, whatever the clock does.
   var lastNow = Instant.zero
+  private var subjects: [(first: Int64, second: Int64)] = []
+  private var touched = 0
   package let counters: LaneCounters
   /// The highest subject that came with this lane's events, and what of that is written down. A number
   /// that was given out must never be given out again, even when only an identity refers to it.
@@ -143,6 +158,7 @@ package final class Lane {
     verdicts = VerdictWriter()
     verdictRange = nil
     flushRows()
+    touch(inputs)
     for input in inputs { try take(input, now: now) }
     try finishListens(now: now)
     try fireTimers(now: now)
@@ -154,6 +170,15 @@ package final class Lane {
       out.changes.append(RowKey(.counter, Counted.subjects, Int64(index)), number: newestSubject)
     }
     return out
+  }
+
+  /// Makes the cells that will be looked up come near; see `FlatTable.touch`.
+  private func touch(_ inputs: [LaneInput]) {
+    // A lone event gains nothing by it.
+    if inputs.count < 4 { return }
+    subjects.removeAll(keepingCapacity: true)
+    for case .event(let routed) in inputs { subjects.append((routed.subject, 0)) }
+    touched = cells.touch(subjects)
   }
 
   private func take(_ input: LaneInput, now: Instant) throws(StoreError) {
@@ -170,8 +195,9 @@ package final class Lane {
     case .addressed(let message, let subject, let changes, let isNew):
       for change in changes { out.changes.append(change) }
       try takeAddressed(message, subject, isNew: isNew, now: now)
-    case .command(let command, let run, let subject):
-      try obey(command, run: run, subject: subject, now: now)
+    case .command(let command):
+      let found = try obey(command, now: now)
+      if let done = command.done { out.completions.append { done(found) } }
       try decideEmitted(now: now)
     case .pause(let rule, let row):
       // One lane writes the row, all of them wake what was held.
@@ -581,14 +607,14 @@ package final class Lane {
   // MARK: cells
 
   func cell(
-    _ subject: Int64, isNew: Bool, reference: SubjectReference?, now: Instant
+    _ subject: Int64, isNew: Bool, reference: @autoclosure () -> SubjectReference?, now: Instant
   ) throws(StoreError) -> SubjectCell {
     if !isNew, let known = cells.find(subject) { return known }
     if !isNew, let row = try reader.value(RowKey(.subject, subject)) {
       let chain = try reader.value(RowKey(.chain, subject)).flatMap(NumberRow.unpack) ?? 0
       return SubjectCell(subject: subject, row: row, chain: chain, isNew: false)
     }
-    let row = SubjectRow(shard: Shards.shard(of: subject), names: reference.map { [$0] } ?? [], created: now)
+    let row = SubjectRow(shard: Shards.shard(of: subject), names: reference().map { [$0] } ?? [], created: now)
     let cell = SubjectCell(subject: subject, row: row.packed, chain: 0, isNew: isNew)
     cell.isUnwritten = true
     return cell

@@ -17,8 +17,15 @@ package final class LaneCounters: Sendable {
   package let endedRuns = Counter()
   package let parkedRuns = Counter()
   package let timers = Counter()
-  /// By how many milliseconds the latest timer was late.
-  package let timerLateness = Counter()
+  /// Timers by how late they were: up to each of the bounds, and beyond the last.
+  package static let latenessBoundsMilliseconds: [Int64] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000, 60_000]
+  package let lateness: [Counter] = (0...latenessBoundsMilliseconds.count).map { _ in Counter() }
+
+  func noteTimer(lateMilliseconds: Int64) {
+    timers.add(1)
+    let bounds = LaneCounters.latenessBoundsMilliseconds
+    lateness[bounds.firstIndex { lateMilliseconds <= $0 } ?? bounds.count].add(1)
+  }
 
   private struct Publish {
     var book: RuleBook?

@@ -487,8 +487,7 @@ extension Lane {
       return try park(run, .timer, "the version \(run.version) of its rule cannot be loaded", line: 0, cell, now: now)
     }
     var wanted: [[UInt8]] = []
-    counters.timers.add(1)
-    counters.timerLateness.set(max(counters.timerLateness.value, now - timer.due))
+    counters.noteTimer(lateMilliseconds: now - timer.due)
     try wake(run, version, .timer, cell, now: now, wanted: &wanted)
     settle(run, cell, wanted: wanted, cause(run))
     try decideEmitted(now: now)
@@ -546,25 +545,27 @@ extension Lane {
 
   // MARK: commands
 
-  func obey(_ command: RunCommand, run number: Int64, subject: Int64, now: Instant) throws(StoreError) {
-    let cell = try cell(subject, isNew: false, reference: nil, now: now)
-    guard let run = try cell.living(reader).runs.first(where: { $0.number == number }) else { return }
+  /// False: there is no such run any more.
+  func obey(_ command: RunCommand, now: Instant) throws(StoreError) -> Bool {
+    let cell = try cell(command.subject, isNew: false, reference: nil, now: now)
+    guard let run = try cell.living(reader).runs.first(where: { $0.number == command.run }) else { return false }
     var wanted: [[UInt8]] = []
-    switch command {
+    switch command.action {
     case .cancel: try end(run, .cancelled, "by hand", cell, now: now)
     case .wake:
-      guard let version = try version(run.version) else { return }
+      guard let version = try version(run.version) else { return false }
       var row = run
       row.status = .waiting
       row.reason = ""
       row.line = 0
       var living = try cell.living(reader)
-      if let place = living.runs.firstIndex(where: { $0.number == number }) { living.runs[place] = row }
+      if let place = living.runs.firstIndex(where: { $0.number == run.number }) { living.runs[place] = row }
       cell.setLiving(living)
       // One that is asleep is woken as if its time had come.
       try wake(row, version, run.pending ?? .timer, cell, now: now, wanted: &wanted)
     }
     settle(run, cell, wanted: wanted, cause(run))
+    return true
   }
 
   // MARK: watching

@@ -33,6 +33,27 @@ package enum Recovery {
     return found
   }
 
+  /// The numbers of all rules there ever were, by path.
+  package static func rules(_ reader: StoreReader) throws(StoreError) -> [String: Int64] {
+    var known: [String: Int64] = [:]
+    for row in try reader.rows(from: RowKey(.rule, 0), to: RowKey(.rule, .max), limit: 1_000_000) {
+      known[String(decoding: row.value ?? [], as: UTF8.self)] = row.key.first
+    }
+    return known
+  }
+
+  /// How many runs of each rule live, of all its versions.
+  package static func livingRuns(_ reader: StoreReader) throws(StoreError) -> [Int64: Int64] {
+    var owners: [Int64: Int64] = [:]
+    for (rule, versions) in try versions(reader) { for version in versions { owners[version.number] = rule } }
+    var found: [Int64: Int64] = [:]
+    for row in try reader.rows(from: RowKey(.counter, .min), to: RowKey(.counter, 0), limit: Int.max / 4) {
+      guard let rule = owners[-row.key.first] else { continue }
+      found[rule, default: 0] += row.value.flatMap(NumberRow.unpack) ?? 0
+    }
+    return found
+  }
+
   /// Rules that were paused, with the reason.
   package static func pauses(_ reader: StoreReader) throws(StoreError) -> [Int64: String] {
     var found: [Int64: String] = [:]

@@ -49,6 +49,10 @@ package final class Router {
   private var older: [Int64: [Change]] = [:]
   package private(set) var repeats: Int64 = 0
   private var runsToClose: [DedupeRun] = []
+  /// Of the events that are to be routed next; used again.
+  private var events: [Hash128] = []
+  private var users: [Hash128] = []
+  private var touched = 0
 
   package init(
     reader: StoreReader, hashKey: (UInt64, UInt64), highestSubject: Int64, dedupe: DedupeSet,
@@ -78,6 +82,17 @@ package final class Router {
       if let subject = row.value.flatMap(NumberRow.unpack) { known.insert(key, subject) }
     }
     known.becomeWhole()
+  }
+
+  /// Makes what routing these events will read come near; see `FlatTable.touch`.
+  func touch(_ inputs: [DeskInput]) {
+    events.removeAll(keepingCapacity: true)
+    users.removeAll(keepingCapacity: true)
+    for case .incoming(let incoming) in inputs {
+      events.append(incoming.dedupe)
+      if let user = incoming.event.user { users.append(identityHash(user)) }
+    }
+    touched = Int(truncatingIfNeeded: dedupe.touch(events)) &+ known.touch(users)
   }
 
   package func identityHash(_ reference: SubjectReference) -> Hash128 {

@@ -17,6 +17,9 @@ package struct GateExits: Sendable {
   package var ask: @Sendable (@escaping @Sendable (StoreReader) -> Void) -> Void
   /// Something for the main thread; it answers through the answer box.
   package var command: @Sendable (GateCommand, AnswerToken) -> Void
+  /// Something for one run; `done` is called when it is on disk, with whether there was such a run.
+  package var run:
+    @Sendable (RunAction, _ run: Int64, _ subject: Int64, _ done: @escaping @Sendable (Bool) -> Void) -> Void
   package var rules: @Sendable () -> [UInt8]
   package var metrics: @Sendable () -> [UInt8]
   package var status: @Sendable () -> [UInt8]
@@ -26,13 +29,16 @@ package struct GateExits: Sendable {
   package init(
     submit: @escaping @Sendable (sending [IncomingEvent]) -> Bool,
     ask: @escaping @Sendable (@escaping @Sendable (StoreReader) -> Void) -> Void,
-    command: @escaping @Sendable (GateCommand, AnswerToken) -> Void, rules: @escaping @Sendable () -> [UInt8],
+    command: @escaping @Sendable (GateCommand, AnswerToken) -> Void,
+    run: @escaping @Sendable (RunAction, Int64, Int64, @escaping @Sendable (Bool) -> Void) -> Void = { _, _, _, _ in },
+    rules: @escaping @Sendable () -> [UInt8],
     metrics: @escaping @Sendable () -> [UInt8], status: @escaping @Sendable () -> [UInt8],
     obstacle: @escaping @Sendable () -> Obstacle?
   ) {
     self.submit = submit
     self.ask = ask
     self.command = command
+    self.run = run
     self.rules = rules
     self.metrics = metrics
     self.status = status
@@ -42,7 +48,12 @@ package struct GateExits: Sendable {
 
 package enum GateCommand: Sendable {
   case reload
+  case pause(rule: String, reason: String)
+  case resume(rule: String)
 }
+
+/// What is to be done with runs.
+package enum RunAction: String, Sendable, CaseIterable { case wake, cancel }
 
 package struct Obstacle: Sendable {
   package enum Kind: Sendable { case busy, full, stopping }
@@ -261,7 +272,7 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     let isKnown = segments.first == "metrics" || segments.first == "v1"
     guard isKnown else { return notFound(request.pathText) }
     let caller = ring.caller(of: request)
-    if request.method == .post { return command(segments, caller, request.pathText, token) }
+    if request.method == .post { return command(segments, caller, request, token) }
     if let refusal = refusal(caller, needs: .read) { return refusal }
     if request.isPath("/v1/events"), onlyGet(request) != nil { return wrongMethod("GET, POST") }
     if let refusal = onlyGet(request) { return refusal }
@@ -273,7 +284,9 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     case "rules" where segments == ["v1", "rules", "reload"]: return wrongMethod("POST")
     default: break
     }
-    if let refusal = Gate.queryRefusal(request) { return refusal }
+    let ofRuns = segments.dropFirst().first == "runs"
+    let refusal = Gate.queryRefusal(request, statuses: ofRuns ? RunFilter.statuses : Gate.deliveryStatuses)
+    if let refusal { return refusal }
     guard let question = Question(segments: Array(segments.dropFirst()), request) else {
       return notFound(request.pathText)
     }
@@ -283,18 +296,107 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     return nil
   }
 
-  private func command(_ segments: [String], _ caller: Caller?, _ path: String, _ token: AnswerToken) -> Answer? {
-    guard segments == ["v1", "rules", "reload"] else {
-      return ["subjects", "deliveries", "rules", "status"].contains(segments.dropFirst().first ?? "")
-        ? wrongMethod("GET") : notFound(path)
+  private func command(
+    _ segments: [String], _ caller: Caller?, _ request: borrowing Request, _ token: AnswerToken
+  ) -> Answer? {
+    let known = Gate.commands.contains { pattern in
+      pattern.count == segments.count - 1
+        && zip(pattern, segments.dropFirst()).allSatisfy { $0 == "*" ? Int64($1) != nil : $0 == $1 }
+    }
+    guard known else {
+      return ["subjects", "deliveries", "rules", "runs", "status"].contains(segments.dropFirst().first ?? "")
+        ? wrongMethod("GET") : notFound(request.pathText)
     }
     if let refusal = refusal(caller, needs: .admin) { return refusal }
-    exits.command(.reload, token)
+    if segments[1] == "runs" { return runCommand(Array(segments.dropFirst(2)), request, token) }
+    if segments[2] == "reload" {
+      exits.command(.reload, token)
+      return nil
+    }
+    guard let rule = request.queryValue("rule"), !rule.isEmpty else {
+      return Answer(
+        status: 400, code: "bad_query", message: "the parameter rule is missing, such as ?rule=dunning/failed")
+    }
+    exits.command(
+      segments[2] == "pause"
+        ? .pause(rule: rule, reason: request.queryValue("reason") ?? "by hand") : .resume(rule: rule),
+      token)
     return nil
   }
 
+  /// Paths below /v1 that take POST and do something; "*" is a number.
+  private static let commands = [
+    ["rules", "reload"], ["rules", "pause"], ["rules", "resume"], ["runs", "*", "wake"], ["runs", "*", "cancel"],
+    ["runs", "wake"], ["runs", "cancel"],
+  ]
+
+  // MARK: runs
+
+  private func runCommand(_ segments: [String], _ request: borrowing Request, _ token: AnswerToken) -> Answer? {
+    guard let action = segments.last.flatMap({ RunAction(rawValue: $0) }) else { return notFound(request.pathText) }
+    if segments.count == 2, let number = Int64(segments[0]) {
+      oneRun(action, number, token)
+      return nil
+    }
+    if let refusal = Gate.queryRefusal(request, statuses: RunFilter.statuses) { return refusal }
+    let filter = RunFilter(
+      status: request.queryValue("status") ?? "alive", rule: request.queryValue("rule"),
+      subject: request.queryValue("subject"))
+    guard filter.isAlive else {
+      return Answer(status: 400, code: "bad_query", message: "only runs that live can be woken or cancelled")
+    }
+    guard filter != RunFilter() || request.queryValue("all") == "1" else {
+      return Answer(
+        status: 400, code: "no_filter", message: "say which runs: rule=, subject=, status=, or all=1 for every one")
+    }
+    manyRuns(action, filter, isCount: request.queryValue("count") == "1", after: 0, done: 0, token)
+    return nil
+  }
+
+  private func oneRun(_ action: RunAction, _ number: Int64, _ token: AnswerToken) {
+    let answers = answers
+    let exits = exits
+    @Sendable func answer(_ found: Bool) {
+      if found {
+        answers.post(
+          token, Answer(status: 200, body: Array("{\"run\":\(number),\"done\":\"\(action.rawValue)\"}\n".utf8)))
+      } else {
+        answers.post(
+          token, Answer(status: 404, code: "not_found", message: "there is no run \(number) that lives"))
+      }
+    }
+    exits.ask { reader in
+      guard let packed = try? reader.value(RowKey(.run, number)), let row = RunRow(number: number, packed) else {
+        return answer(false)
+      }
+      exits.run(action, number, row.subject) { answer($0) }
+    }
+  }
+
+  /// Page by page, so that the store is not kept from committing; `done` counts those before this page.
+  private func manyRuns(
+    _ action: RunAction, _ filter: RunFilter, isCount: Bool, after: Int64, done: Int, _ token: AnswerToken
+  ) {
+    let reports = reports
+    let exits = exits
+    let answers = answers
+    exits.ask { [self] reader in
+      guard let page = try? reports.livingRuns(filter, after: after, limit: 500, reader) else {
+        return answers.post(
+          token, Answer(status: 404, code: "not_found", message: "no subject is called \(filter.subject ?? "")"))
+      }
+      if !isCount { for row in page.rows { exits.run(action, row.number, row.subject) { _ in } } }
+      let count = done + page.rows.count
+      if let next = page.next { return manyRuns(action, filter, isCount: isCount, after: next, done: count, token) }
+      let word = isCount ? "count" : "asked"
+      answers.post(token, Answer(status: 200, body: Array("{\"\(word)\":\(count)}\n".utf8)))
+    }
+  }
+
   /// A slip in a parameter must not look like an answer: a client would page for ever, or see nothing fail.
-  private static func queryRefusal(_ request: borrowing Request) -> Answer? {
+  private static let deliveryStatuses = ["waiting", "retrying", "delivered", "failed"]
+
+  private static func queryRefusal(_ request: borrowing Request, statuses: [String]) -> Answer? {
     func refuse(_ name: String, _ right: String) -> Answer {
       Answer(status: 400, code: "bad_query", message: "the parameter \(name) must be \(right)")
     }
@@ -304,8 +406,11 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     if let text = request.queryValue("before"), Int64(text).map({ $0 >= 0 }) != true {
       return refuse("before", "a whole number, such as next_before of the page before")
     }
-    if let text = request.queryValue("status"), !["waiting", "retrying", "delivered", "failed"].contains(text) {
-      return refuse("status", "waiting, retrying, delivered or failed")
+    if let text = request.queryValue("after"), Int64(text).map({ $0 >= 0 }) != true {
+      return refuse("after", "a whole number, such as next_after of the page before")
+    }
+    if let text = request.queryValue("status"), !statuses.contains(text) {
+      return refuse("status", "\(statuses.dropLast().joined(separator: ", ")) or \(statuses.last ?? "")")
     }
     return nil
   }

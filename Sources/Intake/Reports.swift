@@ -15,6 +15,11 @@ package enum Question: Sendable {
   case event(Int64)
   case deliveries(before: Int64, limit: Int, status: String?)
   case delivery(Int64)
+  case runs(RunFilter, before: Int64, after: Int64, limit: Int)
+  case run(Int64)
+  case explain(String, rule: String?, limit: Int)
+  case history(rule: String)
+  case version(Int64)
 
   package static let defaultLimit = 50
   package static let maximumLimit = 1_000
@@ -43,6 +48,11 @@ package struct Reports: Sendable {
     case .delivery(let number): "there is no delivery \(number); it never was, or its time to be kept is over"
     case .events(_, _, let subject): "no subject is called \(subject ?? "")"
     case .deliveries: "there are no deliveries"
+    case .runs(let filter, _, _, _): "no subject is called \(filter.subject ?? "")"
+    case .run(let number): "there is no run \(number); it never was, or its time to be kept is over"
+    case .explain(let name, _, _): "no subject is called \(name); names are NAMESPACE:ID, such as user:42"
+    case .history(let rule): "there never was a rule \(rule); the rules are listed by: nudged rules list"
+    case .version(let number): "there is no version \(number); versions are listed by: nudged rules history RULE"
     }
   }
 
@@ -57,12 +67,18 @@ package struct Reports: Sendable {
     case .event(let number): try event(number, reader)
     case .deliveries(let before, let limit, let status): try deliveries(before, limit, status, reader)
     case .delivery(let number): try delivery(number, reader)
+    case .runs(let filter, let before, let after, let limit):
+      try runs(filter, before: before, after: after, limit: limit, reader)
+    case .run(let number): try run(number, reader)
+    case .explain(let name, let rule, let limit): try explain(name, rule: rule, limit: limit, reader)
+    case .history(let rule): try history(rule, reader)
+    case .version(let number): try version(number, reader)
     }
   }
 
   // MARK: subjects
 
-  private func find(_ name: String, _ reader: StoreReader) throws(StoreError) -> Int64? {
+  func find(_ name: String, _ reader: StoreReader) throws(StoreError) -> Int64? {
     guard let reference = SubjectReference(name) else { return nil }
     let key = hash.hash(Array(reference.description.utf8))
     let row = RowKey(.identity, Int64(bitPattern: key.high), Int64(bitPattern: key.low))
@@ -90,7 +106,7 @@ package struct Reports: Sendable {
     ])
   }
 
-  private static func parse(_ json: [UInt8]) -> JSONValue {
+  static func parse(_ json: [UInt8]) -> JSONValue {
     json.isEmpty ? .object([]) : (try? Document.parse(json))?.root.value ?? .null
   }
 
@@ -161,7 +177,7 @@ package struct Reports: Sendable {
     return .object(members)
   }
 
-  private static func describe(_ verdict: Verdict) -> JSONValue {
+  static func describe(_ verdict: Verdict) -> JSONValue {
     var members: [JSONValue.Member] = [
       .init("rule", .string(verdict.rule)), .init("verdict", .string(verdict.code.word)),
       .init("effects", .integer(Int64(verdict.effects))),
@@ -260,6 +276,23 @@ extension Question {
     case ("events", 2):
       guard let number = Int64(segments[1]) else { return nil }
       self = .event(number)
+    case ("subjects", 3) where segments[2] == "explain":
+      self = .explain(segments[1], rule: request.queryValue("rule"), limit: bounded)
+    case ("runs", 1):
+      let filter = RunFilter(
+        status: request.queryValue("status") ?? "alive", rule: request.queryValue("rule"),
+        subject: request.queryValue("subject"))
+      self = .runs(
+        filter, before: before, after: request.queryValue("after").flatMap { Int64($0) } ?? 0, limit: bounded)
+    case ("runs", 2):
+      guard let number = Int64(segments[1]) else { return nil }
+      self = .run(number)
+    case ("rules", 2) where segments[1] == "history":
+      guard let rule = request.queryValue("rule") else { return nil }
+      self = .history(rule: rule)
+    case ("rules", 3) where segments[1] == "versions":
+      guard let number = Int64(segments[2]) else { return nil }
+      self = .version(number)
     case ("deliveries", 1): self = .deliveries(before: before, limit: bounded, status: request.queryValue("status"))
     case ("deliveries", 2):
       guard let number = Int64(segments[1]) else { return nil }

@@ -37,6 +37,12 @@ extension EffectWords {
 
   // MARK: time
 
+  /// Whether a run can sleep is known from its file; if that was overlooked, it must not go on as if it had.
+  private func playing(_ call: RuleCall) -> RunPlayer? {
+    if player == nil { call.fail("this rule cannot wait here; write the word of waiting by its own name in the rule") }
+    return player
+  }
+
   private func settle(_ settled: RunPlayer.Settled, _ player: RunPlayer, _ call: RuleCall) -> Bool {
     switch settled {
     case .diverged: call.diverge(player.divergence ?? "")
@@ -57,7 +63,7 @@ extension EffectWords {
 
   func wait(_ call: RuleCall) {
     if isTooMany(1, "wait", call) { return }
-    guard let player else { return }
+    guard let player = playing(call) else { return }
     // A wait that is in the journal had a duration; only a new one needs it.
     guard player.isLive else {
       let settled = player.meet(.wait)
@@ -81,7 +87,7 @@ extension EffectWords {
 
   func waitUntil(_ call: RuleCall) {
     if isTooMany(1, "wait_until", call) { return }
-    guard let player else { return }
+    guard let player = playing(call) else { return }
     // What it means depends on the moment, so that it is only worked out when it is new.
     guard player.isLive else {
       let settled = player.meet(.waitUntil)
@@ -133,7 +139,7 @@ extension EffectWords {
   private static let eventOptions = ["within", "match", "since", "subject"]
 
   func waitFor(_ call: RuleCall, _ kind: JournalKind) {
-    guard let player, let names = names(call, kind) else { return }
+    guard let player = playing(call), let names = names(call, kind) else { return }
     let hash = names.count == 1 ? JournalEntry.hash(names[0]) : JournalEntry.hash(names.joined(separator: "|"))
     // What a wait that is over was waiting for need not be read again.
     if player.isLive { return look(kind, names, hash, isNew: true, player, call) }
@@ -236,7 +242,7 @@ extension EffectWords {
 
   func outsideCall(_ call: RuleCall) {
     if isTooMany(4, "call", call) { return }
-    guard let player, let destination = name(0, "call", "the destination", call) else { return }
+    guard let player = playing(call), let destination = name(0, "call", "the destination", call) else { return }
     if let destinations, !destinations.contains(destination) {
       return call.fail(EffectWords.unknownDestination(destination, known: destinations, suggests: true))
     }

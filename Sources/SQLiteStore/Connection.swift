@@ -40,6 +40,32 @@ final class Connection {
 
   deinit { close() }
 
+  // MARK: the log
+
+  /// How many pages the log had after the last commit.
+  private var logPages: Int32 = 0
+
+  /// From here on SQLite copies nothing from the log into the file by itself: it would do so within a
+  /// commit, and whoever waits for that one would wait for the copying.
+  func copyLogMyself() {
+    sqlite3_wal_hook(
+      handle,
+      { context, _, _, pages in
+        Unmanaged<Connection>.fromOpaque(context!).takeUnretainedValue().logPages = pages
+        return SQLITE_OK
+      }, Unmanaged.passUnretained(self).toOpaque())
+  }
+
+  /// Copies what readers allow, once the log has become long. On a full disk it just stays long.
+  func copyLog(longerThan pages: Int32) throws(StoreError) {
+    guard logPages >= pages else { return }
+    logPages = 0
+    let code = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+    if code == SQLITE_OK || code & 0xFF == SQLITE_BUSY { return }
+    let failure = failure(code, doing: "copying the log")
+    if failure.code != .full { throw failure }
+  }
+
   private var isClosed = false
   func close() {
     if isClosed { return }

@@ -19,6 +19,7 @@ final class Inserts {
   private let dedupe: Statement
   private let page: Statement
   private let endedRun: Statement
+  private let keptEvent: Statement
   private let replace: [Statement]
   private let remove: [Statement]
 
@@ -39,6 +40,7 @@ final class Inserts {
     redo = try connection.prepare("INSERT INTO redo (record, packed) VALUES (?,?)")
     dedupe = try connection.prepare("INSERT INTO dedupe (record, time, packed) VALUES (?,?,?)")
     page = try connection.prepare("INSERT OR REPLACE INTO dedupe_run (run, page, newest, hashes) VALUES (?,?,?,?)")
+    keptEvent = try connection.prepare("INSERT OR REPLACE INTO kept_event (event, packed) VALUES (?,?)")
     endedRun = try connection.prepare("INSERT OR REPLACE INTO ended_run (run, ended, packed) VALUES (?,?,?)")
     var replace: [Statement] = []
     var remove: [Statement] = []
@@ -55,7 +57,9 @@ final class Inserts {
   }
 
   func close() {
-    for statement in [begin, commit, rollback, mark, event, verdict, delivery, attempt, redo, dedupe, page, endedRun]
+    for statement in [
+      begin, commit, rollback, mark, event, verdict, delivery, attempt, redo, dedupe, page, endedRun, keptEvent,
+    ]
       + replace
       + remove
     {
@@ -143,6 +147,11 @@ final class Inserts {
     page.bind(2, row.page)
     page.bind(3, row.newest.milliseconds)
     try page.binding(4, row.hashes) { () throws(StoreError) in try page.finish() }
+  }
+
+  func keep(_ row: EventRow) throws(StoreError) {
+    keptEvent.bind(1, row.number)
+    try keptEvent.binding(2, EventPacks([row]).packs[0].packed) { () throws(StoreError) in try keptEvent.finish() }
   }
 
   func insert(_ row: RunRow) throws(StoreError) {

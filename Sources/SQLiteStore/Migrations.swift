@@ -66,9 +66,11 @@ package enum Migrations {
     [
       lookUp(.run), lookUp(.living), lookUp(.timer), lookUp(.waiter), lookUp(.version), lookUp(.source),
       lookUp(.pause),
+      "CREATE TABLE kept_event (event INTEGER PRIMARY KEY, packed BLOB NOT NULL) STRICT",
       "CREATE TABLE ended_run (run INTEGER PRIMARY KEY, ended INTEGER NOT NULL, packed BLOB NOT NULL) STRICT",
       "ALTER TABLE delivery ADD COLUMN run INTEGER NOT NULL DEFAULT 0",
       "ALTER TABLE delivery ADD COLUMN tries INTEGER NOT NULL DEFAULT 0",
+      "CREATE INDEX delivery_by_run ON delivery (run) WHERE run <> 0",
     ],
   ]
 

@@ -71,7 +71,17 @@ final class SQLiteReader: EngineReader {
       packs.reset()
       return row
     }
-    return try single(number)
+    if let row = try single(number) { return row }
+    return try kept(number)
+  }
+
+  /// One that outlives its time because a run refers to it.
+  private func kept(_ number: Int64) throws(StoreError) -> EventRow? {
+    let statement = try connection.statement("SELECT packed FROM kept_event WHERE event = ?")
+    statement.bind(1, number)
+    guard try statement.next() else { return nil }
+    defer { statement.reset() }
+    return EventPack.find(number, in: statement.bytes(0))
   }
 
   /// An event from before they were packed.
@@ -159,6 +169,16 @@ final class SQLiteReader: EngineReader {
     let statement = try connection.statement(
       "SELECT \(SQLiteReader.deliveryColumns) FROM delivery WHERE delivery < ? ORDER BY delivery DESC LIMIT ?")
     statement.bind(1, before)
+    statement.bind(2, limit)
+    var out: [DeliveryRow] = []
+    while try statement.next() { out.append(deliveryRow(statement)) }
+    return out
+  }
+
+  func deliveries(ofRun run: Int64, limit: Int) throws(StoreError) -> [DeliveryRow] {
+    let statement = try connection.statement(
+      "SELECT \(SQLiteReader.deliveryColumns) FROM delivery WHERE run = ?1 AND run <> 0 ORDER BY delivery LIMIT ?2")
+    statement.bind(1, run)
     statement.bind(2, limit)
     var out: [DeliveryRow] = []
     while try statement.next() { out.append(deliveryRow(statement)) }

@@ -31,7 +31,7 @@ package final class SQLiteStore: StoreEngine {
     try connection.run("PRAGMA journal_mode = WAL")
     try connection.run("PRAGMA synchronous = FULL")
     try connection.run("PRAGMA secure_delete = OFF")
-    try connection.run("PRAGMA wal_autocheckpoint = 1000")
+    connection.copyLogMyself()
     try connection.run("PRAGMA journal_size_limit = 67108864")
     try Migrations.run(on: connection)
     recovered = try SQLiteStore.recover(connection)
@@ -145,6 +145,9 @@ package final class SQLiteStore: StoreEngine {
     }
   }
 
+  package func tidy() throws(StoreError) { try connection.copyLog(longerThan: SQLiteStore.longLogPages) }
+  private static let longLogPages: Int32 = 1_000
+
   package func purge(
     _ log: LogTable, through number: Int64, olderThan time: Instant, limit: Int
   ) throws(StoreError) -> Int {
@@ -181,27 +184,51 @@ package final class SQLiteStore: StoreEngine {
     return Int(sqlite3_changes(connection.handle))
   }
 
-  /// First the rows from before events were packed, then packs, as many as have `limit` events together.
+  /// First the rows from before events were packed, then packs, as many as have `limit` events together. Only
+  /// few packs are looked at, because each lies on pages of its own.
   private func purgeEvents(
     through number: Int64, olderThan time: Instant, limit: Int
   ) throws(StoreError) -> Int {
-    let single = try purge(SQLiteStore.purge("event", key: "event", time: "received"), number, time, limit)
+    let isContinued = "EXISTS (SELECT 1 FROM event_pack)"
+    let single = try purge(
+      SQLiteStore.purge("event", key: "event", time: "received", orWhere: isContinued), number, time, limit)
     if single > 0 { return single }
     return try purge(
       """
       DELETE FROM event_pack WHERE first IN (SELECT first FROM
         (SELECT first, last, received, events, sum(events) OVER (ORDER BY first) AS total FROM
-          (SELECT first, last, received, events FROM event_pack ORDER BY first LIMIT ?3))
+          (SELECT first, last, received, events FROM event_pack ORDER BY first LIMIT max(8, ?3 / 16)))
         WHERE total - events < ?3 AND last <= ?1 AND received < ?2 AND first < (SELECT max(first) FROM event_pack))
       """, number, time, limit)
   }
 
-  /// The newest row always stays: the numbers go on from it.
-  private static func purge(_ table: String, key: String, time: String) -> String {
+  /// The newest row always stays, because the numbers go on from it; unless they go on elsewhere.
+  private static func purge(_ table: String, key: String, time: String, orWhere isContinued: String = "FALSE") -> String
+  {
     """
     DELETE FROM \(table) WHERE \(key) IN (SELECT \(key) FROM (SELECT \(key), \(time) FROM \(table) ORDER BY \(key) LIMIT ?3)
-      WHERE \(key) <= ?1 AND \(time) < ?2 AND \(key) < (SELECT max(\(key)) FROM \(table)))
+      WHERE \(key) <= ?1 AND \(time) < ?2 AND (\(key) < (SELECT max(\(key)) FROM \(table)) OR \(isContinued)))
     """
+  }
+
+  package func keepEvents(_ numbers: [Int64]) throws(StoreError) {
+    let reader = SQLiteReader(connection)
+    let wanted = Set(numbers)
+    var kept: Set<Int64> = []
+    let list = try connection.statement("SELECT event FROM kept_event")
+    while try list.next() { kept.insert(list.integer(0)) }
+    if kept == wanted { return }
+    do throws(StoreError) {
+      try inserts.begin.finish()
+      for number in wanted.subtracting(kept).sorted() {
+        if let row = try reader.event(number) { try inserts.keep(row) }
+      }
+      for number in kept.subtracting(wanted) { try connection.run("DELETE FROM kept_event WHERE event = \(number)") }
+      try inserts.commit.finish()
+    } catch {
+      if sqlite3_get_autocommit(connection.handle) == 0 { try? inserts.rollback.finish() }
+      throw error
+    }
   }
 
   package func storeReader() throws(StoreError) -> any EngineReader { SQLiteReader(connection) }

@@ -11,7 +11,7 @@ internal import Synchronization
 package final class MemoryStore: StoreEngine {
   /// What would be on the disk.
   package final class Disk: Sendable {
-    fileprivate struct Content {
+    struct Content {
       var rows: [RowKey: Row] = [:]
       /// Keys of each table in order; nil: to be sorted anew.
       var sortedKeys: [Table: [RowKey]] = [:]
@@ -23,6 +23,7 @@ package final class MemoryStore: StoreEngine {
       var unsettled: [Int64: DeliveryRow] = [:]
       var attempts: [Attempt] = []
       var endedRuns: [Int64: RunRow] = [:]
+      var keptEvents: [Int64: EventRow] = [:]
       var redo: [(record: Int64, packed: [UInt8])] = []
       var dedupe: [(record: Int64, time: Instant, packed: [UInt8])] = []
       var pages: [DedupePage] = []
@@ -35,7 +36,7 @@ package final class MemoryStore: StoreEngine {
       var commitsLeft: Int?
       var hasReserve = true
     }
-    fileprivate let content = Mutex(Content())
+    let content = Mutex(Content())
     package let hashKey: (UInt64, UInt64)
 
     package init(hashKey: (UInt64, UInt64) = (1, 2)) { self.hashKey = hashKey }
@@ -139,7 +140,7 @@ package final class MemoryStore: StoreEngine {
   }
 
   /// The first place whose element is not before what is looked for.
-  private static func place<T>(in list: [T], where isBefore: (T) -> Bool) -> Int {
+  static func place<T>(in list: [T], where isBefore: (T) -> Bool) -> Int {
     var low = 0
     var high = list.count
     while low < high {
@@ -177,8 +178,23 @@ package final class MemoryStore: StoreEngine {
     }
   }
 
-  package func storeReader() throws(StoreError) -> any EngineReader { Reader(disk) }
-  package func makeReader() throws(StoreError) -> any EngineReader { Reader(disk) }
+  package func keepEvents(_ numbers: [Int64]) throws(StoreError) {
+    disk.content.withLock { content in
+      var kept: [Int64: EventRow] = [:]
+      for number in numbers {
+        let place = MemoryStore.place(in: content.events) { $0.number < number }
+        if place < content.events.count, content.events[place].number == number {
+          kept[number] = content.events[place]
+        } else {
+          kept[number] = content.keptEvents[number]
+        }
+      }
+      content.keptEvents = kept
+    }
+  }
+
+  package func storeReader() throws(StoreError) -> any EngineReader { MemoryReader(disk) }
+  package func makeReader() throws(StoreError) -> any EngineReader { MemoryReader(disk) }
 
   package func freeReserve() -> Bool {
     disk.content.withLock { content in
@@ -201,72 +217,4 @@ package final class MemoryStore: StoreEngine {
   package var sizeBytes: Int64 { disk.content.withLock { Int64($0.events.reduce(0) { $0 + $1.body.count }) } }
 
   package func close() {}
-
-  private final class Reader: EngineReader {
-    private let disk: Disk
-    init(_ disk: Disk) { self.disk = disk }
-
-    func value(_ key: RowKey) throws(StoreError) -> Row? { disk.content.withLock { $0.rows[key] } }
-
-    func rows(from: RowKey, to: RowKey, limit: Int) throws(StoreError) -> [Row] {
-      disk.content.withLock { content in
-        if content.sortedKeys[from.table] == nil {
-          content.sortedKeys[from.table] = content.rows.keys.filter { $0.table == from.table }.sorted()
-        }
-        let keys = content.sortedKeys[from.table] ?? []
-        let start = MemoryStore.place(in: keys) { $0 < from }
-        return keys[start...].prefix(limit).prefix { $0 < to }.compactMap { content.rows[$0] }
-      }
-    }
-
-    func event(_ number: Int64) throws(StoreError) -> EventRow? {
-      disk.content.withLock { content in
-        let place = MemoryStore.place(in: content.events) { $0.number < number }
-        return place < content.events.count && content.events[place].number == number ? content.events[place] : nil
-      }
-    }
-
-    func events(before: Int64, limit: Int) throws(StoreError) -> [EventRow] {
-      disk.content.withLock { content in
-        let end = MemoryStore.place(in: content.events) { $0.number < before }
-        return Array(content.events[..<end].suffix(limit).reversed())
-      }
-    }
-
-    func verdicts(around event: Int64) throws(StoreError) -> [VerdictRow] {
-      disk.content.withLock { $0.verdicts.filter { $0.first <= event && event <= $0.last } }
-    }
-
-    func delivery(_ number: Int64) throws(StoreError) -> DeliveryRow? {
-      disk.content.withLock { content in
-        content.unsettled[number] ?? content.deliveries.last { $0.delivery.number == number }
-      }
-    }
-
-    func deliveries(before: Int64, limit: Int) throws(StoreError) -> [DeliveryRow] {
-      disk.content.withLock { content in
-        let found = content.deliveries.filter { $0.delivery.number < before }
-        return Array(found.sorted { $0.delivery.number > $1.delivery.number }.prefix(limit))
-      }
-    }
-
-    func attempts(of delivery: Int64) throws(StoreError) -> [Attempt] {
-      disk.content.withLock { $0.attempts.filter { $0.delivery == delivery } }
-    }
-
-    func endedRun(_ number: Int64) throws(StoreError) -> RunRow? {
-      disk.content.withLock { $0.endedRuns[number] }
-    }
-
-    func endedRuns(before: Int64, limit: Int) throws(StoreError) -> [RunRow] {
-      disk.content.withLock { content in
-        let found = content.endedRuns.values.filter { $0.number < before }
-        return Array(found.sorted { $0.number > $1.number }.prefix(limit))
-      }
-    }
-
-    func dedupePage(run: Int64, page: Int64) throws(StoreError) -> DedupePage? {
-      disk.content.withLock { $0.pages.first { $0.run == run && $0.page == page } }
-    }
-  }
 }

@@ -178,6 +178,8 @@ package struct Decisions: Sendable {
   package private(set) var tickets: [(ticket: Ticket, count: Int)] = []
   /// Repeats of events that other lanes may still have under way.
   package var repeats: [RepeatBarrier] = []
+  /// Called when this is on disk: for those who asked for something and wait.
+  package var completions: [@Sendable () -> Void] = []
   /// What rules had to say, with their paths; logged when it is durable.
   package var logs: [RuleLog] = []
 
@@ -196,7 +198,7 @@ package struct Decisions: Sendable {
 
   package var isEmpty: Bool {
     events.isEmpty && changes.isEmpty && tickets.isEmpty && deliveries.isEmpty && verdicts.isEmpty && repeats.isEmpty
-      && endedRuns.isEmpty
+      && endedRuns.isEmpty && completions.isEmpty
   }
 }
 

@@ -69,9 +69,16 @@ package protocol StoreEngine: AnyObject {
   /// All or nothing, on disk when it returns.
   func commit(_ group: Group) throws(StoreError)
 
+  /// Work that the last commits left behind and that nobody waits for. To be called after what they allowed
+  /// was passed on.
+  func tidy() throws(StoreError)
+
   /// Deletes rows of a log that are older than `time` or, for redo, not above `number`; at most
   /// `limit` of them. Returns how many went.
   func purge(_ log: LogTable, through number: Int64, olderThan time: Instant, limit: Int) throws(StoreError) -> Int
+
+  /// Sets these events aside so that they outlive their range, and lets go of others that were set aside.
+  func keepEvents(_ numbers: [Int64]) throws(StoreError)
 
   /// A reader on the engine's own thread.
   func storeReader() throws(StoreError) -> any EngineReader
@@ -90,6 +97,10 @@ package protocol StoreEngine: AnyObject {
   func close()
 }
 
+extension StoreEngine {
+  package func tidy() throws(StoreError) {}
+}
+
 /// Reads what is in the tables. Every call sees the newest commit there is when it begins.
 package protocol EngineReader: AnyObject {
   func value(_ key: RowKey) throws(StoreError) -> Row?
@@ -102,6 +113,8 @@ package protocol EngineReader: AnyObject {
   func verdicts(around event: Int64) throws(StoreError) -> [VerdictRow]
   func delivery(_ number: Int64) throws(StoreError) -> DeliveryRow?
   func deliveries(before: Int64, limit: Int) throws(StoreError) -> [DeliveryRow]
+  /// What a run sent, in the order in which it did.
+  func deliveries(ofRun run: Int64, limit: Int) throws(StoreError) -> [DeliveryRow]
   func attempts(of delivery: Int64) throws(StoreError) -> [Attempt]
   /// A run that has ended.
   func endedRun(_ number: Int64) throws(StoreError) -> RunRow?

@@ -27,6 +27,7 @@ package struct StoreOutputs: Sendable {
   package var deliveries: [Delivery] = []
   package var messages: [LaneMessage] = []
   package var logs: [RuleLog] = []
+  package var completions: [@Sendable () -> Void] = []
   /// The newest committed batch of each lane that had one in this group.
   package var committed: [(lane: Int, sequence: Int64)] = []
   package var closedRuns: [Int64] = []
@@ -89,6 +90,8 @@ package final class StoreLoop {
   /// Something changed since the last look into the due table found nothing to hand out.
   private var looksForDue = true
   private var nextPurge: Instant = .zero
+  private var eventPurge: EventPurge?
+  private var purgedThrough: Int64 = 0
   private var purgeTurn = 0
 
   /// Runs of the dedupe set that are being written, with the page that comes next.
@@ -237,6 +240,7 @@ package final class StoreLoop {
     outputs.messages.append(contentsOf: decisions.messages)
     for barrier in decisions.repeats { if let ticket = barrier.settleOne() { outputs.answered.append(ticket) } }
     outputs.logs.append(contentsOf: decisions.logs)
+    if !decisions.completions.isEmpty { outputs.completions.append(contentsOf: decisions.completions) }
     for (ticket, count) in decisions.tickets where ticket.settle(count) { outputs.answered.append(ticket) }
     outputs.committed.append((decisions.lane, decisions.sequence))
   }
@@ -353,6 +357,7 @@ package final class StoreLoop {
       try commit(group)
       var ignored = StoreOutputs()
       try finish(group, outputs: &ignored)
+      try engine.tidy()
     }
     while try engine.purge(.redo, through: mark, olderThan: now, limit: 10_000) > 0 {}
   }
@@ -488,18 +493,45 @@ package final class StoreLoop {
       (.dedupeRun, Int64.max, retention.dedupeMilliseconds + 86_400_000),
     ]
     let (log, through, age) = turns[purgeTurn % turns.count]
-    let gone = try engine.purge(
-      log, through: through, olderThan: age == 0 ? .distantFuture : now + -age, limit: isBusy ? 200 : 2_000)
+    let limit = isBusy ? 200 : 2_000
+    let gone =
+      log == .event
+      ? try purgeEvents(olderThan: now + -age, limit: limit)
+      : try engine.purge(log, through: through, olderThan: age == 0 ? .distantFuture : now + -age, limit: limit)
     if gone == 0 { purgeTurn += 1 }
     nextPurge = gone > 0 ? now + 20 : now + 1_000
     // Without a reserve the next full disk would end the process, so that the door stays closed till then.
     if status.full, gone == 0, purgeTurn % turns.count == 0, engine.restoreReserve() { status.full = false }
   }
 
+  /// Goes on with the round that is under way, or begins one; 0 when there is nothing to do.
+  private func purgeEvents(olderThan time: Instant, limit: Int) throws(StoreError) -> Int {
+    if eventPurge == nil {
+      let bound = try EventPurge.bound(before: time, reader.engine)
+      guard bound > purgedThrough else { return 0 }
+      eventPurge = EventPurge(bound: bound)
+    }
+    if !eventPurge!.isComplete {
+      try eventPurge!.scan(reader, limit: limit)
+      if eventPurge!.isComplete { try engine.keepEvents(eventPurge!.found) }
+      return 1
+    }
+    let bound = eventPurge!.bound
+    let gone = try engine.purge(.event, through: bound, olderThan: time, limit: limit)
+    if gone == 0 {
+      purgedThrough = bound
+      eventPurge = nil
+    }
+    return gone
+  }
+
   private func oldestOpenDelivery() throws(StoreError) -> Int64 {
     try reader.rows(from: RowKey(.openDelivery, 0), to: RowKey(.openDelivery, Int64.max), limit: 1).first?.key.first
       ?? Int64.max
   }
+
+  /// To be called after the outputs of a step were passed on: nobody has to wait for it.
+  package func tidy() throws(StoreError) { try engine.tidy() }
 
   package func close() { engine.close() }
 }

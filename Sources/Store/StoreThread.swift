@@ -60,6 +60,7 @@ package enum StoreThread {
           counters.note(loop.status, tailShare: loop.tailShare)
           wakeAt = outputs.wakeAt
           exits.outputs(outputs)
+          try loop.tidy()
         }
         try loop.sweepAll(now: clocks.wall())
         loop.close()

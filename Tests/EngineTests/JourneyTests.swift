@@ -269,13 +269,13 @@ import Testing
     #expect(parked.status == .parked)
     #expect(parked.line == 4)
     try shop.take(#"{"id":"j","name":"identify","user":"ada","traits":{"limit":1}}"#)
-    let again = try shop.run([.command(.wake, run: 1, subject: parked.subject)])
+    let again = try shop.run([.command(RunCommand(.wake, run: 1, subject: parked.subject))])
     #expect(again.deliveries.map(\.delivery.type) == ["before", "after"])
     try shop.take(JourneyTests.event("a", "c", user: "cleo"))
     shop.now = shop.now + 3_600_000
     try shop.run([])
     let subject = try #require(try shop.subject("user:cleo"))
-    #expect(try shop.run([.command(.cancel, run: 3, subject: subject)]).ended.map(\.status) == [.cancelled])
+    #expect(try shop.run([.command(RunCommand(.cancel, run: 3, subject: subject))]).ended.map(\.status) == [.cancelled])
   }
 
   @Test func `a run keeps the version it began with, and a new run has the new one`() throws {

@@ -21,6 +21,21 @@ import Testing
     #expect(try workshop.row("user:a")?.names.map(\.description) == ["user:a"])
   }
 
+  /// With few identities all are learned at the start, with many they are looked up.
+  @Test(arguments: [3, 4_200]) func `ids are known after a restart, however many there are`(count: Int) throws {
+    let disk = MemoryStore.Disk()
+    let first = try Workshop(disk: disk)
+    try first.run((1...count).map { .incoming(try first.incoming(event($0, "\"user\": \"u\($0)\""))) })
+    let subjects = try [1, 2, count].map { try first.subject("user:u\($0)") }
+    let second = try Workshop(disk: disk)
+    let again = try second.take(
+      event(count + 1, "\"user\": \"u1\""), event(count + 2, "\"user\": \"u\(count)\""),
+      event(count + 3, "\"user\": \"other\""))
+    #expect(again.events.map(\.previous) == [1, Int64(count), 0])
+    #expect(try [1, 2, count].map { try second.subject("user:u\($0)") } == subjects)
+    #expect(try second.subject("user:other") == Int64(count + 1))
+  }
+
   @Test func `namespaces keep equal ids apart`() throws {
     let workshop = try Workshop()
     let all = ["\"user\": \"x\"", "\"anonymous\": \"x\"", "\"account\": \"x\"", "\"thing\": \"webinar:x\""]

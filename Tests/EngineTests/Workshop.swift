@@ -79,6 +79,7 @@ final class Workshop {
     router = Router(
       reader: reader, hashKey: store.recovered.hashKey, highestSubject: store.highestSubject, dedupe: dedupe,
       runsToClose: runs, numbers: numbers, committed: committed, lanes: count)
+    try router.learnIdentities()
     desk = Desk(router: router, lanes: count)
     hash = KeyedHash(key0: store.recovered.hashKey.0, key1: store.recovered.hashKey.1)
     let known = try Workshop.knownRules(reader)

@@ -48,11 +48,11 @@ import Testing
       "rules/a.lua:2: cannot set the global 'total'; write 'local total = …' or 'local function total(…)'"
     ),
     (Fixture.rule("print('x')"), "rules/a.lua:2: 'print' is not available in rules; use log(text)"),
-    (Fixture.rule("wait('1 day')"), "rules/a.lua:2: wait(…) is not available in this version"),
+    (Fixture.rule("variant('a')"), "rules/a.lua:2: variant(…) is not available in this version"),
     (Fixture.rule("local e = _ENV"), "rules/a.lua:2: _ENV is not available in rules"),
     (Fixture.rule("log(1 | 2)"), "rules/a.lua:2: bit operators (|) are not available in rules"),
     (
-      Fixture.rule("", header: "stop_on = 'x',"), "rules/a.lua:1: 'stop_on' is not available in this version; remove it"
+      Fixture.rule("", header: "topic = 'x',"), "rules/a.lua:1: 'topic' is not available in this version; remove it"
     ),
     (
       "return rule { title = 'T', run = function() end,\non = every('monday') }",

@@ -42,6 +42,27 @@ import Testing
     }
   }
 
+  @Test func `events from before they were packed stay in order and go when their time is over`() throws {
+    try PlainFile(path, fixture: 3).close()
+    let engine = try SQLiteStore(path: path)
+    defer { engine.close() }
+    let old = Instant(milliseconds: 1_760_000_100_000)
+    #expect(try engine.purge(.event, through: .max, olderThan: old, limit: 100) == 4, "numbers go on from the last")
+    var group = Group(record: 5, time: old)
+    group.events = EventPacks([
+      EventRow(
+        number: 6, subject: 2, previous: 5, received: old, source: "default", name: "tick", cause: 0, depth: 0, body: []
+      )
+    ])
+    try engine.commit(group)
+    let reader = try engine.makeReader()
+    #expect(try reader.events(before: .max, limit: 10).map(\.number) == [6, 5])
+    #expect(try reader.events(before: 6, limit: 10).map(\.number) == [5])
+    #expect(try reader.event(5)?.previous == 4)
+    while try engine.purge(.event, through: .max, olderThan: old, limit: 100) > 0 {}
+    #expect(try reader.events(before: .max, limit: 10).map(\.number) == [6])
+  }
+
   @Test func `a store of a newer version is left alone`() throws {
     let file = try PlainFile(path, fixture: 2)
     try file.run("PRAGMA user_version = 99")

@@ -43,6 +43,7 @@ final class SimulatedDaemon {
     let router = Router(
       reader: reader, hashKey: store.recovered.hashKey, highestSubject: store.highestSubject, dedupe: dedupe,
       runsToClose: runs, numbers: numbers, committed: committed, lanes: count)
+    try router.learnIdentities()
     desk = Desk(router: router, lanes: count)
     var known: [String: Int64] = [:]
     for row in try reader.rows(from: RowKey(.rule, 0), to: RowKey(.rule, .max), limit: 1_000) {
@@ -86,6 +87,9 @@ final class SimulatedDaemon {
 
   var wakeAt: Instant { min(storeWakeAt, deliveryWakeAt) }
 
+  /// When the first run wakes by itself.
+  var timerAt: Instant { lanes.map(\.wakeAt).min() ?? .distantFuture }
+
   func stepDesk(now: Instant) throws {
     let inputs = take(&deskInputs)
     let (routed, runs) = try desk.step(inputs, now: now)
@@ -96,7 +100,7 @@ final class SimulatedDaemon {
   func stepLane(_ index: Int, now: Instant) throws {
     let lane = index % lanes.count
     let inputs = take(&laneInputs[lane])
-    if inputs.isEmpty { return }
+    if inputs.isEmpty, lanes[lane].wakeAt > now { return }
     let decisions = try lanes[lane].step(inputs, now: now)
     if !decisions.isEmpty { storeInputs.append(.decisions(decisions)) }
   }

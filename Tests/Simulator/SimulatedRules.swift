@@ -37,8 +37,10 @@ package enum SimulatedRules {
     }
     """
 
-  package static func load() throws -> RuleSet {
-    let sources = [("count", count), ("echo", echo), ("seen", seen), ("told", told)]
+  /// With a seed, also rules that wait, one of them drawn.
+  package static func load(seed: UInt64? = nil) throws -> RuleSet {
+    var sources = [("count", count), ("echo", echo), ("seen", seen), ("told", told)]
+    if let seed { sources += SimulatedJourneys.sources(seed) }
     let loading = RuleSet.load(
       sources: sources.map { RuleSource(path: $0.0 + ".lua", text: $0.1) }, knownDestinations: ["good", "bad"])
     if let complaint = loading.complaints.first { throw complaint }

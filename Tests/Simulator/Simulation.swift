@@ -19,8 +19,11 @@ package struct Violation: Error, CustomStringConvertible {
 package final class Simulation {
   private struct Sent {
     var id: String
+    var name = "tick"
     var user: String
     var account: String?
+    var k = ""
+    var n = 0
     var body: [UInt8]
     var acknowledged = false
   }
@@ -49,9 +52,15 @@ package final class Simulation {
   package private(set) var crashes = 0
   package private(set) var deliveries = 0
 
-  package init(seed: UInt64, rules: RuleSet) throws {
+  /// What runs must have sent.
+  private var journeyWebhooks: Set<String> = []
+  /// Whether its rules wait, and its clients send what they wait for.
+  private let hasJourneys: Bool
+
+  package init(seed: UInt64, rules: RuleSet, hasJourneys: Bool = false) throws {
     self.seed = seed
     self.rules = rules
+    self.hasJourneys = hasJourneys
     random = SeededRandom(seed: seed)
     disk = MemoryStore.Disk(hashKey: (seed | 1, seed &* 31 | 1))
     lanes = SimulatedDaemon.lanesOfSeed[Int(seed % 3)]
@@ -77,6 +86,7 @@ package final class Simulation {
         sent += 1
       }
       if tickets.count < 10, random.chance(1, in: 12) { resend() }
+      if hasJourneys, random.chance(1, in: 40) { now = now + Int64(random.next(below: 40_000)) }
       if random.chance(1, in: 150) { try crash() }
     }
     try quiesce()
@@ -132,6 +142,7 @@ package final class Simulation {
   // MARK: clients
 
   private func sendNew() {
+    if hasJourneys, random.chance(3, in: 4) { return sendForJourney() }
     let user = "u\(random.next(below: 12))"
     let account = random.chance(1, in: 3) ? "a\(random.next(below: 4))" : nil
     let id = "e\(events.count)"
@@ -140,6 +151,27 @@ package final class Simulation {
     ]
     if let account { members.append(.init("account", .string(account))) }
     events.append(Sent(id: id, user: user, account: account, body: JSONValue.object(members).text))
+    send(events.count - 1)
+  }
+
+  /// Starts of runs have a key each; answers and ends go to a key that was begun.
+  private func sendForJourney(_ wanted: String? = nil) {
+    let name = wanted ?? SimulatedJourneys.names[Int(random.next(below: UInt64(SimulatedJourneys.names.count)))]
+    let starts = ["answer": "ask", "close": "open"]
+    var user = "u\(random.next(below: 12))"
+    var k = "k\(events.count)"
+    if let start = starts[name] {
+      let begun = events.filter { $0.name == start }
+      guard !begun.isEmpty else { return }
+      let chosen = begun[Int(random.next(below: UInt64(begun.count)))]
+      user = chosen.user
+      k = chosen.k
+    }
+    let id = "e\(events.count)"
+    let data = JSONValue.object([.init("k", .string(k)), .init("n", .integer(Int64(events.count)))])
+    let who = name == "moved" ? JSONValue.Member("thing", "webinar:w") : .init("user", .string(user))
+    let body = JSONValue.object([.init("id", .string(id)), .init("name", .string(name)), who, .init("data", data)])
+    events.append(Sent(id: id, name: name, user: user, k: k, n: events.count, body: body.text))
     send(events.count - 1)
   }
 
@@ -180,6 +212,30 @@ package final class Simulation {
 
   /// Clients send until everything is acknowledged; then all deliveries run dry.
   private func quiesce() throws {
+    try settle(jumps: false)
+    guard hasJourneys else { return }
+    // Everything that was begun gets what it waits for.
+    for _ in 0..<2 {
+      for start in events where start.name == "ask" { sendAnswer(start) }
+      sendForJourney("moved")
+      try settle(jumps: false)
+    }
+    // Old events are purged from here on, except those that runs still refer to.
+    journeyWebhooks = try expectedOfJourneys()
+    try settle(jumps: true)
+  }
+
+  private func sendAnswer(_ start: Sent) {
+    let id = "e\(events.count)"
+    let data = JSONValue.object([.init("k", .string(start.k)), .init("n", .integer(Int64(events.count)))])
+    let body = JSONValue.object([
+      .init("id", .string(id)), .init("name", "answer"), .init("user", .string(start.user)), .init("data", data),
+    ])
+    events.append(Sent(id: id, name: "answer", user: start.user, k: start.k, n: events.count, body: body.text))
+  }
+
+  /// `jumps`: the clock moves on to the next timer until nothing sleeps any more.
+  private func settle(jumps: Bool) throws {
     for round in 0..<8_000 {
       if round % 10 == 0 {
         for position in events.indices where !events[position].acknowledged && tickets.count < 10 { send(position) }
@@ -190,7 +246,11 @@ package final class Simulation {
       note(daemon.stepDelivery(now: now))
       land()
       now = now + 5_000
-      if round > 100, events.allSatisfy(\.acknowledged), daemon.isQuiet(now: now), try openDeliveries() == 0 { return }
+      if round > 100, events.allSatisfy(\.acknowledged), daemon.isQuiet(now: now), try openDeliveries() == 0 {
+        if !jumps || daemon.timerAt == .distantFuture { return }
+        now = max(now, daemon.timerAt)
+        if random.chance(1, in: 30) { try crash() }
+      }
     }
     let waiting = events.filter { !$0.acknowledged }.map(\.id)
     throw fail(
@@ -213,6 +273,21 @@ package final class Simulation {
     try checkWebhooks()
   }
 
+  /// From the events as they stand in the store.
+  private func expectedOfJourneys() throws -> Set<String> {
+    var told: [(number: Int64, name: String, user: String, k: String, n: Int)] = []
+    for row in try daemon.reader.engine.events(before: .max, limit: 100_000).reversed() {
+      let root = try Document.parse(row.body).root
+      let data = root["data"]
+      told.append(
+        (
+          row.number, row.name, root["user"]?.string ?? "", data?["k"]?.string ?? "",
+          Int(data?["n"]?.integer ?? 0)
+        ))
+    }
+    return SimulatedJourneys.expected(told, seed: seed)
+  }
+
   private func fail(_ what: String) -> Violation {
     Violation(description: "seed \(seed), \(lanes) lanes\(isRestarted ? ", after the last start" : ""): \(what)")
   }
@@ -220,7 +295,7 @@ package final class Simulation {
   private func checkState() throws {
     var users: [String: Int64] = [:]
     var accounts: [String: Int64] = [:]
-    for event in events {
+    for event in events where event.name == "tick" {
       users[event.user, default: 0] += 1
       if let account = event.account { accounts[account, default: 0] += 1 }
     }
@@ -235,6 +310,15 @@ package final class Simulation {
     }
     let messages = try daemon.reader.rows(from: RowKey(.message, 0), to: RowKey(.message, .max, .max), limit: 10)
     if !messages.isEmpty { throw fail("\(messages.count) messages were never taken") }
+    for row in try daemon.reader.rows(from: RowKey(.run, 0), to: RowKey(.run, .max), limit: 10) {
+      guard let run = row.value.flatMap({ RunRow(number: row.key.first, $0) }) else {
+        throw fail("a run is unreadable")
+      }
+      throw fail(
+        "run \(run.number) never ended: \(run.status.word) \(run.reason), it waits for \(String(describing: run.wait))")
+    }
+    let timers = try daemon.reader.rows(from: RowKey(.timer, .min), to: RowKey(.timer, .max), limit: 10)
+    if !timers.isEmpty { throw fail("\(timers.count) timers belong to no run") }
   }
 
   private func expect(_ subject: String, _ key: String, _ expected: Int64, _ what: String) throws {
@@ -247,8 +331,8 @@ package final class Simulation {
   /// Every third tick of a user sends to "good", every fifth to "bad".
   private func checkWebhooks() throws {
     var users: [String: Int] = [:]
-    for event in events { users[event.user, default: 0] += 1 }
-    var expected: Set<String> = []
+    for event in events where event.name == "tick" { users[event.user, default: 0] += 1 }
+    var expected = journeyWebhooks
     for (user, count) in users {
       for tick in 1...count {
         if tick % 3 == 0 { expected.insert("good/\(user)/\(tick)") }
@@ -257,7 +341,9 @@ package final class Simulation {
     }
     var found: [String: Int] = [:]
     for body in received.values {
-      let data = try Document.parse(body).root["data"]
+      let root = try Document.parse(body).root
+      if root["type"]?.string == "charge" { continue }
+      let data = root["data"]
       found[data?["key"]?.string ?? "?", default: 0] += 1
     }
     if reorderedIDs { throw fail("one webhook id was used for two bodies") }

@@ -26,4 +26,18 @@ import Testing
     #expect(crashes > 0)
     #expect(deliveries > 0)
   }
+
+  @Test func `runs that wait do everything once, whenever the process ends and however the clock jumps`() throws {
+    if let seed = SimulatorTests.number("NUDGED_SEED") {
+      try Simulation(seed: seed, rules: SimulatedRules.load(seed: seed), hasJourneys: true).run(events: 100)
+      return
+    }
+    var crashes = 0
+    for seed in 1...(SimulatorTests.number("NUDGED_SEEDS") ?? 40) {
+      let simulation = try Simulation(seed: seed, rules: SimulatedRules.load(seed: seed), hasJourneys: true)
+      try simulation.run(events: 100)
+      crashes += simulation.crashes
+    }
+    #expect(crashes > 0)
+  }
 }

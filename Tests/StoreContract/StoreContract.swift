@@ -156,6 +156,74 @@ package enum StoreContract {
     again.close()
   }
 
+  /// Two lanes number their events in turns and commit them in groups of their own; each one is found, alone
+  /// and in order, whatever the engine keeps together.
+  package static func findsEventsOfSeveralLanes(_ under: EngineUnderTest) throws {
+    let engine = try under.open()
+    var record: Int64 = 0
+    // The second lane lags behind; now and then a group has events of both, and some are large.
+    for start in stride(from: Int64(1), to: 3_000, by: 300) {
+      for lane in Int64(0)...1 {
+        record += 1
+        var group = Group(record: record, time: now)
+        for number in stride(from: start + lane, to: start + 300, by: 2) {
+          var row = event(number, subject: lane + 1, previous: max(0, number - 2), at: now + number)
+          if number % 50 == 0 { row.body = [UInt8](repeating: UInt8(number / 50), count: 20_000) }
+          group.events.append(contentsOf: EventPacks([row]))
+        }
+        try engine.commit(group)
+      }
+    }
+    var last = Group(record: record + 1, time: now)
+    last.events = EventPacks([3_002, 3_001, 9_000].map { event($0, at: now + 30_000) })
+    try engine.commit(last)
+    engine.close()
+    let again = try under.open()
+    defer { again.close() }
+    #expect(again.recovered.event == 9_000)
+    let reader = try again.makeReader()
+    for number in stride(from: Int64(1), through: 3_002, by: 13) {
+      #expect(try reader.event(number)?.number == number)
+    }
+    #expect(try reader.event(50)?.body == [UInt8](repeating: 1, count: 20_000))
+    for number in [Int64(0), 3_003, 8_999, 9_001] { #expect(try reader.event(number) == nil) }
+    for before in [Int64(2), 299, 301, 450, 3_002, .max] {
+      for limit in [1, 7, 40] {
+        let wanted = ((1...3_002) + [9_000]).filter { Int64($0) < before }.suffix(limit).reversed().map { Int64($0) }
+        #expect(try reader.events(before: before, limit: limit).map(\.number) == wanted)
+      }
+    }
+    while try again.purge(.event, through: .max, olderThan: now + 20_000, limit: 100) > 0 {}
+    #expect(try reader.event(9_000)?.number == 9_000)
+    #expect(try reader.events(before: .max, limit: 1_000).map(\.number) == [9_000, 3_002, 3_001])
+  }
+
+  /// What several steps of lanes had to say about their events is found again by event.
+  package static func joinsVerdicts(_ under: EngineUnderTest) throws {
+    let loop = try StoreLoop(engine: try under.open())
+    defer { loop.close() }
+    var inputs: [StoreInput] = []
+    for number in [Int64(1), 3, 2, 4, 5] {
+      var writer = VerdictWriter()
+      let reason = String(repeating: "\(number)", count: number == 3 ? 200 : 3)
+      for _ in 0..<(number == 3 ? 80 : 1) {
+        writer.append(event: number, counted: 1, [Verdict(rule: "a", code: .ran, reason: reason)])
+      }
+      var decisions = Decisions(lane: Int(number % 2), sequence: number)
+      decisions.events.append(event(number))
+      decisions.verdicts = writer.packed
+      decisions.verdictRange = (number, number)
+      inputs.append(.decisions(decisions))
+    }
+    _ = try loop.step(inputs, now: now)
+    let reader = try loop.makeReader()
+    for number in Int64(1)...5 {
+      let found = try reader.engine.verdicts(around: number).flatMap { $0.unpack() }.filter { $0.event == number }
+      #expect(found.count == (number == 3 ? 80 : 1))
+      #expect(found.first?.verdicts.first?.reason.hasPrefix("\(number)") == true)
+    }
+  }
+
   /// Closed runs of the dedupe set come page by page, and cover the packed rows they stand for.
   package static func closesRuns(_ under: EngineUnderTest) throws {
     let engine = try under.open()

@@ -16,6 +16,8 @@ import Testing
   @Test func `a sweep replaces, removes and marks`() throws { try StoreContract.sweepsAndMarks(under) }
   @Test func `ranges come in order`() throws { try StoreContract.readsRangesInOrder(under) }
   @Test func `old rows go in chunks`() throws { try StoreContract.purgesInChunks(under) }
+  @Test func `events of several lanes are found`() throws { try StoreContract.findsEventsOfSeveralLanes(under) }
+  @Test func `verdicts of several steps are found`() throws { try StoreContract.joinsVerdicts(under) }
   @Test func `closed runs come page by page`() throws { try StoreContract.closesRuns(under) }
   @Test func `the hash key stays`() throws { try StoreContract.keepsItsHashKey(under) }
   @Test(arguments: [true, false])

@@ -48,11 +48,12 @@ package struct PackedWriter: Sendable {
   }
 
   package mutating func counted(_ value: String) {
-    var value = value
-    value.withUTF8 { text in
+    // Where the text lies, without a copy of the string that would have to be counted.
+    let isWritten: Void? = value.utf8.withContiguousStorageIfAvailable { text in
       unsigned(UInt64(text.count))
       bytes.append(contentsOf: text)
     }
+    if isWritten == nil { counted(Array(value.utf8)) }
   }
 }
 

@@ -244,22 +244,72 @@ extension Command {
   }
 
   static let rules = Command(
-    name: "rules", summary: "list the rules, or load them anew",
+    name: "rules", summary: "list the rules, load them anew, pause one, show its versions",
     help: """
       nudged rules list
       nudged rules reload
+      nudged rules history RULE [--version NUMBER]
+      nudged rules pause RULE [--reason TEXT]
+      nudged rules resume RULE
 
       `reload` makes the running daemon load rules, keys and destinations anew; when something is wrong
-      with them it says what, and the old ones stay.
+      with them it says what, and the old ones stay. Runs that wait keep the version they began with, and
+      `reload` says how many do. A rule that is paused starts nothing, and its runs sleep on until it is resumed.
       """
   ) { raw in
-    let arguments = try Arguments(raw)
+    let arguments = try Arguments(raw, values: ["--reason", "--version"])
     let source = try Source(arguments)
-    switch arguments.words {
-    case ["reload"]: return try reload(source)
-    case [], ["list"]: return try listRules(source)
-    default: throw UsageError("write: rules list, or rules reload")
+    switch (arguments.words.first ?? "list", arguments.words.count) {
+    case ("reload", 1): return try reload(source)
+    case ("list", 0), ("list", 1): return try listRules(source)
+    case ("history", 2): return try history(source)
+    case ("pause", 2), ("resume", 2): return try pause(source)
+    default:
+      throw UsageError("write: rules list, rules reload, rules history RULE, rules pause RULE or rules resume RULE")
     }
+  }
+
+  private static func pause(_ source: Source) throws -> Int32 {
+    let word = source.arguments.words[0]
+    let rule = source.arguments.words[1]
+    var path = "/v1/rules/\(word)?rule=\(Source.escape(rule))"
+    if let reason = source.arguments.value("--reason") { path += "&reason=" + Source.escape(reason) }
+    return try post(source, path) { _ in
+      word == "pause" ? "\(rule) is paused; its runs sleep until: nudged rules resume \(rule)" : "\(rule) lives again"
+    }
+  }
+
+  private static func history(_ source: Source) throws -> Int32 {
+    let rule = source.arguments.words[1]
+    if let number = try source.arguments.integer("--version") { return try showVersion(source, number) }
+    let question = Question.history(rule: rule)
+    guard let value = try source.value(question, path: "/v1/rules/history?rule=\(Source.escape(rule))") else {
+      Terminal.complain(Reports.missing(question))
+      return 1
+    }
+    guard case .array(let rows) = value["versions"] ?? .null, !source.arguments.wantsJSON else {
+      Terminal.print(value.pretty)
+      return 0
+    }
+    let columns = ["version", "created", "hash", "runs"]
+    Columns.print(columns, rows.map { row in columns.map { (row[$0] ?? .null).plain } })
+    return 0
+  }
+
+  private static func showVersion(_ source: Source, _ number: Int64) throws -> Int32 {
+    guard let value = try source.value(.version(number), path: "/v1/rules/versions/\(number)") else {
+      Terminal.complain(Reports.missing(.version(number)))
+      return 1
+    }
+    guard case .array(let files) = value["files"] ?? .null, !source.arguments.wantsJSON else {
+      Terminal.print(value.pretty)
+      return 0
+    }
+    for file in files {
+      Terminal.print("-- \(file["path"]?.plain ?? "")")
+      if case .string(let text) = file["text"] ?? .null { Terminal.print(text) }
+    }
+    return 0
   }
 
   private static func reload(_ source: Source) throws -> Int32 {
@@ -273,8 +323,35 @@ extension Command {
     if !source.arguments.wantsJSON {
       let count = root["rules"]?.integer ?? 0
       Terminal.print(count == 1 ? "1 rule is loaded anew" : "\(count) rules are loaded anew")
+      for keeper in root["older_versions"]?.elements ?? [] {
+        let runs = keeper["runs"]?.integer ?? 0
+        Terminal.print(
+          "\(runs) \(runs == 1 ? "run of" : "runs of") \(keeper["rule"]?.string ?? "") \(runs == 1 ? "keeps" : "keep") an older version"
+        )
+      }
     }
     return 0
+  }
+
+  /// As a daemon would tell it: how many runs live, and what is paused, stands in the store.
+  private static func offlineReport(_ source: Source, _ rules: RuleSet) throws -> JSONValue {
+    var runs: [Int64: Int64] = [:]
+    var pauses: [Int64: String] = [:]
+    var numbers: [String: Int64] = [:]
+    if Files.exists(source.configuration.storePath) {
+      try source.offline { loop throws(StoreError) in
+        let reader = try loop.makeReader()
+        runs = try Recovery.livingRuns(reader)
+        pauses = try Recovery.pauses(reader)
+        numbers = try Recovery.rules(reader)
+      }
+    }
+    return House.report(rules) { place in
+      let number = numbers[rules[place].path] ?? 0
+      return [
+        .init("runs", .integer(runs[number] ?? 0)), .init("paused", pauses[number].map { .string($0) } ?? .null),
+      ]
+    }
   }
 
   private static func listRules(_ source: Source) throws -> Int32 {
@@ -284,7 +361,7 @@ extension Command {
     } else {
       let loading = try House.load(source.configuration)
       if !loading.complaints.isEmpty { throw Complaints(loading.complaints) }
-      value = House.report(loading.set)
+      value = try offlineReport(source, loading.set)
     }
     if case .array(let rows) = value["rules"] ?? .null, !source.arguments.wantsJSON {
       if rows.isEmpty {
@@ -292,11 +369,15 @@ extension Command {
         return 0
       }
       Columns.print(
-        ["rule", "mode", "on", "title"],
+        ["rule", "mode", "on", "runs", "title"],
         rows.map { row in
           var events = ""
           if case .array(let names) = row["on"] ?? .null { events = names.map(\.plain).joined(separator: ",") }
-          return [row["rule"]?.plain ?? "", row["mode"]?.plain ?? "", events, row["title"]?.plain ?? ""]
+          let isPaused = row["paused"].map { $0 != .null } ?? false
+          return [
+            row["rule"]?.plain ?? "", isPaused ? "paused" : row["mode"]?.plain ?? "", events,
+            row["runs"]?.plain ?? "-", row["title"]?.plain ?? "",
+          ]
         })
     } else {
       Terminal.print(value.pretty)

@@ -83,6 +83,7 @@ private struct Serve {
       for event in house.events.takeAll() {
         switch event {
         case .reload(let token): reload(house, token, systemd, log)
+        case .pause(let rule, let reason, let token): house.pause(rule, reason, token)
         case .failed(let error): return fail(error, log)
         }
       }
