@@ -212,7 +212,7 @@ extension Stage {
     // One that never slept leaves its reason in the verdict.
     let places = open([.ended, .rule]).filter { place in
       let entry = entries[place]
-      let isEnd = entry.kind == .ended || (entry.code == .ran && !entry.reason.isEmpty && entry.run == 0)
+      let isEnd = entry.kind == .ended || (entry.code == .ran && !entry.reason.isEmpty && !hasRun(entry))
       return isEnd && (subject ?? entry.subject) == entry.subject && (rule ?? entry.rule) == entry.rule
     }
     let found = places.first { place in
@@ -229,6 +229,13 @@ extension Stage {
     let entry = entries[nearest]
     let seen = entry.reason.isEmpty ? entry.name : entry.reason
     throw fail("a run has ended, but otherwise", Difference(field: "reason", expected: reason ?? "", found: seen))
+  }
+
+  /// Whether a verdict speaks of a run whose end stands in the timeline by itself.
+  private func hasRun(_ verdict: TimelineEntry) -> Bool {
+    entries.contains {
+      $0.kind == .ended && $0.at == verdict.at && $0.rule == verdict.rule && $0.subject == verdict.subject
+    }
   }
 
   // MARK: verdicts

@@ -37,14 +37,15 @@ package struct Reply: Sendable, Equatable {
 package final class Rehearsal {
   /// Monday, 2026-01-05, 09:00 in UTC.
   package static let start = Instant(milliseconds: 1_767_603_600_000)
-  /// More waits than these in one stretch of time are a rule that goes round in circles.
-  package static let stepsPerAdvance = 5_000_000
+  /// More wakes than these in one stretch of time are a rule that goes round in circles.
+  package var wakesPerAdvance = 2_000_000
 
   package private(set) var now: Instant
   package let book: RuleBook
   package private(set) var timeline: Timeline
   /// Sees all that is decided, as it is decided.
   package var watch: ((Decisions) -> Void)?
+  package private(set) var hasBegun = false
   /// Replies for calls to come, in their order.
   package private(set) var replies: [Reply] = []
 
@@ -143,8 +144,8 @@ package final class Rehearsal {
     var steps = 0
     while stopsShort ? lane.wakeAt < target : lane.wakeAt <= target {
       steps += 1
-      guard steps < Rehearsal.stepsPerAdvance else {
-        throw RehearsalError("runs woke \(steps) times on the way; does a rule wait and wake in circles?")
+      guard steps <= wakesPerAdvance else {
+        throw RehearsalError("runs woke \(wakesPerAdvance) times on the way; does a rule wait and wake in circles?")
       }
       now = max(now, lane.wakeAt)
       try settle([])
@@ -152,9 +153,9 @@ package final class Rehearsal {
     now = target
   }
 
-  /// Another moment to begin at; only before anything has happened.
+  /// Another moment to begin at; once something has happened or time has passed it is too late for that.
   package func begin(at start: Instant) {
-    precondition(timeline.entries.isEmpty)
+    precondition(!hasBegun)
     now = start
   }
 
@@ -165,6 +166,7 @@ package final class Rehearsal {
   }
 
   private func settle(_ first: [DeskInput]) throws {
+    hasBegun = true
     var next = first
     var quietRounds = 0
     repeat {

@@ -109,12 +109,12 @@ package struct Scenario: Sendable {
   /// Plays it to its end, and on to `until` when that is later; what lies behind `until` is left out.
   package func play(_ rules: RuleSet, destinations: [Destination], zone: String, until: Instant?) throws -> Rehearsal {
     let rehearsal = try Rehearsal(rules: rules, destinations: destinations, zone: zone, dedupeBits: 14)
-    var hasBegun = false
+    var isPlaced = false
     for step in steps {
       if let target = Scenario.target(of: step, now: rehearsal.now) {
         if let until, target > until { break }
-        try move(rehearsal, to: target, for: step, hasBegun: hasBegun)
-        hasBegun = true
+        try move(rehearsal, to: target, for: step, isPlaced: isPlaced)
+        isPlaced = true
       }
       try take(step, rehearsal)
     }
@@ -132,10 +132,10 @@ package struct Scenario: Sendable {
   }
 
   /// The first moment that the file names is where it begins; an event from the past comes late.
-  private func move(_ rehearsal: Rehearsal, to target: Instant, for step: Step, hasBegun: Bool) throws {
+  private func move(_ rehearsal: Rehearsal, to target: Instant, for step: Step, isPlaced: Bool) throws {
     var isEvent = false
     if case .event = step { isEvent = true }
-    if !hasBegun {
+    if !isPlaced {
       if case .advance = step {} else { return rehearsal.begin(at: target) }
     }
     if target > rehearsal.now { try rehearsal.advance(to: target, stopsShort: isEvent) }

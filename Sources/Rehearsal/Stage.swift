@@ -26,6 +26,7 @@ struct StageSetting {
   /// Nil: any name will do.
   var knownDestinations: Set<String>?
   var zone: String
+  var wakesPerAdvance: Int
 }
 
 final class Stage: TestWords {
@@ -48,6 +49,7 @@ final class Stage: TestWords {
   init(_ setting: StageSetting) throws {
     self.setting = setting
     rehearsal = try Rehearsal(rules: setting.rules, destinations: setting.destinations, zone: setting.zone)
+    rehearsal.wakesPerAdvance = setting.wakesPerAdvance
   }
 
   var entries: [TimelineEntry] { rehearsal.timeline.entries }
@@ -153,7 +155,7 @@ final class Stage: TestWords {
     let text = try words.text(0, "a moment", example: "\"2026-03-01T09:00:00Z\"")
     let target = try Stage.moment(text, zone: try words.optionalText(1, "the zone", example: "\"Europe/Berlin\""))
     newest = entries.count
-    if entries.isEmpty { return rehearsal.begin(at: target) }
+    if !rehearsal.hasBegun { return rehearsal.begin(at: target) }
     try rehearsal.advance(to: target)
   }
 

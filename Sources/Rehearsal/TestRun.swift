@@ -17,6 +17,8 @@ package struct TestRun: Sendable {
   /// Nil: any name will do.
   package var knownDestinations: Set<String>?
   package var zone = "UTC"
+  /// More wakes than these in one stretch of time are a rule that goes round in circles.
+  package var wakesPerAdvance = 100_000
   /// Only tests whose file or sentence holds this text.
   package var filter = ""
 
@@ -49,8 +51,7 @@ package struct TestRun: Sendable {
 
   package func run(_ tests: [RuleSource], jobs: Int) -> [FileResult] {
     let libraries = RuleSet.load(
-      sources: sources.filter { $0.kind == .library }, knownDestinations: knownDestinations, folder: folder
-    ).set.libraries
+      sources: sources.filter { $0.kind == .library }, knownDestinations: knownDestinations, folder: folder)
     let board = Board(count: tests.count)
     let workers = (0..<max(1, min(jobs, tests.count))).map { number in
       Worker.start("test-\(number)") {
@@ -82,16 +83,18 @@ package struct TestRun: Sendable {
 
   private func display(_ path: String) -> String { folder.isEmpty ? path : folder + "/" + path }
 
-  private func run(_ source: RuleSource, _ libraries: [RuleSource]) -> FileResult {
+  private func run(_ source: RuleSource, _ libraries: RuleSet.Loading) -> FileResult {
     var result = FileResult(file: display(source.path))
     do throws(RuleComplaint) {
-      let file = try TestFile(source, libraries: libraries, folder: folder)
+      let file = try TestFile(source, libraries: libraries.set.libraries, folder: folder)
       let setting = try setting(file, source, &result)
       guard result.complaints.isEmpty else { return result }
       for (place, test) in file.tests.enumerated() where isWanted(test.sentence, result.file) {
         result.results.append(run(file, place, setting))
       }
     } catch {
+      // A library that cannot be loaded is the cause of what is missing here.
+      if result.complaints.isEmpty { result.complaints += libraries.complaints }
       result.complaints.append(error)
     }
     return result
@@ -130,7 +133,7 @@ package struct TestRun: Sendable {
     result.complaints += loading.complaints
     return StageSetting(
       rules: loading.set, rule: known.contains(beside) ? beside : nil, destinations: destinations,
-      knownDestinations: knownDestinations, zone: zone)
+      knownDestinations: knownDestinations, zone: zone, wakesPerAdvance: wakesPerAdvance)
   }
 
   private func run(_ file: TestFile, _ place: Int, _ setting: StageSetting) -> Result {

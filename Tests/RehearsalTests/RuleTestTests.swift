@@ -25,13 +25,16 @@ import Testing
     """)
 
   private static func run(
-    _ body: String, rule: String = welcome, more: [String: String] = [:], known: Set<String>? = nil, whole: Bool = false
+    _ body: String, rule: String = welcome, more: [String: String] = [:], known: Set<String>? = nil,
+    whole: Bool = false,
+    wakes: Int = 10_000
   ) -> TestRun.FileResult {
     let text = whole ? body : "test('it', function(t)\n\(body)\nend)"
     var sources = [RuleSource(path: "welcome.lua", text: rule), RuleSource(path: "welcome_test.lua", text: text)]
     sources += more.map { RuleSource(path: $0.key, text: $0.value) }
     var run = TestRun(sources: sources.sorted { $0.path < $1.path }, folder: "rules")
     run.knownDestinations = known
+    run.wakesPerAdvance = wakes
     return run.run([RuleSource(path: "welcome_test.lua", text: text)], jobs: 1)[0]
   }
 
@@ -197,6 +200,33 @@ import Testing
     #expect(RuleTestTests.run(both, more: ["other.lua": other], whole: true).results[0].failure == nil)
     let broken = RuleTestTests.run("", rule: "return rule { on = 'a' }")
     #expect(broken.complaints.first?.file == "rules/welcome.lua")
+  }
+
+  @Test func `a library that cannot be loaded is told with its own line`() {
+    let more = ["lib/a.lua": "return {", "lib/b.lua": "return { n = 1 }"]
+    let uses = "local a = use('lib/a')\ntest('it', function(t) assert(a.n == 1) end)"
+    let broken = RuleTestTests.run(uses, more: more, whole: true)
+    #expect(broken.complaints.first?.file == "rules/lib/a.lua")
+  }
+
+  @Test func `thousands of events in one test are told apart, and repeats among them still known`() {
+    let body = """
+      for n = 1, 3000 do t:event('login', { plan = 'none' }, { id = 'e' .. n }) end
+      t:event('login', { plan = 'pro' }, { id = 'e1' })
+      t:expect_nothing()
+      t:event('login', { plan = 'pro' }, { id = 'e3001' })
+      t:expect_sent('crm', 'user.welcome')
+      """
+    let result = RuleTestTests.run(body)
+    #expect(result.results.first?.failure == nil, "\(result.results.first?.failure?.unmet as Any)")
+  }
+
+  @Test func `a rule that waits and wakes for ever ends the test with a sentence`() throws {
+    let rule =
+      "return rule { title = 'T', on = 'a', run = function(e, c, saved) local n = saved and saved.n or 0 while true do wait('1 ms') n = n + 1 if n % 50 == 0 then checkpoint { n = n } end end end }"
+    let result = RuleTestTests.run("t:event('a') t:advance('300 days')", rule: rule, wakes: 300)
+    let failure = try #require(result.results.first?.failure)
+    #expect(failure.unmet.message.hasPrefix("advance: runs woke 300 times on the way; does a rule"))
   }
 
   @Test func `results come in the order of the files, and each test begins anew`() {

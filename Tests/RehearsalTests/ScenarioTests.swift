@@ -46,6 +46,13 @@ import Testing
     #expect(ScenarioTests.sent(room) == ["Tue 2026-01-06 09:00:00 thanks", "Tue 2026-01-06 21:00:00 thanks"])
   }
 
+  @Test func `a moment that the file names first is where it begins, also when an event is older`() throws {
+    let room = try ScenarioTests.play([
+      #"{"at":"2026-03-01T10:00:00Z"}"#, #"{"name":"failed","user":"ada","time":"2026-02-01T10:00:00Z"}"#,
+    ])
+    #expect(room.kinds(.event).map { TimelineText.time($0.at) } == ["Sun 2026-03-01 10:00:00"])
+  }
+
   @Test func `replies answer calls, and until goes on or stops short`() throws {
     let lines = [
       #"{"reply":{"destination":"billing","type":"retry","ok":false,"status":402}}"#,
