@@ -38,7 +38,7 @@ package final class Rehearsal {
   /// Monday, 2026-01-05, 09:00 in UTC.
   package static let start = Instant(milliseconds: 1_767_603_600_000)
   /// More wakes than these in one stretch of time are a rule that goes round in circles.
-  package var wakesPerAdvance = 2_000_000
+  package var wakesPerAdvance = Limits.scenarioWakes
 
   package private(set) var now: Instant
   package let book: RuleBook

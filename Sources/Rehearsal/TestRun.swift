@@ -18,7 +18,7 @@ package struct TestRun: Sendable {
   package var knownDestinations: Set<String>?
   package var zone = "UTC"
   /// More wakes than these in one stretch of time are a rule that goes round in circles.
-  package var wakesPerAdvance = 100_000
+  package var wakesPerAdvance = Limits.testWakes
   /// Only tests whose file or sentence holds this text.
   package var filter = ""
 

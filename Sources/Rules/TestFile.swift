@@ -53,13 +53,10 @@ package final class TestFile {
   /// The two words that stand at the top of a test file.
   package static let fileWords = ["test", "rules"]
 
-  /// The whole second net of a run is too narrow here: every step of a test is a run of the engine.
-  private static let cpuMilliseconds: Int64 = 30_000
-
   /// `libraries` in the order in which they must be loaded.
   package init(_ source: RuleSource, libraries: [RuleSource], folder: String) throws(RuleComplaint) {
     path = folder.isEmpty ? source.path : folder + "/" + source.path
-    guard let host = RuleHost(cpuMilliseconds: TestFile.cpuMilliseconds) else {
+    guard let host = RuleHost(cpuMilliseconds: Limits.testCPUMilliseconds) else {
       throw RuleComplaint(file: path, line: 1, message: "there is no memory left for tests")
     }
     self.host = host

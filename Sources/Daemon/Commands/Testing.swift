@@ -23,8 +23,9 @@ extension Command {
       """
   ) { raw in
     let arguments = try Arguments(raw, values: ["--filter", "--jobs"])
-    let jobs = try arguments.integer("--jobs") ?? Int64(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-    guard (1...64).contains(jobs) else { throw UsageError("--jobs must be 1 to 64") }
+    let jobs =
+      try arguments.integer("--jobs") ?? max(1, min(Limits.testJobs, Int64(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
+    guard (1...Limits.testJobs).contains(jobs) else { throw UsageError("--jobs must be 1 to \(Limits.testJobs)") }
     let scene = try Scene(arguments)
     var run = TestRun(sources: scene.files.sources, folder: scene.configuration.rules)
     run.destinations = scene.configuration.destinations
