@@ -22,15 +22,20 @@ package struct TimelineText {
     return weekdays[day] + " " + clock.map { $0 == "T" ? " " : String($0) }.joined()
   }
 
-  package func lines(_ entries: [TimelineEntry]) -> [String] {
+  /// With names, each line says whom it is about, where that is more than one.
+  package func lines(_ entries: [TimelineEntry], names: [Int64: SubjectReference] = [:]) -> [String] {
     var last: Instant?
+    let isMixed = !names.isEmpty && Set(entries.map(\.subject)).count > 1
+    let width = entries.map { names[$0.subject]?.description.count ?? 0 }.max() ?? 0
     return entries.map { entry in
       let time = TimelineText.time(entry.at)
       let shown = last == entry.at ? String(repeating: " ", count: time.count) : time
       last = entry.at
       let label = entry.kind.rawValue
       let padding = String(repeating: " ", count: max(1, 8 - label.count))
-      return TimelineText.printable(shown + "  " + label + padding + sentence(entry))
+      let name = names[entry.subject]?.description ?? ""
+      let who = isMixed ? name + String(repeating: " ", count: width - name.count + 2) : ""
+      return TimelineText.printable(shown + "  " + who + label + padding + sentence(entry))
     }
   }
 

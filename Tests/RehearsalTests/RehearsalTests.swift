@@ -149,6 +149,9 @@ extension Rehearsal {
     try room.take("rescheduled", user: "bob")
     #expect(room.kinds(.send).map { String(decoding: $0.data, as: UTF8.self) } == [#"{"to":7}"#])
     #expect(room.kinds(.emit).map(\.name) == ["webinar.moved"])
+    let lines = TimelineText(folder: "").lines(room.timeline.entries, names: room.timeline.names)
+    #expect(lines[0].hasSuffix("  user:ada    event   registered {\"webinar\":\"w1\"}"), "\(lines[0])")
+    #expect(lines.contains { $0.hasSuffix("  webinar:w1  emit    webinar.moved {\"to\":7}") }, "\(lines)")
   }
 
   @Test func `a run of many months outlives every retention`() throws {

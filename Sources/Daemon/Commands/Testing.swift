@@ -216,7 +216,7 @@ private struct TestReport {
     }
     if !failure.timeline.isEmpty {
       Terminal.print("  what happened:")
-      for line in text.lines(failure.timeline) { Terminal.print("    " + line) }
+      for line in text.lines(failure.timeline, names: failure.names) { Terminal.print("    " + line) }
     }
     Terminal.print("")
   }
