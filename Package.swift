@@ -48,7 +48,8 @@ let package = Package(
     .target(name: "Rules", dependencies: ["Basics", "Model", "CRuleHost", "CDocument"], swiftSettings: plain),
     .target(name: "Store", dependencies: ["Basics", "Model"], swiftSettings: strict),
 
-    // Floor 3: engines behind the contract.
+    // Floor 3: engines behind the contract, and the check of rules before they are live.
+    .target(name: "RuleCheck", dependencies: ["Basics", "Model", "Rules"], swiftSettings: strict),
     .target(
       name: "SQLiteStore", dependencies: ["Basics", "Model", "Store", "CSQLite", "CStoreFile"], swiftSettings: plain),
 
@@ -66,7 +67,7 @@ let package = Package(
     .target(
       name: "Daemon",
       dependencies: [
-        "Basics", "Model", "Rules", "Store", "SQLiteStore", "Intake", "Engine", "Delivery", "Rehearsal",
+        "Basics", "Model", "Rules", "RuleCheck", "Store", "SQLiteStore", "Intake", "Engine", "Delivery", "Rehearsal",
         "CPlatform",
       ],
       swiftSettings: plain),
@@ -78,6 +79,8 @@ let package = Package(
     .testTarget(name: "BasicsTests", dependencies: ["Basics", "CZlib"], swiftSettings: plain),
     .testTarget(name: "ModelTests", dependencies: ["Basics", "Model"], swiftSettings: plain),
     .testTarget(name: "RulesTests", dependencies: ["Basics", "Model", "Rules"], swiftSettings: plain),
+    .testTarget(
+      name: "RuleCheckTests", dependencies: ["Basics", "Model", "Rules", "RuleCheck"], swiftSettings: plain),
     .testTarget(name: "IntakeTests", dependencies: ["Basics", "Model", "Intake", "CPlatform"], swiftSettings: plain),
     .executableTarget(
       name: "intake-bench", dependencies: ["Basics", "Intake", "CPlatform"], path: "Tests/IntakeBench",
@@ -112,7 +115,8 @@ let package = Package(
       swiftSettings: plain),
     .testTarget(name: "HouseTests", swiftSettings: plain),
     .testTarget(
-      name: "DocsTests", dependencies: ["Basics", "Model", "Rules", "Rehearsal", "Daemon"], swiftSettings: plain),
+      name: "DocsTests", dependencies: ["Basics", "Model", "Rules", "RuleCheck", "Rehearsal", "Daemon"],
+      swiftSettings: plain),
     .testTarget(
       name: "DeliveryTests", dependencies: ["Basics", "Model", "Store", "Delivery", "CPlatform"], swiftSettings: plain),
   ],

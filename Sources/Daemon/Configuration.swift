@@ -25,6 +25,8 @@ struct Configuration: Sendable {
   var verdictsMilliseconds: Int64 = 30 * 86_400_000
   var attemptsMilliseconds: Int64 = 30 * 86_400_000
   var runsMilliseconds: Int64 = 90 * 86_400_000
+  /// 0: any amount.
+  var sizeBytes: Int64 = 20_000_000_000
   /// For civil times, where neither the rule nor the subject has a zone.
   var zone = "UTC"
   /// How long timers wait after a start, for events that were sent again meanwhile.
@@ -355,11 +357,32 @@ struct ConfigurationReader {
   }
 
   private mutating func readRetention(_ value: JSONCursor) {
-    checkNames(value, at: "retention", known: ["events", "verdicts", "attempts", "runs"])
+    checkNames(value, at: "retention", known: ["events", "verdicts", "attempts", "runs", "size"])
     if let time = duration(value, "events", at: "retention.events") { configuration.eventsMilliseconds = time }
     if let time = duration(value, "verdicts", at: "retention.verdicts") { configuration.verdictsMilliseconds = time }
     if let time = duration(value, "attempts", at: "retention.attempts") { configuration.attemptsMilliseconds = time }
+    if let size = value["size"] {
+      if let bytes = ByteSize.parse(size.string ?? "") {
+        configuration.sizeBytes = bytes
+      } else {
+        complain("retention.size", "must be a size such as \"20 GB\", or \"none\"")
+      }
+    }
     if let time = duration(value, "runs", at: "retention.runs") { configuration.runsMilliseconds = time }
+  }
+}
+
+/// Sizes as people write them: "500 MB", "20 GB"; "none" is 0.
+enum ByteSize {
+  static func parse(_ text: String) -> Int64? {
+    if text == "none" { return 0 }
+    let digits = text.prefix { $0.isASCII && $0.isNumber }
+    let units: [String: Int64] = ["MB": 1_000_000, "GB": 1_000_000_000, "TB": 1_000_000_000_000]
+    let unit = text.dropFirst(digits.count).filter { $0 != " " }
+    guard let number = Int64(digits), number > 0, number < 1_000_000, let factor = units[String(unit)] else {
+      return nil
+    }
+    return number * factor
   }
 }
 

@@ -9,6 +9,7 @@ internal import Engine
 internal import Glibc
 internal import Intake
 internal import Model
+internal import RuleCheck
 internal import Rules
 internal import SQLiteStore
 internal import Store
@@ -109,6 +110,7 @@ final class House: @unchecked Sendable {
       loop.retention.eventsMilliseconds = configuration.eventsMilliseconds
       loop.retention.verdictsMilliseconds = configuration.verdictsMilliseconds
       loop.retention.attemptsMilliseconds = configuration.attemptsMilliseconds
+      loop.retention.sizeBytes = configuration.sizeBytes
       loop.retention.endedRunsMilliseconds = configuration.runsMilliseconds
       committed.set(loop.recovered.record)
       return loop
@@ -128,17 +130,25 @@ final class House: @unchecked Sendable {
   static func load(
     _ configuration: Configuration, knowsDestinations: Bool = true
   ) throws(StartFailure) -> RuleSet.Loading {
+    let (report, _) = try check(configuration, knowsDestinations: knowsDestinations)
+    return report.loading
+  }
+
+  /// The one door to the rules: what `nudged check` calls an error is what a start and a reload refuse.
+  static func check(
+    _ configuration: Configuration, knowsDestinations: Bool = true
+  ) throws(StartFailure) -> (report: RuleCheck.Report, sources: [RuleSource]) {
     guard let files = Files.rules(in: configuration.rules) else {
       throw StartFailure(
         "cannot read the rules folder \(configuration.rules): \(String(cString: strerror(errno))); name another with --rules"
       )
     }
-    var loading = RuleSet.load(
+    var report = RuleCheck.check(
       sources: files.sources,
       knownDestinations: knowsDestinations ? Set(configuration.destinations.map(\.name)) : nil,
-      folder: configuration.rules)
-    loading.complaints += files.complaints
-    return loading
+      folder: configuration.rules, zones: { ZoneFolder().names() })
+    report.findings += files.complaints.map { Finding($0, code: .load, text: nil) }
+    return (report, files.sources)
   }
 
   private func knownRules(_ store: StoreLoop) throws(StartFailure) -> [String: Int64] {
@@ -435,7 +445,9 @@ final class House: @unchecked Sendable {
       .pause(rule: number, reason.map { PauseRow(since: clocks.wall(), reason: $0) }))
     log.notice(reason == nil ? "a rule lives again" : "a rule is paused", ["rule": path, "reason": reason ?? ""])
     let word = reason == nil ? "resumed" : "paused"
-    answers.post(token, Answer(status: 200, body: Array("{\"status\":\"\(word)\"}\n".utf8)))
+    let answers = answers
+    deskMailbox.sendAlways(
+      .completion { answers.post(token, Answer(status: 200, body: Array("{\"status\":\"\(word)\"}\n".utf8))) })
   }
 
   /// Runs that keep another version than the newest one, by rule.
@@ -481,7 +493,9 @@ final class House: @unchecked Sendable {
       let value: JSONValue = [
         "status": "reloaded", "rules": .integer(Int64(count)), "older_versions": .array(list),
       ]
-      answers.post(token, Answer(status: 200, body: value.text + [0x0A]))
+      // Whoever reads after the answer finds the new versions.
+      let answers = answers
+      deskMailbox.sendAlways(.completion { answers.post(token, Answer(status: 200, body: value.text + [0x0A])) })
     }
   }
 

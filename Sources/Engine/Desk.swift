@@ -11,6 +11,8 @@ package enum DeskInput: Sendable {
   case message(LaneMessage)
   case command(RunCommand)
   case pause(rule: Int64, PauseRow?)
+  /// Called when everything before it is on disk.
+  case completion(@Sendable () -> Void)
   case publish(RuleBook)
   /// The store has written a closed run of the dedupe set.
   case runClosed(Int64)
@@ -59,6 +61,7 @@ package final class Desk {
       case .message(let message): try route(message, now: now, to: &out)
       case .command(let command):
         out[Desk.lane(of: command.subject, lanes: lanes)].append(.command(command))
+      case .completion(let done): out[0].append(.completion(done))
       case .pause(let rule, let row): for lane in out.indices { out[lane].append(.pause(rule: rule, row)) }
       case .publish(let book): for lane in out.indices { out[lane].append(.publish(book)) }
       case .runClosed(let number):

@@ -56,6 +56,7 @@ package enum LaneInput: Sendable {
   case command(RunCommand)
   /// A rule is paused by hand, or lives again.
   case pause(rule: Int64, PauseRow?)
+  case completion(@Sendable () -> Void)
   /// A row to write that no event comes with.
   case change(Change)
   case publish(RuleBook)
@@ -203,6 +204,7 @@ package final class Lane {
       // One lane writes the row, all of them wake what was held.
       if index == 0 { out.changes.append(RowKey(.pause, rule), row?.packed) }
       releaseTimers()
+    case .completion(let done): out.completions.append(done)
     case .change(let change):
       out.changes.append(change)
     case .publish(let book):

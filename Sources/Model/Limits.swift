@@ -128,6 +128,10 @@ package enum Limits {
 
   // Caches. Each must hold more than can be under way, because undecided changes live in them.
   package static let subjectsInMemory = 131_072
+  /// Of subjects that take much, because runs of theirs wait, only so many are held; still more than can be
+  /// under way.
+  package static let largeSubjectsInMemory = 65_536
+  package static let subjectGenerationBytes = 12 * 1024 * 1024
   package static let identitiesInMemory = 131_072
 
   // Store.

@@ -18,7 +18,7 @@ package enum GlobalNames {
   ]
 
   /// Names of Lua that people look for, and what to use.
-  private static let replaced: [String: String] = [
+  package static let replaced: [String: String] = [
     "print": "use log(text)", "require": "use use(\"lib/…\")", "dofile": "use use(\"lib/…\")",
     "os": "use now() for the time", "io": "rules do not touch files", "next": "use pairs",
     "coroutine": "a rule is a plain function", "debug": "", "load": "", "loadstring": "",
@@ -29,7 +29,7 @@ package enum GlobalNames {
   ]
 
   /// Names that are right in other places or other languages.
-  private static let elsewhere: [String: String] = [
+  package static let elsewhere: [String: String] = [
     "event": "it is the first argument of run and when: run = function(event, customer)",
     "customer": "it is the second argument of run and when: run = function(event, customer)",
     "True": "write true", "TRUE": "write true", "False": "write false", "FALSE": "write false",

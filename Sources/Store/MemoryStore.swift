@@ -214,6 +214,15 @@ package final class MemoryStore: StoreEngine {
     }
   }
 
+  package var usedBytes: Int64 {
+    get throws(StoreError) {
+      disk.content.withLock { content in
+        let attempts = content.attempts.reduce(0) { $0 + $1.response.count + 64 }
+        return Int64(attempts + content.events.reduce(0) { $0 + $1.body.count + 64 })
+      }
+    }
+  }
+
   package var sizeBytes: Int64 { disk.content.withLock { Int64($0.events.reduce(0) { $0 + $1.body.count }) } }
 
   package func close() {}

@@ -43,6 +43,8 @@ package struct Retention: Sendable, Equatable {
   package var verdictsMilliseconds: Int64 = 30 * 86_400_000
   package var attemptsMilliseconds: Int64 = 30 * 86_400_000
   package var endedRunsMilliseconds: Int64 = 90 * 86_400_000
+  /// The most the store may hold, whatever its age; 0: any amount.
+  package var sizeBytes: Int64 = 20_000_000_000
   package var dedupeMilliseconds: Int64 = Limits.dedupeHorizonMilliseconds
   package init() {}
 }
@@ -482,6 +484,10 @@ package final class StoreLoop {
   /// One chunk of one log table at a time, between groups; smaller ones while something waits.
   private func purgeSome(now: Instant, isBusy: Bool) throws(StoreError) {
     guard now >= nextPurge else { return }
+    if try squeeze(now: now, limit: isBusy ? 200 : 2_000) {
+      nextPurge = now + 20
+      return
+    }
     let turns: [(LogTable, Int64, Int64)] = [
       (.redo, mark, 0),
       (.event, Int64.max, retention.eventsMilliseconds),
@@ -502,6 +508,18 @@ package final class StoreLoop {
     nextPurge = gone > 0 ? now + 20 : now + 1_000
     // Without a reserve the next full disk would end the process, so that the door stays closed till then.
     if status.full, gone == 0, purgeTurn % turns.count == 0, engine.restoreReserve() { status.full = false }
+  }
+
+  /// Above the ceiling the oldest history goes whatever its age: first tries, then verdicts, runs that have
+  /// ended, and events that no run refers to. Never what lives, nor the newest minutes.
+  private func squeeze(now: Instant, limit: Int) throws(StoreError) -> Bool {
+    guard retention.sizeBytes > 0, try engine.usedBytes > retention.sizeBytes else { return false }
+    let time = now + -600_000
+    let through = try oldestOpenDelivery() - 1
+    for (log, number) in [(LogTable.attempt, through), (.delivery, through), (.verdict, .max), (.endedRun, .max)] {
+      if try engine.purge(log, through: number, olderThan: time, limit: limit) > 0 { return true }
+    }
+    return try purgeEvents(olderThan: time, limit: limit) > 0
   }
 
   /// Goes on with the round that is under way, or begins one; 0 when there is nothing to do.

@@ -8,6 +8,7 @@ import Daemon
 import Glibc
 import Model
 import Rehearsal
+import RuleCheck
 import Rules
 import Testing
 
@@ -22,7 +23,7 @@ import Testing
   }
 
   /// The block as a rule, with the libraries of its page beside it.
-  private static func load(_ block: Block) -> RuleSet.Loading {
+  private static func check(_ block: Block) -> RuleCheck.Report {
     var sources = Pages.blocks("lua", in: luaPages).filter {
       $0.page == block.page && $0.name?.hasPrefix("lib/") == true
     }
@@ -32,14 +33,15 @@ import Testing
     case let name? where name.hasPrefix("lib/"): break
     default: sources.append(RuleSource(path: block.name ?? "rule.lua", text: block.text))
     }
-    return RuleSet.load(sources: sources, knownDestinations: destinations)
+    return RuleCheck.check(sources: sources, knownDestinations: destinations)
   }
 
   @Test(arguments: Pages.blocks("lua", in: luaPages))
   func `every rule on the pages loads without a complaint`(block: Block) {
-    let loading = DocsTests.load(block)
-    #expect(loading.complaints.isEmpty, "\(loading.complaints)")
-    #expect(loading.set.count == (block.name?.hasPrefix("lib/") == true ? 0 : 1))
+    let report = DocsTests.check(block)
+    #expect(report.findings.isEmpty, "\(report.findings)")
+    let kind = RuleSource(path: block.name ?? "rule.lua", text: "").kind
+    #expect(report.set.count == (kind == .rule ? 1 : 0))
   }
 
   @Test(arguments: Pages.blocks("lua", in: luaPages).filter { $0.name == "fragment" })
@@ -47,7 +49,7 @@ import Testing
     let text = #"{"name":"x","user":"42","data":{"plan":"enterprise","percent":90,"starts_at":"2026-01-15T10:20:30Z"}}"#
     let document = try Document.parse(text)
     let event = try EventDecoder(source: "default").decode(document.root, received: .zero)
-    let set = DocsTests.load(block).set
+    let set = DocsTests.check(block).set
     let outcome = try RuleRuntime(set).activate(
       0, Activation(input: RuleInput(event: event, customerID: "42", now: .zero, seed: Hash128(high: 1, low: 2))))
     switch outcome.ending {
@@ -63,6 +65,25 @@ import Testing
     let written = Pages.readAbsolute(folder + "/rules/welcome.lua")
     #expect(written == first.text)
     Pages.remove(folder, ["rules/welcome.lua", "rules/welcome_test.lua", "nudged.lua", "webhook.secret"])
+  }
+
+  @Test func `everything that a check can say is on the page`() {
+    let page = Pages.read("etc/doc/rules.md")
+    for code in Finding.Code.allCases {
+      #expect(page.contains("`\(code.rawValue)`"), "\(code.rawValue) is not mentioned")
+    }
+    for type in FieldType.allNames { #expect(page.contains("`\(type)`"), "the type \(type) is not mentioned") }
+  }
+
+  @Test func `every word is described with the arguments that the check knows, and with its options`() {
+    let page = Pages.read("etc/doc/rules.md")
+    for word in HostWords.all where word.isAvailable && !["now", "random"].contains(word.name) {
+      #expect(page.contains(word.signature), "\(word.signature) is not described")
+      for option in word.options {
+        #expect(
+          page.contains("`\(option)`") || page.contains("\(option) = "), "\(option) of \(word.name) is not described")
+      }
+    }
   }
 
   @Test func `every key and word of rules is on their page`() {

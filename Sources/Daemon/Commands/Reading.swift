@@ -251,21 +251,27 @@ extension Command {
       nudged rules history RULE [--version NUMBER]
       nudged rules pause RULE [--reason TEXT]
       nudged rules resume RULE
+      nudged rules annotate [--to FILE]
 
+      `annotate` writes what editors need to know for completion and hints: a file for the Lua language
+      server, made from the catalogue and the configuration (default .nudged/nudged.lua in the rules
+      folder, with settings in .luarc.json beside the rules unless they exist; `--to -` prints it).
       `reload` makes the running daemon load rules, keys and destinations anew; when something is wrong
       with them it says what, and the old ones stay. Runs that wait keep the version they began with, and
       `reload` says how many do. A rule that is paused starts nothing, and its runs sleep on until it is resumed.
       """
   ) { raw in
-    let arguments = try Arguments(raw, values: ["--reason", "--version"])
+    let arguments = try Arguments(raw, values: ["--reason", "--version", "--to"])
     let source = try Source(arguments)
     switch (arguments.words.first ?? "list", arguments.words.count) {
     case ("reload", 1): return try reload(source)
+    case ("annotate", 1): return try annotate(source, to: arguments.value("--to"))
     case ("list", 0), ("list", 1): return try listRules(source)
     case ("history", 2): return try history(source)
     case ("pause", 2), ("resume", 2): return try pause(source)
     default:
-      throw UsageError("write: rules list, rules reload, rules history RULE, rules pause RULE or rules resume RULE")
+      throw UsageError(
+        "write: rules list, rules reload, rules annotate, rules history RULE, rules pause RULE or rules resume RULE")
     }
   }
 
