@@ -56,7 +56,7 @@ extension Stage {
   func expectWebhook(_ words: Words, _ kind: TimelineEntry.Kind) throws {
     try words.takeAtMost(4)
     let destination = try destination(words)
-    let type = try words.text(1, "the type", example: "\"user.welcome\"")
+    let type = try type(words, example: "\"user.welcome\"")
     let wanted = try words.object(2) ?? .object([])
     let options = try words.options(3, known: Stage.whose)
     var places = open([kind])

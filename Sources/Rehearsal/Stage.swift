@@ -25,6 +25,9 @@ struct StageSetting {
   var destinations: [Destination]
   /// Nil: any name will do.
   var knownDestinations: Set<String>?
+  /// What the catalogue knows; nil: it does not say.
+  var knownEvents: Set<String>?
+  var knownTypes: Set<String>?
   var zone: String
   var wakesPerAdvance: Int
 }
@@ -125,7 +128,8 @@ final class Stage: TestWords {
     try rehearsal.submit(incoming)
   }
 
-  /// A name that no rule here hears of may be meant so; one that is nearly such a name is a slip.
+  /// A name that no rule here hears of may be meant so, if the catalogue has it; without a catalogue one that
+  /// is nearly such a name is a slip.
   private func checkEvent(_ name: String) throws {
     var known: Set<String> = ["identify", "group"]
     for rule in setting.rules.rules {
@@ -135,6 +139,11 @@ final class Stage: TestWords {
       if let goal = rule.header.goal { known.insert(goal.event) }
     }
     if known.contains(name) { return }
+    if let events = setting.knownEvents {
+      if events.contains(name) { return }
+      let near = Suggestion.ending(for: name, among: events.union(known))
+      throw WordError("there is no event '\(name)'\(near); new ones belong into catalog.lua")
+    }
     guard let near = Suggestion.nearest(to: name, among: known) else { return }
     throw WordError("no rule here hears of the event '\(name)' (did you mean '\(near)'?)")
   }
@@ -182,11 +191,20 @@ final class Stage: TestWords {
   private func reply(_ words: Words) throws {
     try words.takeAtMost(3)
     let destination = try destination(words)
-    let type = try words.text(1, "the type", example: "\"payment.retry\"")
+    let type = try type(words, example: "\"payment.retry\"")
     guard let answer = try words.object(2), case .object(let members) = answer else {
       throw WordError("reply needs what is answered, such as { ok = true, body = { id = \"ch_1\" } }")
     }
     rehearsal.reply(try Reply(destination: destination, type: type, members))
+  }
+
+  func type(_ words: Words, example: String) throws -> String {
+    let type = try words.text(1, "the type", example: example)
+    if let known = setting.knownTypes, !known.contains(type) {
+      throw WordError(
+        "there is no template '\(type)'\(Suggestion.ending(for: type, among: known)); new ones belong into catalog.lua")
+    }
+    return type
   }
 
   func destination(_ words: Words) throws -> String {

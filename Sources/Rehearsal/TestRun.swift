@@ -16,6 +16,9 @@ package struct TestRun: Sendable {
   package var destinations: [Destination] = []
   /// Nil: any name will do.
   package var knownDestinations: Set<String>?
+  /// Names of events and types of webhooks; nil: any will do.
+  package var knownEvents: Set<String>?
+  package var knownTypes: Set<String>?
   package var zone = "UTC"
   /// More wakes than these in one stretch of time are a rule that goes round in circles.
   package var wakesPerAdvance = Limits.testWakes
@@ -133,7 +136,8 @@ package struct TestRun: Sendable {
     result.complaints += loading.complaints
     return StageSetting(
       rules: loading.set, rule: known.contains(beside) ? beside : nil, destinations: destinations,
-      knownDestinations: knownDestinations, zone: zone, wakesPerAdvance: wakesPerAdvance)
+      knownDestinations: knownDestinations, knownEvents: knownEvents, knownTypes: knownTypes, zone: zone,
+      wakesPerAdvance: wakesPerAdvance)
   }
 
   private func run(_ file: TestFile, _ place: Int, _ setting: StageSetting) -> Result {

@@ -93,6 +93,30 @@ import Testing
     #expect(typo.out.contains("there is no destination 'cmr' (did you mean 'crm'?)"), "\(typo)")
   }
 
+  @Test func `names are held against the catalogue where there is one`() {
+    let place = TestingTests.place()
+    place.write(
+      "rules/catalog.lua",
+      "return catalog { events = { trial_started = 'any', paid = 'any', other = 'any' }, templates = { ['trial.extend'] = 'any', ['trial.extended'] = 'any', ['trial.ending'] = 'any' } }"
+    )
+    #expect(Child.run(["test"] + place.configuration, in: place).code == 0)
+    for (line, part) in [
+      ("t:event('other')", ""),
+      ("t:event('othre')", "there is no event 'othre' (did you mean 'other'?); new ones belong"),
+      (
+        "t:expect_sent('crm', 'trial.edning')", "there is no template 'trial.edning' (did you mean 'trial.ending'?)"
+      ),
+      (
+        "t:reply('crm', 'trial.extnd', { ok = true })",
+        "there is no template 'trial.extnd' (did you mean 'trial.extend'?)"
+      ),
+    ] {
+      place.write("rules/trial_test.lua", "test('it', function(t) \(line) end)")
+      let result = Child.run(["test"] + place.configuration, in: place)
+      #expect(result.code == (part.isEmpty ? 0 : 1) && result.out.contains(part), "\(result)")
+    }
+  }
+
   private static let scenario = """
     {"name": "trial_started", "user": "ada", "time": "2026-03-02T10:00:00Z", "data": {"plan": "pro"}}
     {"reply": {"destination": "crm", "type": "trial.extend", "ok": false, "status": 503}}

@@ -7,6 +7,7 @@ internal import Basics
 internal import Glibc
 internal import Model
 internal import Rehearsal
+internal import RuleCheck
 internal import Rules
 
 extension Command {
@@ -30,6 +31,8 @@ extension Command {
     var run = TestRun(sources: scene.files.sources, folder: scene.configuration.rules)
     run.destinations = scene.configuration.destinations
     run.knownDestinations = scene.knownDestinations
+    run.knownEvents = scene.catalogue.hasTeamsEvents ? Set(scene.catalogue.events.keys) : nil
+    run.knownTypes = scene.catalogue.templates.map { Set($0.keys) }
     run.zone = scene.configuration.zone
     run.filter = arguments.value("--filter") ?? ""
     let tests = try scene.tests(arguments.words)
@@ -88,8 +91,9 @@ extension Command {
 private struct Scene {
   let configuration: Configuration
   let files: Files.RuleFiles
-  /// Nil: no destination is configured, so that any name will do.
+  /// Nil: no destination is configured or in the catalogue, so that any name will do.
   let knownDestinations: Set<String>?
+  let catalogue: Catalogue
 
   init(_ arguments: Arguments) throws {
     let (configuration, complaints) = try arguments.readableConfiguration()
@@ -102,10 +106,13 @@ private struct Scene {
     self.files = files
     if !complaints.isEmpty {
       Terminal.complain(
-        "\(configuration.file) has complaints, so that any destination will do; `nudged check` tells them")
+        "\(configuration.file) has complaints, so that its destinations are not known; `nudged check` tells them")
     }
-    let names = Set(configuration.destinations.map(\.name))
-    knownDestinations = names.isEmpty || !complaints.isEmpty ? nil : names
+    catalogue =
+      RuleCheck.check(sources: files.sources.filter { $0.kind == .catalogue }, knownDestinations: nil).catalogue
+    let names = complaints.isEmpty ? Set(configuration.destinations.map(\.name)) : []
+    let known = names.isEmpty ? catalogue.destinations : names
+    knownDestinations = known.isEmpty ? nil : known
   }
 
   /// All rules; a rule that cannot be loaded stops the scenario before it begins.
