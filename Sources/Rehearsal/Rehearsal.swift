@@ -93,6 +93,7 @@ package final class Rehearsal {
     retention.verdictsMilliseconds = long
     retention.attemptsMilliseconds = long
     retention.endedRunsMilliseconds = long
+    retention.sizeBytes = 0
     return retention
   }
 
