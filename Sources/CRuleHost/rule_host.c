@@ -213,6 +213,11 @@ static void add_rule(lua_State *L, rule_host *host, loaded_rule rule) {
   host->rules[host->rule_count++] = rule;
 }
 
+void host_add_function(lua_State *L, rule_host *host, int function, int line) {
+  loaded_rule rule = {.run = function, .when = LUA_NOREF, .run_line = line};
+  add_rule(L, host, rule);
+}
+
 static int rule_body(lua_State *L) {
   rule_host *host = host_of(L);
   lua_pushboolean(L, 0);
@@ -389,4 +394,52 @@ int rule_host_transform(rule_host *host, const char *library, const document *me
   host->generation = (host->generation + 1) & (((uint64_t)1 << (64 - HANDLE_NODE_BITS - HANDLE_SLOT_BITS)) - 1);
   if (host->generation == 0) host->generation = 1;
   return enter(host, transform_body);
+}
+
+/* Tests of rules. */
+
+static int prepare_tests_body(lua_State *L) {
+  host_of(L)->test_ref = tests_install(L);
+  return 0;
+}
+
+int rule_host_prepare_tests(rule_host *host) { return load(host, PHASE_LOADING, "", "", 0, prepare_tests_body); }
+
+static int add_test_word_body(lua_State *L) {
+  rule_host *host = host_of(L);
+  tests_add_word(L, host->load_name, (uint32_t)host->load_count);
+  return 0;
+}
+
+int rule_host_add_test_word(rule_host *host, const char *name, uint32_t word) {
+  host->load_name = name;
+  return load(host, PHASE_LOADING, name, "", word, add_test_word_body);
+}
+
+/* What is kept from one test to the next must not change in between. */
+static int tests_body(lua_State *L) {
+  rule_host *host = host_of(L);
+  run_file(L);
+  for (uint32_t slot = 0; slot < host->rule_count; slot++) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->rules[slot].run);
+    freeze_reachable(L, -1);
+    lua_pop(L, 1);
+  }
+  return 0;
+}
+
+int rule_host_load_tests(rule_host *host, const char *path, const char *text, size_t count) {
+  return load(host, PHASE_DECLARING, path, text, count, tests_body);
+}
+
+int rule_host_run_test(rule_host *host, uint32_t slot) {
+  lua_State *L = host->L;
+  budget_begin(host, true);
+  host->phase = PHASE_TESTING;
+  host->fallback_line = host->rules[slot].run_line;
+  lua_settop(L, 0);
+  lua_pushcfunction(L, budget_on_error);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, host->rules[slot].run);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, host->test_ref);
+  return leave(host, lua_pcall(L, 1, 0, 1));
 }

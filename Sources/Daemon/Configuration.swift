@@ -386,7 +386,9 @@ struct ConfigurationReader {
     checkNames(more, at: path + ".also_sign", known: known)
     let keys = secrets(value, at: path).map { Secret(bytes: $0) }
     guard let first = keys.first else {
-      if value["secret"] == nil, value["secrets"] == nil { complain(path + ".also_sign", "needs a secret to sign with") }
+      if value["secret"] == nil, value["secrets"] == nil {
+        complain(path + ".also_sign", "needs a secret to sign with")
+      }
       return
     }
     for (name, header) in more.members where known.contains(name) {
@@ -415,7 +417,11 @@ struct ConfigurationReader {
     if let types = value["types"] { destination.types = texts(types, at: path + ".types") }
     if let transform = text(value, "transform", at: path + ".transform") { destination.transform = transform }
     if let test = value["test"] {
-      if let isTest = test.boolean { destination.isTest = isTest } else { complain(path + ".test", "must be true or false") }
+      if let isTest = test.boolean {
+        destination.isTest = isTest
+      } else {
+        complain(path + ".test", "must be true or false")
+      }
     }
   }
 
@@ -512,7 +518,9 @@ enum ByteSize {
     let digits = text.prefix { $0.isASCII && $0.isNumber }
     let units: [String: Int64] = ["MB": 1_000_000, "GB": 1_000_000_000, "TB": 1_000_000_000_000]
     let unit = text.dropFirst(digits.count).filter { $0 != " " }
-    guard let number = Int64(digits), number > 0, number < 1_000_000, let factor = units[String(unit)] else { return nil }
+    guard let number = Int64(digits), number > 0, number < 1_000_000, let factor = units[String(unit)] else {
+      return nil
+    }
     return number * factor
   }
 }

@@ -31,7 +31,9 @@ package enum SignatureCheck: Sendable, Equatable {
     guard let id = header("webhook-id"), let stamp = header("webhook-timestamp"),
       let signature = header("webhook-signature")
     else { return .refused("one of webhook-id, webhook-timestamp and webhook-signature is missing") }
-    guard let seconds = wholeSeconds(stamp) else { return .refused("webhook-timestamp is not whole seconds since 1970") }
+    guard let seconds = wholeSeconds(stamp) else {
+      return .refused("webhook-timestamp is not whole seconds since 1970")
+    }
     if let reason = age(seconds: seconds, now: now) { return .refused(reason) }
     let candidates = signature.split(separator: " ").filter { $0.hasPrefix("v1a,") }
     guard !candidates.isEmpty else { return .refused("webhook-signature has no entry that starts with \"v1a,\"") }

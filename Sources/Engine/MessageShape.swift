@@ -23,7 +23,8 @@ enum MessageShape {
       throw Unsent(
         code: .skipped,
         reason: isTest
-          ? "a test event reaches only destinations with test = true" : "it is a test destination and takes test events only")
+          ? "a test event reaches only destinations with test = true"
+          : "it is a test destination and takes test events only")
     }
     guard destination.takes(type) else {
       throw Unsent(code: .skipped, reason: "the destination does not take this type (types)")
@@ -139,7 +140,8 @@ enum MessageShape {
       Unsent(code: .failed, reason: "its transform \(destination.transform): \(what)")
     }
     for (key, _) in table.members where !known.contains(key) {
-      throw wrong("unknown field '\(key)'\(Suggestion.ending(for: key, among: known)); it returns data, path and method")
+      throw wrong(
+        "unknown field '\(key)'\(Suggestion.ending(for: key, among: known)); it returns data, path and method")
     }
     guard let data = table["data"], data.kind == .object else { throw wrong("it must return { data = { … } }") }
     let method = table["method"]?.string ?? "POST"

@@ -53,7 +53,11 @@ import Testing
         return { method = "PUT", path = "/v1/invoices/" .. message.data.invoice .. "/pay", data = { of = message.subject } }
       end
       """
-    let shop = try ShapeTests.shop({ $0.transform = "lib/shape"; $0.shape = .bare }, library: library)
+    let shop = try ShapeTests.shop(
+      {
+        $0.transform = "lib/shape"
+        $0.shape = .bare
+      }, library: library)
     let sent = try ShapeTests.sent(shop, #"{"invoice":"in_1"}"#)
     #expect(sent.body == #"{"of":"user:ada"}"#)
     #expect(sent.request == "PUT /v1/invoices/in_1/pay")
@@ -108,7 +112,10 @@ import Testing
 
   @Test func `a call that cannot be made is answered at once`() throws {
     let shop = try Workshop(
-      ["r": Workshop.rule("on = 'a'", "local reply = call('crm', 'x', {}) finish(tostring(reply.ok) .. ' ' .. reply.error)")],
+      [
+        "r": Workshop.rule(
+          "on = 'a'", "local reply = call('crm', 'x', {}) finish(tostring(reply.ok) .. ' ' .. reply.error)")
+      ],
       destinations: [Destination(name: "crm", url: "http://127.0.0.1:9/", signing: .none)].map {
         var one = $0
         one.types = ["other"]

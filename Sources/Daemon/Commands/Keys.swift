@@ -231,7 +231,8 @@ enum Keys {
       ? SigningKey.text(private: secret) : isPlain ? Hex.encode(secret.bytes) : WebhookSecret.text(secret)
     try write(file.rotated(Array(text.utf8), until: now + milliseconds, now: now).bytes, to: place)
     Terminal.print(
-      "the first line of \(place) is the new one; the old one signs as well until \(ISO8601.format(now + milliseconds))")
+      "the first line of \(place) is the new one; the old one signs as well until \(ISO8601.format(now + milliseconds))"
+    )
     if let key = use == "signing_key" ? SigningKey(seed: secret) : nil {
       Terminal.print("its public key, for receivers: \(SigningKey.text(public: key.publicKey))")
     }
