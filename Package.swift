@@ -115,7 +115,8 @@ let package = Package(
       swiftSettings: plain),
     .testTarget(name: "HouseTests", swiftSettings: plain),
     .testTarget(
-      name: "DocsTests", dependencies: ["Basics", "Model", "Rules", "RuleCheck", "Rehearsal", "Daemon"],
+      name: "DocsTests",
+      dependencies: ["Basics", "Model", "Rules", "RuleCheck", "Rehearsal", "Daemon", "Delivery"],
       swiftSettings: plain),
     .testTarget(
       name: "DeliveryTests", dependencies: ["Basics", "Model", "Store", "Delivery", "CPlatform"], swiftSettings: plain),
