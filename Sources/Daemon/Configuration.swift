@@ -283,7 +283,7 @@ struct ConfigurationReader {
   private static let destinationKeys = [
     "url", "secret", "secrets", "signing", "header", "prefix", "shape", "mode", "headers", "timeout", "connect_timeout",
     "concurrency", "retry", "allow", "preset", "signing_key", "also_sign", "id_header", "bearer", "basic", "ca",
-    "client_certificate", "client_key", "proxy", "types", "transform", "test",
+    "client_certificate", "client_key", "proxy", "types", "transform", "test", "reply_headers",
   ]
 
   private mutating func readDestination(_ name: String, _ value: JSONCursor) {
@@ -415,6 +415,9 @@ struct ConfigurationReader {
     }
     if let proxy = text(value, "proxy", at: path + ".proxy") { destination.proxy = proxy }
     if let types = value["types"] { destination.types = texts(types, at: path + ".types") }
+    if let names = value["reply_headers"] {
+      destination.replyHeaders = texts(names, at: path + ".reply_headers").map { $0.lowercased() }
+    }
     if let transform = text(value, "transform", at: path + ".transform") { destination.transform = transform }
     if let test = value["test"] {
       if let isTest = test.boolean {

@@ -17,6 +17,9 @@ final class Transfer {
   private(set) var destination: PreparedDestination?
   private(set) var response: [UInt8] = []
   private(set) var retryAfter: String?
+  /// Of a call: those headers of the answer that its destination lets through.
+  private(set) var replyHeaders: [Destination.Header] = []
+  private var isCall = false
   /// Why addresses were refused, and how many sockets were opened all the same.
   private(set) var refusal: String?
   private(set) var socketsOpened = 0
@@ -114,6 +117,8 @@ final class Transfer {
     started = now
     response.removeAll(keepingCapacity: true)
     retryAfter = nil
+    isCall = start.delivery.tries > 0
+    replyHeaders.removeAll(keepingCapacity: true)
     refusal = nil
     socketsOpened = 0
     bodyBytesSeen = 0
@@ -208,7 +213,7 @@ final class Transfer {
 
   private func take(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
     bodyBytesSeen += count
-    let room = Limits.responseBytes - response.count
+    let room = (isCall ? Limits.callReplyBytes : Limits.responseBytes) - response.count
     if room > 0, let bytes {
       response.append(contentsOf: UnsafeRawBufferPointer(start: bytes, count: min(room, count)))
     }
@@ -220,13 +225,20 @@ final class Transfer {
   private func takeHeader(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
     headerBytesSeen += count
     if headerBytesSeen > Limits.responseHeaderBytes { return 0 }
-    guard let bytes, count > 12, bytes[0] | 0x20 == 0x72, bytes[5] == 0x2D else { return count }
+    guard let bytes else { return count }
+    let wantsAll = isCall && !(destination?.destination.replyHeaders.isEmpty ?? true)
+    // Almost every header is of no interest, and then no text is made of it.
+    guard wantsAll || (count > 12 && bytes[0] | 0x20 == 0x72 && bytes[5] == 0x2D) else { return count }
     let line = String(decoding: UnsafeRawBufferPointer(start: bytes, count: count), as: UTF8.self)
     let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-    guard parts.count == 2, parts[0].lowercased() == "retry-after" else { return count }
+    guard parts.count == 2 else { return count }
     let isBlank: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D || $0 == 0x0A }
     let value = Array(parts[1].utf8).drop(while: isBlank).reversed().drop(while: isBlank).reversed()
-    retryAfter = String(decoding: value.prefix(64), as: UTF8.self)
+    let name = parts[0].lowercased()
+    if name == "retry-after" { retryAfter = String(decoding: value.prefix(64), as: UTF8.self) }
+    if wantsAll, destination?.destination.replyHeaders.contains(name) == true {
+      replyHeaders.append(.init(name: name, value: String(decoding: value.prefix(1_000), as: UTF8.self)))
+    }
     return count
   }
 

@@ -82,6 +82,8 @@ package struct Destination: Sendable, Equatable {
   /// A header with a secret in it, such as "Authorization: Bearer …".
   package var authorization = Secret(bytes: [])
   package var certificates = Certificates()
+  /// Headers of an answer that a call may read, in small letters.
+  package var replyHeaders: [String] = []
   /// The proxy it is reached through; empty: none.
   package var proxy = ""
   /// The types it takes, with "*" at the end for all that begin so; empty: all.
@@ -233,6 +235,8 @@ package struct Attempt: Sendable, Equatable {
   package var totalMicroseconds: Int64
   /// The first bytes of the answer.
   package var response: [UInt8]
+  /// Of a call: headers for its run. They are in the run's journal and not stored with the try.
+  package var replyHeaders: [Destination.Header] = []
 
   package init(
     delivery: Int64, attempt: Int, started: Instant, outcome: AttemptOutcome, status: Int, settlement: Settlement,
