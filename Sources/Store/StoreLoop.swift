@@ -94,6 +94,8 @@ package final class StoreLoop {
   private var nextPurge: Instant = .zero
   private var eventPurge: EventPurge?
   private var purgedThrough: Int64 = 0
+  /// The last step had something to append.
+  private var isBusy = false
   private var purgeTurn = 0
 
   /// Runs of the dedupe set that are being written, with the page that comes next.
@@ -184,7 +186,10 @@ package final class StoreLoop {
 
   // MARK: step
 
-  package func step(_ inputs: [StoreInput], now: Instant) throws(StoreError) -> StoreOutputs {
+  /// With `tidies` false the caller tidies up itself, once the outputs are on their way.
+  package func step(
+    _ inputs: [StoreInput], now: Instant, tidies: Bool = true
+  ) throws(StoreError) -> StoreOutputs {
     var outputs = StoreOutputs()
     var group = Group(record: record + 1, time: now)
     var changes: [ChangeList] = []
@@ -218,7 +223,8 @@ package final class StoreLoop {
     handOutNew(group.deliveries, to: &outputs)
     try handOutDue(now: now, to: &outputs)
     for case .read(let answer) in inputs { answer(reader) }
-    try purgeSome(now: now, isBusy: group.appends)
+    isBusy = group.appends
+    if tidies { try purgeSome(now: now) }
     outputs.wakeAt = wakeTime(now: now)
     return outputs
   }
@@ -482,7 +488,7 @@ package final class StoreLoop {
   }
 
   /// One chunk of one log table at a time, between groups; smaller ones while something waits.
-  private func purgeSome(now: Instant, isBusy: Bool) throws(StoreError) {
+  private func purgeSome(now: Instant) throws(StoreError) {
     guard now >= nextPurge else { return }
     if try squeeze(now: now, limit: isBusy ? 200 : 2_000) {
       nextPurge = now + 20
@@ -548,8 +554,12 @@ package final class StoreLoop {
       ?? Int64.max
   }
 
-  /// To be called after the outputs of a step were passed on: nobody has to wait for it.
-  package func tidy() throws(StoreError) { try engine.tidy() }
+  /// To be called after the outputs of a step were passed on, because nobody waits for it: old history goes,
+  /// and the engine puts its files in order.
+  package func tidy(now: Instant) throws(StoreError) {
+    try purgeSome(now: now)
+    try engine.tidy()
+  }
 
   package func close() { engine.close() }
 }

@@ -56,11 +56,11 @@ package enum StoreThread {
       do throws(StoreError) {
         var wakeAt = clocks.wall()
         while let inputs = mailbox.receive(timeoutMilliseconds: max(0, min(1_000, wakeAt - clocks.wall()))) {
-          let outputs = try loop.step(inputs, now: clocks.wall())
+          let outputs = try loop.step(inputs, now: clocks.wall(), tidies: false)
           counters.note(loop.status, tailShare: loop.tailShare)
           wakeAt = outputs.wakeAt
           exits.outputs(outputs)
-          try loop.tidy()
+          try loop.tidy(now: clocks.wall())
         }
         try loop.sweepAll(now: clocks.wall())
         loop.close()

@@ -59,7 +59,9 @@ import Testing
     let signer = WebhookSigner(.standard([Secret(bytes: [UInt8](repeating: 9, count: 24)), secret]))
     let headers = signer.headers(id: "msg_1", timestampSeconds: time, body: body)
     let signature = try #require(headers.first { $0.name == "webhook-signature" }).value
-    let folder = Pages.folder([(example.file, block.text), ("body", String(decoding: body, as: UTF8.self)), ("run", example.command)])
+    let folder = Pages.folder([
+      (example.file, block.text), ("body", String(decoding: body, as: UTF8.self)), ("run", example.command),
+    ])
     defer { Pages.remove(folder, [example.file, "body", "run", "webhook.secret", "__pycache__"]) }
     func run(time: Int64, signature: String) -> Bool {
       let variables =

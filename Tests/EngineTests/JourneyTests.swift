@@ -255,7 +255,8 @@ import Testing
 
   @Test func `a reply has the headers its destination lets through, and a body of any kind`() throws {
     let rule = Workshop.rule(
-      "on = 'a'", "local r = call('crm', 'x', {}) finish(tostring(r.headers and r.headers['x-id']) .. ' ' .. tostring(r.body))")
+      "on = 'a'",
+      "local r = call('crm', 'x', {}) finish(tostring(r.headers and r.headers['x-id']) .. ' ' .. tostring(r.body))")
     let shop = try Workshop(["r": rule])
     let asked = try shop.take(JourneyTests.event("a", "a"))
     _ = try shop.store.step([.wants(10, except: [])], now: shop.now)
