@@ -505,12 +505,14 @@ package final class Lane {
     switch effect {
     case .send(let name, let type, let data, let within):
       let id = "msg_" + effectID(dedupe, rule, entry).hex
-      let delivery = delivery(name, type, data, id: id, now, expires: within.map { now + $0 })
+      var delivery = delivery(name, type, data, id: id, now, expires: within.map { now + $0 })
+      delivery.orderKey = orderKey(name, data, cell)
       out.deliveries.append(DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule, run: run))
     case .call(let name, let type, let data, let within, let tries):
       let id = "msg_" + effectID(dedupe, rule, entry).hex
       var delivery = delivery(name, type, data, id: id, now, expires: now + within)
       delivery.tries = tries
+      delivery.orderKey = orderKey(name, data, cell)
       out.deliveries.append(DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule, run: run))
     case .set(let traits):
       wanted.append(traits)
@@ -532,6 +534,20 @@ package final class Lane {
     Delivery(
       number: numbers.nextDelivery(), id: id, destination: name, type: type, created: now,
       body: Lane.body(type, data, book.destinations[name]?.shape ?? .standard, now), due: now, expires: expires)
+  }
+
+  /// Deliveries to one destination with the same key go out one after the other; 0: in any order.
+  private func orderKey(_ name: String, _ data: [UInt8], _ cell: SubjectCell) -> Int64 {
+    guard let order = book.destinations[name]?.order, !order.isEmpty else { return 0 }
+    if order == "subject" { return cell.subject }
+    guard var found = (try? parser.parse(data))?.root else { return 0 }
+    for part in order.split(separator: ".").dropFirst() {
+      guard let next = found[name: String(part)] else { return 0 }
+      found = next
+    }
+    guard [.string, .integer].contains(found.kind) else { return 0 }
+    let key = Int64(bitPattern: hash.hash(order + "=" + String(decoding: found.value.text, as: UTF8.self)).low)
+    return key == 0 ? 1 : key
   }
 
   private static func body(_ type: String, _ data: [UInt8], _ shape: Destination.Shape, _ now: Instant) -> [UInt8] {

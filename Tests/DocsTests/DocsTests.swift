@@ -165,7 +165,9 @@ import Testing
   }
 
   @Test func `every command is in the list of changes`() {
-    let files = ["Serve", "Checking", "Send", "Receive", "Reading"].map { "Sources/Daemon/Commands/\($0).swift" }
+    let files = ["Serve", "Checking", "Send", "Receive", "Reading", "Deliveries"].map {
+      "Sources/Daemon/Commands/\($0).swift"
+    }
     let page = Pages.read("etc/CHANGELOG.md")
     let commands = Pages.words(after: "name: \"", in: files)
     #expect(commands.count >= 11)

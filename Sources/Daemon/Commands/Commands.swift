@@ -17,6 +17,7 @@ struct Command: Sendable {
 package enum Nudged {
   static let commands: [Command] = [
     .serve, .initialize, .check, .send, .receive, .rules, .runs, .explain, .subjects, .events, .deliveries,
+    .destinations,
     .status, .doctor,
   ]
 
