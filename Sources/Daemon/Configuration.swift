@@ -284,6 +284,7 @@ struct ConfigurationReader {
     "url", "secret", "secrets", "signing", "header", "prefix", "shape", "mode", "headers", "timeout", "connect_timeout",
     "concurrency", "retry", "allow", "preset", "signing_key", "also_sign", "id_header", "bearer", "basic", "ca",
     "client_certificate", "client_key", "proxy", "types", "transform", "test", "reply_headers",
+    "rate", "order", "poisoned",
   ]
 
   private mutating func readDestination(_ name: String, _ value: JSONCursor) {
@@ -331,11 +332,39 @@ struct ConfigurationReader {
       destination.concurrency = Int(count)
     }
     if let retry = value["retry"] { destination.retryDelaysMilliseconds = readRetry(retry, at: path + ".retry") }
+    readFlow(value, at: path, into: &destination)
     if let allow = value["allow"] { destination.allowedNetworks = texts(allow, at: path + ".allow") }
     for problem in DestinationCheck.problems(of: destination) {
       complaints.append(file.complaint(at: path, "'\(path)': \(problem)"))
     }
     configuration.destinations.append(destination)
+  }
+
+  /// How fast and in which order.
+  private mutating func readFlow(_ value: JSONCursor, at path: String, into destination: inout Destination) {
+    if let rate = value["rate"] {
+      if let number = rate.double, (0.001...100_000).contains(number) {
+        destination.ratePerSecond = number
+      } else {
+        complain(path + ".rate", "must be how many tries may start within a second, from 0.001 to 100000")
+      }
+    }
+    if let order = text(value, "order", at: path + ".order") {
+      let parts = order.split(separator: ".", omittingEmptySubsequences: false)
+      if order == "subject" || parts.count > 1 && parts[0] == "data" && !parts.contains("") {
+        destination.order = order
+      } else {
+        complain(path + ".order", "must be \"subject\" or a path into the data such as \"data.invoice\"")
+      }
+    }
+    if let poisoned = text(value, "poisoned", at: path + ".poisoned") {
+      if poisoned == "block" || poisoned == "skip" {
+        destination.blocksPoisoned = poisoned == "block"
+      } else {
+        complain(path + ".poisoned", "must be \"skip\" or \"block\"")
+      }
+      if destination.order.isEmpty { complain(path + ".poisoned", "has no meaning without 'order'") }
+    }
   }
 
   private mutating func readPreset(_ value: JSONCursor, at path: String) -> DestinationPreset? {

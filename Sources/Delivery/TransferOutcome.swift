@@ -62,6 +62,11 @@ enum TransferOutcome {
     case 300...399:
       "the receiver answered \(status), a redirect; redirects are not followed, configure the new address instead"
     case 410: "the receiver answered 410: it is gone for good and wants no more messages"
+    case 401, 403:
+      "the receiver answered \(status): it does not accept who we are; look at the secret and the headers"
+    case 404: "the receiver answered 404: there is nothing at this address; look at the url"
+    case 400, 413, 415, 422:
+      "the receiver answered \(status): it does not take this message; another try will hardly change that"
     default: "the receiver answered \(status)"
     }
   }

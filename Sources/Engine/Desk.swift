@@ -117,7 +117,8 @@ package final class Desk {
         return
       }
       routed.changes.append(taken)
-      routed.cause = message.event
+      // What the store tells of deliveries and destinations has no event behind it.
+      routed.cause = max(0, message.event)
       out[Desk.lane(of: routed.subject, lanes: lanes)].append(.event(routed))
     }
   }

@@ -512,7 +512,8 @@ package final class Lane {
     case .send(let name, let type, let data, let within):
       let id = "msg_" + effectID(dedupe, rule, entry).hex
       do throws(Unsent) {
-        let delivery = try delivery(name, type, data, id: id, now, expires: within.map { now + $0 }, cell, isTest)
+        var delivery = try delivery(name, type, data, id: id, now, expires: within.map { now + $0 }, cell, isTest)
+        delivery.orderKey = orderKey(name, data, cell)
         out.deliveries.append(
           DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule, run: run))
       } catch {
@@ -523,6 +524,7 @@ package final class Lane {
       do throws(Unsent) {
         var delivery = try delivery(name, type, data, id: id, now, expires: now + within, cell, isTest)
         delivery.tries = tries
+        delivery.orderKey = orderKey(name, data, cell)
         out.deliveries.append(
           DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule, run: run))
       } catch {
@@ -554,6 +556,20 @@ package final class Lane {
     return Delivery(
       number: numbers.nextDelivery(), id: id, destination: name, type: type, created: now, body: message.body, due: now,
       expires: expires, request: message.request)
+  }
+
+  /// Deliveries to one destination with the same key go out one after the other; 0: in any order.
+  private func orderKey(_ name: String, _ data: [UInt8], _ cell: SubjectCell) -> Int64 {
+    guard let order = book.destinations[name]?.order, !order.isEmpty else { return 0 }
+    if order == "subject" { return cell.subject }
+    guard var found = (try? parser.parse(data))?.root else { return 0 }
+    for part in order.split(separator: ".").dropFirst() {
+      guard let next = found[name: String(part)] else { return 0 }
+      found = next
+    }
+    guard [.string, .integer].contains(found.kind) else { return 0 }
+    let key = Int64(bitPattern: hash.hash(order + "=" + String(decoding: found.value.text, as: UTF8.self)).low)
+    return key == 0 ? 1 : key
   }
 
   /// An event of our own about the subject at hand: appended in the same commit, decided in this step.

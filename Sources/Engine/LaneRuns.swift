@@ -317,7 +317,19 @@ extension Lane {
     row.heard = []
     row.pending = nil
     out.endedRuns.append(row)
+    if row.effects > 0, let why = Lane.cancelReason(row) { out.cancelledRuns.append((run.number, why)) }
     counters.endedRuns.add(1)
+  }
+
+  /// Why what a run has sent and was not tried yet is not to be sent; nil: it is. A run that has finished,
+  /// or gave way to a newer one, meant what it sent.
+  private static func cancelReason(_ run: RunRow) -> String? {
+    switch run.status {
+    case .stopped: "run \(run.number) was stopped by \(run.reason) before this was tried"
+    case .goal: "run \(run.number) reached its goal with \(run.reason) before this was tried"
+    case .cancelled: "run \(run.number) was cancelled \(run.reason) before this was tried"
+    default: nil
+    }
   }
 
   /// A run that cannot go on stays where it is, with the reason, until someone acts.

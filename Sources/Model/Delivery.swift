@@ -97,6 +97,13 @@ package struct Destination: Sendable, Equatable {
     types.isEmpty
       || types.contains { $0.hasSuffix("*") ? type.hasPrefix($0.dropLast()) : type == $0 }
   }
+  /// How many tries may start within a second; 0: as many as it takes.
+  package var ratePerSecond = 0.0
+  /// Whose deliveries keep their order: "subject", a path into the data such as "data.invoice", or "" for none.
+  package var order = ""
+  /// Whether a delivery that was given up holds back those behind it with the same key until a person
+  /// has tried it again or cancelled it.
+  package var blocksPoisoned = false
 
   package struct Header: Sendable, Equatable {
     package var name: String
@@ -151,6 +158,12 @@ package struct Delivery: Sendable, Equatable {
   package var tries: Int
   /// Method and path where they are not the destination's, such as "POST /v1/invoices/in_1/pay"; empty: they are.
   package var request: String
+  /// Tries made before a person asked for it once more: its schedule begins anew after them.
+  package var triesBefore = 0
+  /// Deliveries to one destination with the same key go out one after the other; 0: it has none.
+  package var orderKey: Int64 = 0
+  /// It has been tried and was not delivered.
+  package var isRetry: Bool { attempts > triesBefore }
 
   package init(
     number: Int64, id: String, destination: String, type: String, created: Instant, body: [UInt8], attempts: Int = 0,
@@ -189,6 +202,8 @@ package enum AttemptOutcome: UInt8, Sendable, CaseIterable {
   /// The destination is not configured any more.
   case noDestination = 10
   case other = 11
+  /// Its run has ended, or a person wanted it gone, before it was tried.
+  case cancelled = 12
 
   package var word: String {
     switch self {
@@ -203,6 +218,7 @@ package enum AttemptOutcome: UInt8, Sendable, CaseIterable {
     case .expired: "expired"
     case .noDestination: "no destination"
     case .other: "other"
+    case .cancelled: "cancelled"
     }
   }
 }
@@ -237,6 +253,10 @@ package struct Attempt: Sendable, Equatable {
   package var response: [UInt8]
   /// Of a call: headers for its run. They are in the run's journal and not stored with the try.
   package var replyHeaders: [Destination.Header] = []
+
+  /// Another try will hardly change the answer: the message, the address or the key is wrong. The
+  /// schedule is kept all the same, because a person may mend it meanwhile.
+  package var isFlagged: Bool { outcome == .status && [400, 401, 403, 404, 413, 415, 422].contains(status) }
 
   package init(
     delivery: Int64, attempt: Int, started: Instant, outcome: AttemptOutcome, status: Int, settlement: Settlement,

@@ -73,6 +73,8 @@ package enum Migrations {
       "ALTER TABLE delivery ADD COLUMN request TEXT NOT NULL DEFAULT ''",
       "CREATE INDEX delivery_by_run ON delivery (run) WHERE run <> 0",
     ],
+    // 6: what is remembered of destinations; jobs that send deliveries once more.
+    [lookUp(.destination), lookUp(.replay)],
   ]
 
   private static func lookUp(_ table: Table) -> String {

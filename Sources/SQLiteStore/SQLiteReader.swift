@@ -176,6 +176,16 @@ final class SQLiteReader: EngineReader {
     return out
   }
 
+  func deliveries(after: Int64, limit: Int) throws(StoreError) -> [DeliveryRow] {
+    let statement = try connection.statement(
+      "SELECT \(SQLiteReader.deliveryColumns) FROM delivery WHERE delivery > ? ORDER BY delivery LIMIT ?")
+    statement.bind(1, after)
+    statement.bind(2, limit)
+    var out: [DeliveryRow] = []
+    while try statement.next() { out.append(deliveryRow(statement)) }
+    return out
+  }
+
   func deliveries(ofRun run: Int64, limit: Int) throws(StoreError) -> [DeliveryRow] {
     let statement = try connection.statement(
       "SELECT \(SQLiteReader.deliveryColumns) FROM delivery WHERE run = ?1 AND run <> 0 ORDER BY delivery LIMIT ?2")

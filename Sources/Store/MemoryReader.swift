@@ -55,6 +55,13 @@ final class MemoryReader: EngineReader {
     }
   }
 
+  func deliveries(after: Int64, limit: Int) throws(StoreError) -> [DeliveryRow] {
+    disk.content.withLock { content in
+      let found = content.deliveries.filter { $0.delivery.number > after }
+      return Array(found.sorted { $0.delivery.number < $1.delivery.number }.prefix(limit))
+    }
+  }
+
   func deliveries(ofRun run: Int64, limit: Int) throws(StoreError) -> [DeliveryRow] {
     disk.content.withLock { content in
       Array(

@@ -235,7 +235,7 @@ import Testing
   }
 
   @Test func `every command is in the list of changes`() {
-    let files = ["Serve", "Checking", "Testing", "Send", "Receive", "Reading"].map {
+    let files = ["Serve", "Checking", "Testing", "Send", "Receive", "Reading", "Deliveries"].map {
       "Sources/Daemon/Commands/\($0).swift"
     }
     let page = Pages.read("etc/CHANGELOG.md")

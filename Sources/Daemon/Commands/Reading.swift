@@ -107,7 +107,7 @@ enum Columns {
   }
 }
 
-private func list(
+func list(
   _ source: Source, _ value: JSONValue, _ key: String, columns: [String], empty: String
 ) {
   if source.arguments.wantsJSON { return Terminal.print(value.pretty) }
@@ -120,11 +120,11 @@ private func list(
 }
 
 /// The number in "show NUMBER".
-private func shown(_ arguments: Arguments) -> Int64? {
+func shown(_ arguments: Arguments) -> Int64? {
   arguments.words.count == 2 && arguments.words[0] == "show" ? Int64(arguments.words[1]) : nil
 }
 
-private func show(_ question: Question, path: String, _ source: Source) throws -> Int32 {
+func show(_ question: Question, path: String, _ source: Source) throws -> Int32 {
   guard let value = try source.value(question, path: path) else {
     Terminal.complain(Reports.missing(question))
     return 1
@@ -133,7 +133,7 @@ private func show(_ question: Question, path: String, _ source: Source) throws -
   return 0
 }
 
-private func paging(_ arguments: Arguments) throws(UsageError) -> (limit: Int, before: Int64) {
+func paging(_ arguments: Arguments) throws(UsageError) -> (limit: Int, before: Int64) {
   let limit = try arguments.integer("--limit") ?? Int64(Question.defaultLimit)
   guard (1...Int64(Question.maximumLimit)).contains(limit) else {
     throw UsageError("--limit must be 1 to \(Question.maximumLimit)")
@@ -190,36 +190,6 @@ extension Command {
     }
     list(
       source, value, "events", columns: ["event", "received", "name", "source", "id"], empty: "there are no events yet")
-    return 0
-  }
-
-  static let deliveries = Command(
-    name: "deliveries", summary: "list webhooks, or show one with every try",
-    help: """
-      nudged deliveries list [--status waiting|retrying|delivered|failed] [--limit N] [--before DELIVERY]
-      nudged deliveries show DELIVERY
-
-      The list is newest first.
-      """
-  ) { raw in
-    let arguments = try Arguments(raw, values: ["--status", "--limit", "--before"])
-    let source = try Source(arguments)
-    if let number = shown(arguments) { return try show(.delivery(number), path: "/v1/deliveries/\(number)", source) }
-    guard arguments.words.isEmpty || arguments.words == ["list"] else {
-      throw UsageError("write: deliveries list, or deliveries show DELIVERY")
-    }
-    let (limit, before) = try paging(arguments)
-    let status = arguments.value("--status")
-    if let status, !["waiting", "retrying", "delivered", "failed"].contains(status) {
-      throw UsageError("--status must be waiting, retrying, delivered or failed, not \"\(status)\"")
-    }
-    var path = "/v1/deliveries?limit=\(limit)&before=\(before)"
-    if let status { path += "&status=" + status }
-    let value = try source.value(.deliveries(before: before, limit: limit, status: status), path: path) ?? .null
-    list(
-      source, value, "deliveries",
-      columns: ["delivery", "created", "destination", "type", "status", "attempts", "last_message"],
-      empty: "there are no deliveries yet")
     return 0
   }
 

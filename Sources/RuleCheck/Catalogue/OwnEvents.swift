@@ -14,10 +14,13 @@ enum OwnEvents {
     entries(["nudged.event.parked"], ["event": .text, "rule": .text, "reason": .text]),
     entries(
       ["nudged.destination.failing", "nudged.destination.disabled", "nudged.destination.recovered"],
-      ["destination": .text, "reason": .text, "failures": .integer]),
+      ["destination": .text, "status": .text, "failing_since": .time, "reason": .text]),
     entries(
       ["nudged.delivery.failed"],
-      ["delivery": .text, "destination": .text, "type": .text, "reason": .text, "attempts": .integer]),
+      [
+        "delivery": .integer, "id": .text, "destination": .text, "type": .text, "rule": .text, "attempts": .integer,
+        "outcome": .text, "status": .integer, "message": .text, "event": .integer, "run": .integer,
+      ]),
     entries(["nudged.effect.expired"], ["destination": .text, "type": .text, "rule": .text]),
     entries(["nudged.store.low_disk"], ["free_bytes": .integer]),
     entries(["nudged.trait.changed"], [:]),

@@ -4,7 +4,6 @@
 // Thread: pure. Promise: the body decodes to the event it was made from.
 
 package import Basics
-package import Model
 
 package enum OwnEvent {
   package static func body(
