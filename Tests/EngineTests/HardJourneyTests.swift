@@ -164,7 +164,7 @@ import Testing
     var next = try shop.commit([shop.decide([.incoming(try shop.incoming(JourneyTests.event("a", "a")))])])
     // The subject has an event that is not on disk when the run asks to hear of it.
     let before = try shop.decide([.incoming(try shop.incoming(moved(1)))])
-    let asked = try shop.decide(next)
+    let asked = try shop.decide(next + [.incoming(try shop.incoming(JourneyTests.event("x", "y", user: "carl")))])
     next = try shop.commit([before, asked])
     shop.now = shop.now + Int64(1)
     // A step without any input registers the run; two more come before that is on disk.
