@@ -98,8 +98,10 @@ struct Scene {
     ((try? Scene.read(folder + "/serve.log")) ?? "").split(separator: "\n").suffix(12).joined(separator: "\n")
   }
 
+  static let ruleNames = ["count", "echo", "seen", "told", "nap", "ask", "near", "far"]
+
   func remove() {
-    for name in ["count", "echo", "seen", "told"] { unlink(folder + "/rules/\(name).lua") }
+    for name in Scene.ruleNames { unlink(folder + "/rules/\(name).lua") }
     rmdir(folder + "/rules")
     for name in ["nudged.lua", "webhook.secret", "serve.log", "mark"] { unlink(folder + "/" + name) }
     for end in ["", "-wal", "-shm", ".lock", ".reserve", ".sock", ".lanes"] { unlink(store + end) }
