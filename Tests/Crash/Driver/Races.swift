@@ -36,7 +36,9 @@ struct Races {
     guard daemon.wait(milliseconds: 120_000) == .exited(0) else { throw Wrong("the daemon did not stop cleanly") }
     try StoreFile(path: scene.store).proveClean()
     let counts = try count()
-    say("\(options.trials) trials in \(seconds) s: \(counts.got) events taken, \(counts.missed) missed, \(counts.doubled) doubled")
+    say(
+      "\(options.trials) trials in \(seconds) s: \(counts.got) events taken, \(counts.missed) missed, \(counts.doubled) doubled"
+    )
     guard counts.missed == 0, counts.doubled == 0, counts.got == options.trials else {
       throw Wrong("seed \(options.seed): a race was lost; the store is kept in \(scene.folder)")
     }
@@ -110,7 +112,11 @@ struct Races {
     writer.member("id", id)
     writer.member("name", name)
     // Two trials share a webinar, so that runs hear of events that are not theirs.
-    if isOwn { writer.member("user", "u\(trial % 60_000)") } else { writer.member("thing", "webinar:w\(trial / 4 % 20_000)") }
+    if isOwn {
+      writer.member("user", "u\(trial % 60_000)")
+    } else {
+      writer.member("thing", "webinar:w\(trial / 4 % 20_000)")
+    }
     writer.key("data")
     writer.beginObject()
     writer.member("k", "k\(trial)")
