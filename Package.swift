@@ -111,7 +111,8 @@ let package = Package(
     .testTarget(
       name: "DaemonTests", dependencies: ["Basics", "Model", "Store", "Intake"], swiftSettings: plain),
     .executableTarget(
-      name: "crash", dependencies: ["Basics", "Model", "Intake", "Delivery", "CSQLite"], path: "Tests/Crash/Driver",
+      name: "crash", dependencies: ["Basics", "Model", "Store", "Intake", "Delivery", "CSQLite"],
+      path: "Tests/Crash/Driver",
       swiftSettings: plain),
     .testTarget(name: "HouseTests", swiftSettings: plain),
     .testTarget(

@@ -91,6 +91,7 @@ static void ask(rule_host *host, uint32_t word, const rule_value *arguments, uin
   host->reply.message_count = 0;
   host->reply.value.kind = RULE_NIL;
   host->reply.moved = false;
+  host->reply.work = 0;
   host->callback(host->context, word, arguments, count, &host->reply);
 }
 
@@ -104,6 +105,7 @@ static void move_on(lua_State *L, rule_host *host) {
 static int settle(lua_State *L, rule_host *host) {
   const rule_reply *reply = &host->reply;
   if (reply->moved) move_on(L, host);
+  if (reply->work) budget_charge(L, reply->work);
   switch (reply->code) {
     case RULE_REPLY_OK: return push_answer(L, reply), 1;
     case RULE_REPLY_LIMIT: budget_stop(L, RULE_UNITS, reply->message, reply->message_count);
@@ -160,6 +162,7 @@ static bool take_match(lua_State *L, const char *name) {
   }
   lua_createtable(L, 0, 4);
   for (lua_pushnil(L); lua_next(L, 3);) {
+    budget_charge(L, 4);
     lua_pushvalue(L, -2);
     lua_insert(L, -2);
     if (lua_rawequal(L, -1, 4)) lua_pop(L, 2);
@@ -203,7 +206,7 @@ static int wait_for(lua_State *L, uint32_t word, const char *name) {
   host->json.count = json_start;
   while (host->reply.code == RULE_REPLY_CANDIDATE) {
     if (host->reply.moved) move_on(L, host);
-    budget_charge(L, 20);
+    budget_charge(L, 20 + host->reply.work);
     rule_value answer = {.kind = RULE_BOOLEAN, .integer = matches_candidate(L, host)};
     ask(host, RULE_WORD_CANDIDATE, &answer, 1);
   }

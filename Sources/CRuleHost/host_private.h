@@ -20,7 +20,9 @@ enum phase { PHASE_IDLE, PHASE_LOADING, PHASE_EVALUATING, PHASE_WHEN, PHASE_RUNN
 /* Every event and traits handle is a light userdata: generation, slot, node. The generation moves with
  * each run, so a handle that outlived its run is recognised and cannot read another customer's data. The
  * first slots are the same in every run; a run that waits gets one more for each thing it received. */
-enum { HANDLE_NODE_BITS = 24, HANDLE_SLOT_BITS = 10, SLOTS = 1 << HANDLE_SLOT_BITS };
+/* 131,072 nodes are more than any text that a rule may read can have; as many slots are more than a journal
+ * and the budget let a run receive. */
+enum { HANDLE_NODE_BITS = 17, HANDLE_SLOT_BITS = 17, SLOTS = 1 << HANDLE_SLOT_BITS };
 enum slot { SLOT_EVENT = 0, SLOT_CUSTOMER = 1, SLOT_EVENT_DATA = 2, SLOT_TRAITS = 3, SLOT_NOTHING = 4, SLOT_FIRST_MORE = 5 };
 
 /* What a slot beyond the first ones stands for. */

@@ -321,6 +321,9 @@ static int call_protected(rule_host *host, int function, int line, int results) 
   return lua_pcall(L, count, results, 1);
 }
 
+/* Where the numbers that `when` draws begin, in a rule whose runs are played again. */
+#define WHEN_RANDOMS ((uint64_t)1 << 62)
+
 /* Whether to go on to `run`; otherwise the report says why not. */
 static bool matches(rule_host *host, const loaded_rule *rule, int *code) {
   host->phase = PHASE_WHEN;
@@ -352,7 +355,11 @@ int rule_host_run(rule_host *host, uint32_t slot, const rule_input *input) {
   state_begin(host);
   const loaded_rule *rule = &host->rules[slot];
   int code = LUA_OK;
-  if (rule->when == LUA_NOREF || input->skips_when || matches(host, rule, &code)) {
+  bool asks = rule->when != LUA_NOREF && !input->skips_when;
+  /* `when` is asked once and `run` is played again: what the one draws must not move the other's numbers. */
+  if (asks && input->journal) host->randoms = WHEN_RANDOMS;
+  if (!asks || matches(host, rule, &code)) {
+    if (input->journal) host->randoms = input->randoms;
     host->phase = PHASE_RUNNING;
     code = call_protected(host, rule->run, rule->run_line, 0);
     host->report.state_touched = host->state_loaded;

@@ -320,7 +320,7 @@ final class House: @unchecked Sendable {
         outputs: { outputs in
           House.tellFull(counters, told, log)
           if outputs.record > 0 { committed.set(outputs.record) }
-          for (lane, sequence) in outputs.committed { durable[lane].set(sequence) }
+          for (lane, turn) in outputs.turns { durable[lane].set(turn) }
           var settled: Int64 = 0
           for ticket in outputs.answered { settled += Int64(ticket.accepted) }
           if settled > 0 { underWay.add(-settled) }

@@ -79,7 +79,12 @@ package final class Lane {
   var cells = SubjectCache(capacity: Limits.subjectsInMemory)
   var book: RuleBook
   var runtime: RuleRuntime
-  var sequence: Int64 = 0
+  private var sequence: Int64 = 0
+  /// This step's number. Steps without inputs, as those for timers, have one, too: what they decided is
+  /// not on disk because what came before them is.
+  var turn: Int64 = 0
+  /// The last step before this one that decided something.
+  var decidedTurn: Int64 = 0
   var out: Decisions
   private var verdicts = VerdictWriter()
   private var verdictRange: (first: Int64, last: Int64)?
@@ -132,7 +137,7 @@ package final class Lane {
   var heldTimers: [Timer] = []
   /// No timer fires before this.
   let timersFrom: Instant
-  /// The newest step of this lane whose decisions are on disk.
+  /// The newest step of this lane whose decisions are on disk, by its turn.
   let durable: Counter
   var listening = Listening()
   /// Versions besides the newest ones, as far as they were needed.
@@ -159,7 +164,10 @@ package final class Lane {
     let now = max(wall, lastNow)
     lastNow = now
     sequence += Int64(inputs.count)
+    if !out.isEmpty { decidedTurn = turn }
+    turn += 1
     out = Decisions(lane: index, sequence: sequence)
+    out.turn = turn
     out.changes.reserve(inputs.count * 3)
     verdicts = VerdictWriter()
     verdictRange = nil

@@ -89,6 +89,12 @@ package enum Limits {
   /// The longest time a run can wait in one go.
   package static let waitMilliseconds: Int64 = 10 * 366 * 86_400_000
   package static let callReplyBytes = 64 * 1024
+  /// A reply as a run reads it: a text of which every byte needs an escape, and what stands around it.
+  package static let storedReplyBytes = 6 * callReplyBytes + 4 * 1024
+  /// Names that one wait_any may wait for.
+  package static let awaitedNames = 1_000
+  /// Other subjects whose events one run listens to; the one it asked for first goes first.
+  package static let listenedSubjects = 1_000
   /// Timers that are held in memory at once, by each lane.
   package static let timersInMemory = 20_000
   /// Due timers a lane takes in one step.

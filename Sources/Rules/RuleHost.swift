@@ -109,6 +109,9 @@ package struct RuleCall {
     return handle
   }
 
+  /// What answering has cost beyond a plain word.
+  func charge(_ units: Int) { reply.pointee.work = UInt32(clamping: units) }
+
   /// A wait is over and the input is another one: what depends on the moment is read anew.
   func moveOn() { reply.pointee.moved = true }
   /// The run ends here for now and keeps its effects.

@@ -93,7 +93,7 @@ package final class RuleRuntime {
       let status = RuleRuntime.withInput(pointer) { given in
         withUnsafeMutablePointer(to: &given) { given in
           player = RunPlayer(
-            activation, header: set[position].header, input: given, parser: words.parser, zones: zones)
+            activation, header: set[position].header, input: given, parser: words.storedParser, zones: zones)
           words.player = player
           return host.run(slot: slots[position], &given.pointee)
         }

@@ -163,7 +163,7 @@ extension EffectWords {
     var match: [(path: String, text: [UInt8])]?
     guard read(options, into: &wait, &forgets, &match, kind.word, player, call) else { return }
     if isNew, settle(player.meet(kind, hash: hash), player, call) { return }
-    player.look(hash: hash, wait, isNew: isNew, forgets: forgets, match: match)
+    player.look(hash: hash, wait, isNew: isNew, forgets: isNew && forgets, match: match)
     decide(asks: call.boolean(2) ?? false, player, call)
   }
 
@@ -185,7 +185,7 @@ extension EffectWords {
     _ options: [String: JSONCursor], into wait: inout Wait, _ forgets: inout Bool,
     _ match: inout [(path: String, text: [UInt8])]?, _ word: String, _ player: RunPlayer, _ call: RuleCall
   ) -> Bool {
-    func shown(_ value: JSONCursor) -> String { String(decoding: value.text, as: UTF8.self) }
+    func shown(_ value: JSONCursor) -> String { String(decoding: value.text.prefix(60), as: UTF8.self) }
     if let value = options["within"] {
       guard let within = duration(value.string, "\(word): 'within'", shown(value), call) else { return false }
       wait.until = player.now + within
@@ -198,7 +198,8 @@ extension EffectWords {
       forgets = since == "now"
     }
     if let value = options["subject"] {
-      guard let subject = value.string.flatMap({ SubjectReference($0) }), subject.isWellFormed else {
+      let text = value.count <= Limits.namespaceBytes + 1 + Limits.subjectIdBytes ? value.string : nil
+      guard let subject = text.flatMap({ SubjectReference($0) }), subject.isWellFormed else {
         call.fail("\(word): 'subject' must be such as \"webinar:w7\"; it is \(shown(value))")
         return false
       }
@@ -212,6 +213,10 @@ extension EffectWords {
         return false
       }
       match = value.members.map { ($0.key, $0.value.text) }
+      if match?.isEmpty == true {
+        call.fail("\(word): 'match' is empty, so that every event would do; is the value in it nil?")
+        return false
+      }
     }
     return true
   }
@@ -223,6 +228,8 @@ extension EffectWords {
   }
 
   private func decide(asks: Bool, _ player: RunPlayer, _ call: RuleCall) {
+    player.findCandidate()
+    call.charge(player.takeWork())
     if asks, let event = player.nextCandidate() { return call.propose(event, index: player.received.count) }
     if let event = player.acceptCandidate() { return call.answer(event, index: player.received.count) }
     if !player.endWithoutEvent() { call.suspend() }
@@ -268,10 +275,9 @@ extension EffectWords {
     default:
       if player.activation.isShadow { return shadow(options, hash, player, call) }
       player.sleep(Wait(kind: .call, until: player.now + within), hash: hash)
-      keepCall(
-        .call(destination: destination, type: type, data: data, withinMilliseconds: within, tries: tries),
-        entry: player.entryCount - 1, call)
-      call.suspend()
+      let effect = Effect.call(
+        destination: destination, type: type, data: data, withinMilliseconds: within, tries: tries)
+      if keepCall(effect, entry: player.entryCount - 1, call) { call.suspend() }
     }
   }
 

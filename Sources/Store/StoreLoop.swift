@@ -44,6 +44,8 @@ package struct StoreOutputs: Sendable {
   package var completions: [@Sendable () -> Void] = []
   /// The newest committed batch of each lane that had one in this group.
   package var committed: [(lane: Int, sequence: Int64)] = []
+  /// The lanes' steps that are on disk now.
+  package var turns: [(lane: Int, turn: Int64)] = []
   package var closedRuns: [Int64] = []
   /// What changed about destinations.
   package var states: [DestinationState] = []
@@ -320,6 +322,7 @@ package final class StoreLoop {
     if !decisions.completions.isEmpty { outputs.completions.append(contentsOf: decisions.completions) }
     for (ticket, count) in decisions.tickets where ticket.settle(count) { outputs.answered.append(ticket) }
     outputs.committed.append((decisions.lane, decisions.sequence))
+    outputs.turns.append((decisions.lane, decisions.turn))
   }
 
   /// Commits; a full disk is given one second chance with the reserve freed.

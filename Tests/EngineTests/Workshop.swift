@@ -144,7 +144,7 @@ final class Workshop {
       }
       let outputs = try store.step(inputs, now: now)
       if outputs.record > 0 { committed.set(outputs.record) }
-      for (lane, sequence) in outputs.committed { durable[lane].set(sequence) }
+      for (lane, turn) in outputs.turns { durable[lane].set(turn) }
       happened.handedOut += outputs.deliveries
       happened.answered += outputs.answered.count
       happened.messages += outputs.messages.count
@@ -153,6 +153,19 @@ final class Workshop {
       if next.allSatisfy({ if case .committed = $0 { true } else { false } }) { next = [] }
     }
     return happened
+  }
+
+  /// One step of the first lane, which is not on disk until it is committed.
+  func decide(_ inputs: [DeskInput]) throws -> Decisions {
+    try lanes[0].step(desk.step(inputs, now: now).lanes[0], now: now)
+  }
+
+  /// Commits steps and gives what follows from them.
+  func commit(_ steps: [Decisions]) throws -> [DeskInput] {
+    let outputs = try store.step(steps.filter { !$0.isEmpty }.map { .decisions($0) }, now: now)
+    if outputs.record > 0 { committed.set(outputs.record) }
+    for (lane, turn) in outputs.turns { durable[lane].set(turn) }
+    return outputs.messages.map { .message($0) }
   }
 
   private func note(_ decisions: Decisions, _ happened: inout Happened) {

@@ -129,6 +129,7 @@ typedef struct rule_reply {
   rule_value value;
   rule_event event;
   const document *document;
+  uint32_t work; /* units that answering has cost, charged to the run */
   bool moved; /* a wait is over: the callback has put the next activation's values into the input */
   char message[RULE_MESSAGE_BYTES];
 } rule_reply;
