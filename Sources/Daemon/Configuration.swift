@@ -283,7 +283,7 @@ struct ConfigurationReader {
   private static let destinationKeys = [
     "url", "secret", "secrets", "signing", "header", "prefix", "shape", "mode", "headers", "timeout", "connect_timeout",
     "concurrency", "retry", "allow", "preset", "signing_key", "also_sign", "id_header", "bearer", "basic", "ca",
-    "client_certificate", "client_key", "proxy", "types", "transform", "test", "reply_headers",
+    "client_certificate", "client_key", "proxy", "types", "transform", "test", "reply_headers", "method",
     "rate", "order", "poisoned",
   ]
 
@@ -441,6 +441,13 @@ struct ConfigurationReader {
         complain(path + "." + key, "must be PEM text, which begins with -----BEGIN")
       }
       destination.certificates[keyPath: place] = bytes
+    }
+    if let method = text(value, "method", at: path + ".method") {
+      if Destination.methods.contains(method) {
+        destination.method = method
+      } else {
+        complain(path + ".method", "must be one of \(Destination.methods.joined(separator: ", "))")
+      }
     }
     if let proxy = text(value, "proxy", at: path + ".proxy") { destination.proxy = proxy }
     if let types = value["types"] { destination.types = texts(types, at: path + ".types") }
