@@ -657,9 +657,43 @@ extension Lane {
     if let reason = guardian.noteEffects(of: rule, count, now: now) { pauseRule(rule, reason, now: now) }
   }
 
+  /// A rule failed for an event; about the rule, so that one rule of its own can watch all others.
+  func tellFailed(
+    _ path: String, _ reason: String, line: Int, _ event: Event, _ number: Int64, _ dedupe: Hash128,
+    _ cell: SubjectCell
+  ) {
+    let name = "nudged.rule.failed"
+    // Whoever watches failures must not be woken by failing itself.
+    guard !event.name.hasPrefix("nudged.rule."), !book.rules.matching(name).isEmpty else { return }
+    var data = JSONWriter(capacity: 160)
+    data.beginObject()
+    data.member("rule", path)
+    data.member("reason", reason)
+    data.member("line", Int64(line))
+    data.member("subject", cell.row.names.first?.description ?? "")
+    data.member("event", "\(number)")
+    data.endObject()
+    tell(name, ofRule: path, data.bytes, id: effectID(dedupe, name + path, 0))
+  }
+
+  private func tell(_ name: String, ofRule path: String, _ data: [UInt8], id: Hash128) {
+    wishes.append(
+      Wish(
+        name: name, data: data, id: id, reference: SubjectReference(namespace: "rule", id: path), isElsewhere: true))
+  }
+
   private func pauseRule(_ rule: Int64, _ reason: String, now: Instant) {
     out.changes.append(RowKey(.pause, rule), PauseRow(since: now, reason: reason).packed)
     let path = book.places[rule].map { book.rules.rules[$0].path } ?? "rule \(rule)"
+    if !book.rules.matching("nudged.rule.paused").isEmpty {
+      var data = JSONWriter(capacity: 128)
+      data.beginObject()
+      data.member("rule", path)
+      data.member("reason", reason)
+      data.endObject()
+      let moment = Hash128(high: UInt64(bitPattern: rule), low: UInt64(bitPattern: now.milliseconds))
+      tell("nudged.rule.paused", ofRule: path, data.bytes, id: effectID(moment, "paused", 0))
+    }
     out.logs.append(
       RuleLog(
         rule: path, subject: 0, event: 0,
