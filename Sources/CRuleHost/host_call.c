@@ -128,10 +128,8 @@ void host_push_field(lua_State *L, enum rule_field field, uint32_t event) {
   push_value(L, &host->reply.value);
 }
 
-static int call_word(lua_State *L, uint32_t word, const char *name) {
+int host_ask(lua_State *L, uint32_t word, const char *name) {
   rule_host *host = host_of(L);
-  if (host->phase == PHASE_WHEN) return luaL_error(L, "'when' only decides; move %s into run", name);
-  if (host->phase != PHASE_RUNNING) return luaL_error(L, "%s can only be used inside run", name);
   budget_charge(L, 20);
   decoded arguments;
   size_t json_start = host->json.count;
@@ -139,6 +137,13 @@ static int call_word(lua_State *L, uint32_t word, const char *name) {
   ask(host, word, arguments.values, arguments.count);
   host->json.count = json_start;
   return settle(L, host);
+}
+
+static int call_word(lua_State *L, uint32_t word, const char *name) {
+  rule_host *host = host_of(L);
+  if (host->phase == PHASE_WHEN) return luaL_error(L, "'when' only decides; move %s into run", name);
+  if (host->phase != PHASE_RUNNING) return luaL_error(L, "%s can only be used inside run", name);
+  return host_ask(L, word, name);
 }
 
 /* Waits for an event. A function among the options stays here: Swift is asked for one candidate after the

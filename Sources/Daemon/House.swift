@@ -9,6 +9,7 @@ internal import Engine
 internal import Glibc
 internal import Intake
 internal import Model
+internal import RuleCheck
 internal import Rules
 internal import SQLiteStore
 internal import Store
@@ -98,7 +99,8 @@ final class House: @unchecked Sendable {
     remember(first)
     let listeners = try openListeners()
     try startLanes(store, first)
-    startDelivery()
+    startDelivery(store.states)
+    tellStore(first)
     startStore(store)
     startIntake(listeners, hashKey: store.recovered.hashKey)
   }
@@ -109,6 +111,7 @@ final class House: @unchecked Sendable {
       loop.retention.eventsMilliseconds = configuration.eventsMilliseconds
       loop.retention.verdictsMilliseconds = configuration.verdictsMilliseconds
       loop.retention.attemptsMilliseconds = configuration.attemptsMilliseconds
+      loop.retention.sizeBytes = configuration.sizeBytes
       loop.retention.endedRunsMilliseconds = configuration.runsMilliseconds
       committed.set(loop.recovered.record)
       return loop
@@ -128,17 +131,35 @@ final class House: @unchecked Sendable {
   static func load(
     _ configuration: Configuration, knowsDestinations: Bool = true
   ) throws(StartFailure) -> RuleSet.Loading {
+    let (report, _) = try check(configuration, knowsDestinations: knowsDestinations)
+    return report.loading
+  }
+
+  /// The one door to the rules: what `nudged check` calls an error is what a start and a reload refuse.
+  static func check(
+    _ configuration: Configuration, knowsDestinations: Bool = true
+  ) throws(StartFailure) -> (report: RuleCheck.Report, sources: [RuleSource]) {
     guard let files = Files.rules(in: configuration.rules) else {
       throw StartFailure(
         "cannot read the rules folder \(configuration.rules): \(String(cString: strerror(errno))); name another with --rules"
       )
     }
-    var loading = RuleSet.load(
+    var report = RuleCheck.check(
       sources: files.sources,
       knownDestinations: knowsDestinations ? Set(configuration.destinations.map(\.name)) : nil,
-      folder: configuration.rules)
-    loading.complaints += files.complaints
-    return loading
+      folder: configuration.rules, zones: { ZoneFolder().names() })
+    report.findings += files.complaints.map { Finding($0, code: .load, text: nil) }
+    let libraries = report.set.libraries.map(\.name)
+    for destination in configuration.destinations
+    where !destination.transform.isEmpty && !libraries.contains(destination.transform) {
+      let complaint = RuleComplaint(
+        file: configuration.file, line: 1,
+        message:
+          "'destinations.\(destination.name).transform': there is no library '\(destination.transform)' in the rules folder",
+        suggestion: Suggestion.nearest(to: destination.transform, among: libraries))
+      report.findings.append(Finding(complaint, code: .configuration, text: nil))
+    }
+    return (report, files.sources)
   }
 
   private func knownRules(_ store: StoreLoop) throws(StartFailure) -> [String: Int64] {
@@ -256,15 +277,29 @@ final class House: @unchecked Sendable {
 
   // MARK: delivery, store, intake
 
-  private func startDelivery() {
+  private func startDelivery(_ states: [DestinationState]) {
     let store = storeMailbox
+    destinationStates.withLock { known in for state in states { known[state.name] = state } }
     delivery = DeliveryThread(
       version: House.version, destinations: configuration.destinations, clocks: clocks, log: log,
       callbacks: .init(
         settle: { store.sendAlways(.settled($0)) },
         handBack: { store.sendAlways(.handedBack($0.map(\.delivery))) },
-        wants: { store.sendAlways(.wants($0.count, except: Set($0.except))) }))
+        wants: { store.sendAlways(.wants($0.count, except: Set($0.except))) },
+        changes: { for change in $0 { store.sendAlways(.destination(change.destination, change.change, done: nil)) } },
+        tooLate: { store.sendAlways(.tooLate($0)) }))
+    if !states.isEmpty { delivery?.remember(states) }
   }
+
+  /// What the store has to know of rules and destinations.
+  private func tellStore(_ book: RuleBook) {
+    let blocking = book.destinations.values.filter(\.blocksPoisoned).map(\.name)
+    let listens = ["nudged.delivery.failed"].filter { !book.rules.matching($0).isEmpty }
+    storeMailbox.sendAlways(.configure(blocking: Set(blocking), listens: Set(listens)))
+  }
+
+  /// What is remembered of destinations, for reports.
+  private let destinationStates = Mutex<[String: DestinationState]>([:])
 
   private func startStore(_ loop: StoreLoop) {
     let answers = answers
@@ -278,6 +313,7 @@ final class House: @unchecked Sendable {
     let underWay = underWay
     let counters = storeCounters
     let told = Counter()
+    let noteStates = { @Sendable [unowned self] (states: [DestinationState]) in self.note(states) }
     storeWorker = StoreThread.start(
       mailbox: storeMailbox, clocks: clocks, counters: storeCounters,
       exits: StoreExits(
@@ -290,6 +326,11 @@ final class House: @unchecked Sendable {
           if settled > 0 { underWay.add(-settled) }
           answers.post(settled: outputs.answered)
           if !outputs.deliveries.isEmpty { _ = delivery.deliver(outputs.deliveries) }
+          if !outputs.states.isEmpty {
+            delivery.remember(outputs.states)
+            noteStates(outputs.states)
+          }
+          if !outputs.cancels.isEmpty { delivery.cancel(outputs.cancels) }
           for message in outputs.messages { desk.sendAlways(.message(message)) }
           for run in outputs.closedRuns { desk.sendAlways(.runClosed(run)) }
           if manyLanes, !outputs.committed.isEmpty {
@@ -300,6 +341,13 @@ final class House: @unchecked Sendable {
         },
         failed: { events.sendAlways(.failed($0)) }),
       loop: Carried(loop))
+  }
+
+  private func note(_ states: [DestinationState]) {
+    destinationStates.withLock { known in for state in states { known[state.name] = state } }
+    for state in states {
+      log.notice("a destination is \(state.word)", ["destination": state.name, "reason": state.reason])
+    }
   }
 
   /// A full disk is the operator's to mend: it stands in the log when it begins and when it ends.
@@ -362,6 +410,9 @@ final class House: @unchecked Sendable {
     return GateExits(
       submit: { batch in desk.send(all: batch.map { .incoming($0) }) },
       ask: { question in store.sendAlways(.read(question)) },
+      tell: { input in store.sendAlways(input) },
+      isDestination: { [unowned self] name in self.book.withLock { $0?.destinations[name] != nil } },
+      destinations: { [unowned self] in self.destinationsReport() },
       command: { command, token in
         switch command {
         case .reload: events.sendAlways(.reload(token))
@@ -414,6 +465,7 @@ final class House: @unchecked Sendable {
     remember(nextBook)
     gate?.replace(keyring(next))
     delivery?.configure(next.destinations)
+    tellStore(nextBook)
     deskMailbox.sendAlways(.publish(nextBook))
     keeping = keepers(nextBook)
     for (rule, runs) in keeping {
@@ -435,7 +487,9 @@ final class House: @unchecked Sendable {
       .pause(rule: number, reason.map { PauseRow(since: clocks.wall(), reason: $0) }))
     log.notice(reason == nil ? "a rule lives again" : "a rule is paused", ["rule": path, "reason": reason ?? ""])
     let word = reason == nil ? "resumed" : "paused"
-    answers.post(token, Answer(status: 200, body: Array("{\"status\":\"\(word)\"}\n".utf8)))
+    let answers = answers
+    deskMailbox.sendAlways(
+      .completion { answers.post(token, Answer(status: 200, body: Array("{\"status\":\"\(word)\"}\n".utf8))) })
   }
 
   /// Runs that keep another version than the newest one, by rule.
@@ -481,7 +535,9 @@ final class House: @unchecked Sendable {
       let value: JSONValue = [
         "status": "reloaded", "rules": .integer(Int64(count)), "older_versions": .array(list),
       ]
-      answers.post(token, Answer(status: 200, body: value.text + [0x0A]))
+      // Whoever reads after the answer finds the new versions.
+      let answers = answers
+      deskMailbox.sendAlways(.completion { answers.post(token, Answer(status: 200, body: value.text + [0x0A])) })
     }
   }
 
@@ -553,6 +609,10 @@ final class House: @unchecked Sendable {
     return .object([.init("rules", .array(list))])
   }
 
+  private func stopped(_ isMeant: (DestinationState) -> Bool) -> [JSONValue] {
+    destinationStates.withLock { $0.values.filter(isMeant).map(\.name).sorted() }.map { .string($0) }
+  }
+
   private func statusReport() -> [UInt8] {
     let figures = delivery?.figures
     let events = laneCounters.reduce(0) { $0 + $1.events.value }
@@ -561,12 +621,41 @@ final class House: @unchecked Sendable {
       "uptime_seconds": .integer((clocks.wall() - startedAt) / 1000), "rules": .integer(Int64(ruleCount)),
       "destinations": .array(configuration.destinations.map { .string($0.name) }), "events": .integer(events),
       "repeats": .integer(laneCounters.first?.repeats.value ?? 0), "under_way": .integer(underWay.value),
+      "stopped": .array(stopped(\.takesNothing)), "failing": .array(stopped { $0.failingSince != nil }),
       "deliveries_held": .integer(Int64(figures?.held ?? 0)),
       "transfers": .integer(Int64(figures?.transfersUnderWay ?? 0)), "record": .integer(committed.value),
       "unswept": .integer(storeCounters.behind.value),
       "store": .string(configuration.storePath), "obstacle": obstacle().map { .string($0.message) } ?? .null,
     ]
     return value.text + [0x0A]
+  }
+
+  private func destinationsReport() -> [UInt8] {
+    let states = destinationStates.withLock { $0 }
+    let open = storeCounters.openByDestination
+    let standings = Dictionary(
+      (delivery?.standings ?? []).map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    let destinations = book.withLock { $0?.destinations ?? [:] }
+    let list = destinations.values.sorted { $0.name < $1.name }.map {
+      DestinationReport.value($0, states[$0.name], standings[$0.name], open: open[$0.name] ?? 0)
+    }
+    return JSONValue.object([.init("destinations", .array(list))]).text + [0x0A]
+  }
+
+  private func addDestinations(to lines: inout MetricsText) {
+    let open = storeCounters.openByDestination
+    let standings = delivery?.standings ?? []
+    lines.gauge(
+      "nudged_destination_open", "Deliveries that are not settled.", standings.map { ($0.name, open[$0.name] ?? 0) })
+    lines.gauge(
+      "nudged_destination_breaker", "0: closed, 1: half-open, 2: open.",
+      standings.map { ($0.name, ["closed": 0, "half-open": 1][$0.breaker] ?? 2) })
+    lines.gauge(
+      "nudged_destination_trusted", "Transfers a destination is trusted with.", standings.map { ($0.name, $0.trusted) })
+    let states = destinationStates.withLock { $0 }
+    lines.gauge(
+      "nudged_destination_stopped", "1: held or disabled.",
+      standings.map { ($0.name, states[$0.name]?.takesNothing == true ? 1 : 0) })
   }
 
   private func addRuns(to lines: inout MetricsText) {
@@ -607,8 +696,11 @@ final class House: @unchecked Sendable {
       lines.counter("nudged_deliveries_retried_total", "Tries that will be repeated.", Int64(figures.counters.retried))
       lines.counter("nudged_deliveries_failed_total", "Deliveries given up.", Int64(figures.counters.failed))
       lines.gauge("nudged_deliveries_held", "Deliveries in memory.", Int64(figures.held))
+      lines.counter(
+        "nudged_breakers_opened_total", "Times a destination's breaker opened.", Int64(figures.counters.breakersOpened))
       lines.gauge("nudged_transfers", "Transfers under way.", Int64(figures.transfersUnderWay))
     }
+    addDestinations(to: &lines)
     if let values = loop?.counters.values {
       lines.gauge("nudged_connections", "Open connections.", Int64(values.open))
       lines.counter("nudged_http_requests_total", "Requests handled.", Int64(values.requests))
@@ -624,6 +716,23 @@ struct MetricsText {
 
   mutating func counter(_ name: String, _ help: String, _ value: Int64) { add(name, "counter", help, value) }
   mutating func gauge(_ name: String, _ help: String, _ value: Int64) { add(name, "gauge", help, value) }
+
+  /// One line for each destination.
+  mutating func gauge(_ name: String, _ help: String, _ values: [(destination: String, value: Int)]) {
+    if values.isEmpty { return }
+    bytes += "# HELP \(name) \(help)\n# TYPE \(name) gauge\n".utf8
+    for (destination, value) in values {
+      var label = ""
+      for character in destination {
+        switch character {
+        case "\\", "\"": label += "\\" + String(character)
+        case "\n": label += "\\n"
+        default: label.append(character)
+        }
+      }
+      bytes += "\(name){destination=\"\(label)\"} \(value)\n".utf8
+    }
+  }
 
   /// `buckets` are cumulated; the last one holds all.
   mutating func histogram(_ name: String, _ help: String, _ buckets: [(bound: String, count: Int64)]) {

@@ -3,7 +3,8 @@
 //
 // Thread: a value, stepped by one thread (or by the simulator). No clock, no chance, no I/O inside.
 // Promise: a delivery is never under way twice; every delivery that is taken ends in exactly one of
-// settled or handed back; a receiver that hangs delays nobody else for longer than two seconds.
+// settled or handed back; a receiver that hangs delays nobody else for longer than two seconds; while a
+// receiver's breaker is open nothing but its probes is spent.
 
 package import Basics
 package import Model
@@ -26,6 +27,10 @@ package struct DeliveryLoop: Sendable {
     case result(TransferResult)
     /// All destinations there are from now on.
     case configure([Destination])
+    /// What is remembered of these destinations, as it stands on disk.
+    case states([DestinationState])
+    /// What has not been tried yet is to go.
+    case cancel([CancelRequest])
     /// Nothing is started any more; results are still taken.
     case stop
   }
@@ -42,6 +47,12 @@ package struct DeliveryLoop: Sendable {
     package var due: Instant
   }
 
+  /// What is to be remembered of a destination.
+  package struct Change: Sendable, Equatable {
+    package var destination: String
+    package var change: DestinationChange
+  }
+
   /// How many deliveries may be brought beyond those asked for before. A grant, not a level, so that
   /// deliveries on their way while it is given are not counted twice.
   package struct Wants: Sendable, Equatable {
@@ -56,6 +67,9 @@ package struct DeliveryLoop: Sendable {
     package var handedBack: [HandBack] = []
     /// Deliveries to destinations in log mode: settled as delivered, to be written to the log.
     package var logged: [Delivery] = []
+    package var changes: [Change] = []
+    /// Deliveries that cannot be cancelled any more: they are under way.
+    package var tooLate: [Int64] = []
     package var wants: Wants?
     /// When to step again although nothing came in.
     package var wakeUp: Instant?
@@ -72,12 +86,16 @@ package struct DeliveryLoop: Sendable {
     package var retried = 0
     package var failed = 0
     package var handedBack = 0
+    package var cancelled = 0
+    package var breakersOpened = 0
   }
 
   private struct Entry: Sendable {
     enum State: Sendable {
       case ready, waiting
       case underWay(probing: Bool)
+      /// Settled already; its place is freed when its turn comes.
+      case cancelled
     }
     var delivery: Delivery
     var receiver: Int
@@ -92,6 +110,9 @@ package struct DeliveryLoop: Sendable {
   /// After deliveries had to be handed back for want of room, so long nothing is asked for.
   private static let pauseMilliseconds: Int64 = 250
   private static let bytesPerEntry = 300
+  /// A receiver that fails for so long is told of, and switched off when it lasts.
+  package static let failingMilliseconds: Int64 = 60_000
+  package static let disabledAfterMilliseconds: Int64 = 5 * 86_400_000
 
   private let bounds: Bounds
   private var entries: [Entry?] = []
@@ -110,6 +131,10 @@ package struct DeliveryLoop: Sendable {
   private var silentWaiting = Ring<Int>()
   private var waiting = DueHeap()
   private var patience = DueHeap()
+  /// Receivers that their breaker or their rate holds back.
+  private var resumes = DueHeap()
+  /// What is remembered of destinations, also of those that are not configured now.
+  private var states: [String: DestinationState] = [:]
 
   private var underWay = 0
   /// Transfers that started while their receiver was not known to answer.
@@ -141,11 +166,14 @@ package struct DeliveryLoop: Sendable {
         for delivery in deliveries { take(delivery, now: now) }
       case .result(let result): finish(result, now: now)
       case .configure(let destinations): configure(destinations, now: now)
+      case .states(let list): for state in list { apply(state, now: now) }
+      case .cancel(let list): for request in list { cancel(request, now: now) }
       case .stop: stopping = true
       }
     }
     if !stopping {
       awaken(now: now)
+      resumeDue(now: now)
       judgePatience(now: now)
       startDue(now: now)
       askForMore(now: now)
@@ -157,6 +185,7 @@ package struct DeliveryLoop: Sendable {
     if !stopping {
       if let due = waiting.firstDue { wakeUp(at: Instant(milliseconds: due)) }
       if let due = patience.firstDue { wakeUp(at: Instant(milliseconds: due)) }
+      if let due = resumes.firstDue { wakeUp(at: Instant(milliseconds: due)) }
     }
     var taken = Outputs()
     swap(&taken, &out)
@@ -173,7 +202,7 @@ package struct DeliveryLoop: Sendable {
     guard let receiver = receiverOfName[delivery.destination] else {
       return settleUnsent(delivery, .noDestination, DeliveryLoop.noDestination(delivery.destination), now: now)
     }
-    if stopping { return handBack(delivery.number, due: delivery.due) }
+    if stopping || receivers[receiver].isStopped { return handBack(delivery.number, due: delivery.due) }
     let bytes = delivery.body.count + DeliveryLoop.bytesPerEntry
     averageBytes += (bytes - averageBytes) / 16
     if delivery.due - now > DeliveryLoop.horizonMilliseconds { return handBack(delivery.number, due: delivery.due) }
@@ -201,9 +230,9 @@ package struct DeliveryLoop: Sendable {
   }
 
   /// Whoever answers fast may fill the memory, because it is soon empty again; whoever takes longer
-  /// gets half of it.
+  /// gets a part of it.
   private func hasEnough(_ receiver: Int) -> Bool {
-    receivers[receiver].held > bounds.deliveries / 2
+    receivers[receiver].held > bounds.deliveries / 8
       && receivers[receiver].drainMilliseconds > DeliveryLoop.patienceMilliseconds
   }
 
@@ -238,7 +267,8 @@ package struct DeliveryLoop: Sendable {
     guard let entry = entries[index] else { preconditionFailure("an entry is released twice") }
     entries[index] = nil
     freeEntries.append(index)
-    entryOfDelivery[entry.delivery.number] = nil
+    // One that was cancelled may have been brought again meanwhile.
+    if entryOfDelivery[entry.delivery.number] == index { entryOfDelivery[entry.delivery.number] = nil }
     heldBytes -= entry.bytes
     receivers[entry.receiver].held -= 1
     if receivers[entry.receiver].isUnproven { heldUnproven -= 1 }
@@ -272,14 +302,23 @@ package struct DeliveryLoop: Sendable {
   }
 
   private mutating func makeReady(_ index: Int) {
-    guard let receiver = entries[index]?.receiver else { return }
+    guard let entry = entries[index] else { return }
+    if isGone(index) {
+      release(index)
+      return
+    }
     entries[index]?.state = .ready
-    receivers[receiver].ready.append(index)
-    list(receiver)
+    receivers[entry.receiver].append(index, isRetry: entry.delivery.isRetry)
+    list(entry.receiver)
+  }
+
+  private func isGone(_ index: Int) -> Bool {
+    if case .cancelled = entries[index]?.state { return true }
+    return false
   }
 
   private mutating func list(_ receiver: Int) {
-    guard !receivers[receiver].isListed, !receivers[receiver].ready.isEmpty else { return }
+    guard !receivers[receiver].isListed, receivers[receiver].hasReady else { return }
     receivers[receiver].isListed = true
     turn.append(receiver)
   }
@@ -288,20 +327,57 @@ package struct DeliveryLoop: Sendable {
   private mutating func startDue(now: Instant) {
     admitProbes()
     while underWay < bounds.transfers, let receiver = turn.popFirst() {
-      guard receivers[receiver].mayStart, let index = receivers[receiver].ready.popFirst() else {
+      guard mayTakeTurn(receiver, now: now), let next = popLive(receiver) else {
         receivers[receiver].isListed = false
         freeIfGone(receiver)
         continue
       }
       if receivers[receiver].probes, !mayProbe(receiver) {
-        receivers[receiver].ready.putBack(index)
+        receivers[receiver].putBack(next)
         receivers[receiver].waitsToProbe = true
         if receivers[receiver].isSilent { silentWaiting.append(receiver) } else { unknownWaiting.append(receiver) }
         continue
       }
       turn.append(receiver)
-      start(index, now: now)
+      start(next.entry, now: now)
     }
+  }
+
+  /// Whether it may start something now; if it is its breaker or its rate that says no, it gets its turn
+  /// again when they say yes.
+  private mutating func mayTakeTurn(_ receiver: Int, now: Instant) -> Bool {
+    guard receivers[receiver].mayStart else { return false }
+    if receivers[receiver].destination?.mode == .log { return true }
+    if let moment = receivers[receiver].waits(now: now) {
+      resume(receiver, at: moment)
+      return false
+    }
+    return receivers[receiver].breaker.lets(through: now)
+  }
+
+  private mutating func resume(_ receiver: Int, at moment: Instant) {
+    if let known = receivers[receiver].resumesAt, known <= moment { return }
+    receivers[receiver].resumesAt = moment
+    receivers[receiver].resumes += 1
+    resumes.insert(receiver, order: Int64(receiver), due: moment.milliseconds)
+  }
+
+  private mutating func resumeDue(now: Instant) {
+    while let receiver = resumes.popDue(at: now.milliseconds) {
+      receivers[receiver].resumes -= 1
+      receivers[receiver].resumesAt = nil
+      list(receiver)
+      freeIfGone(receiver)
+    }
+  }
+
+  /// The next of its deliveries that was not cancelled.
+  private mutating func popLive(_ receiver: Int) -> (entry: Int, isRetry: Bool)? {
+    while let next = receivers[receiver].popNext() {
+      if !isGone(next.entry) { return next }
+      release(next.entry)
+    }
+    return nil
   }
 
   /// A crowd of receivers that do not answer cannot take all places: a quarter is kept for those who
@@ -346,6 +422,8 @@ package struct DeliveryLoop: Sendable {
     if isProbe { probes += 1 }
     change(entry.receiver, now: now) { $0.underWay += 1 }
     if receivers[entry.receiver].underWay == 1 { receivers[entry.receiver].busySince = now }
+    receivers[entry.receiver].breaker.started(delivery.number)
+    receivers[entry.receiver].pace.started(now: now)
     watch(entry.receiver, since: now)
     counters.started += 1
     out.starts.append(Start(delivery: delivery, attempt: delivery.attempts + 1))
@@ -370,6 +448,7 @@ package struct DeliveryLoop: Sendable {
       receivers[entry.receiver].waitsToProbe = false
       turn.append(entry.receiver)
     }
+    judge(entry.receiver, result, now: now)
     settle(index, entry.delivery, result, now: now)
     if receivers[entry.receiver].isSilent { dropExpired(entry.receiver, now: now) }
     list(entry.receiver)
@@ -378,12 +457,13 @@ package struct DeliveryLoop: Sendable {
   /// What waits for a silent receiver may wait for hours until its turn; what has expired by then is
   /// settled now and not when it would have started.
   private mutating func dropExpired(_ receiver: Int, now: Instant) {
-    for _ in 0..<receivers[receiver].ready.count {
-      guard let index = receivers[receiver].ready.popFirst() else { return }
-      if isExpired(index, now: now) {
+    for index in receivers[receiver].takeReady() {
+      if isGone(index) {
+        release(index)
+      } else if isExpired(index, now: now) {
         settleUnsent(release(index), .expired, DeliveryLoop.expired, now: now)
       } else {
-        receivers[receiver].ready.append(index)
+        receivers[receiver].append(index, isRetry: entries[index]?.delivery.isRetry ?? false)
       }
     }
   }
@@ -407,7 +487,7 @@ package struct DeliveryLoop: Sendable {
       release(index)
     case .retry(let due):
       counters.retried += 1
-      if due - now > DeliveryLoop.horizonMilliseconds || stopping {
+      if due - now > DeliveryLoop.horizonMilliseconds || stopping || isStopped(index) {
         release(index)
         return handBack(delivery.number, due: due)
       }
@@ -426,6 +506,130 @@ package struct DeliveryLoop: Sendable {
       of: delivery, attempt: attempt, outcome: result.outcome, status: result.status,
       retryAfterMilliseconds: result.retryAfterMilliseconds,
       delays: receivers[receiver].destination?.retryDelaysMilliseconds ?? [], now: now)
+  }
+
+  private func isStopped(_ index: Int) -> Bool { entries[index].map { receivers[$0.receiver].isStopped } ?? false }
+
+  // MARK: Cancelling
+
+  /// What is under way goes on; what waits goes at once, and what is not here is the store's.
+  private mutating func cancel(_ request: CancelRequest, now: Instant) {
+    guard let index = entryOfDelivery[request.delivery], let entry = entries[index] else { return }
+    if case .underWay = entry.state { return out.tooLate.append(request.delivery) }
+    if entry.delivery.isRetry, !request.isForced { return out.tooLate.append(request.delivery) }
+    entryOfDelivery[request.delivery] = nil
+    entries[index]?.state = .cancelled
+    counters.cancelled += 1
+    settleUnsent(entry.delivery, .cancelled, request.reason, now: now)
+  }
+
+  // MARK: Whether a receiver is well
+
+  /// What one result says about the destination as a whole.
+  private mutating func judge(_ receiver: Int, _ result: TransferResult, now: Instant) {
+    switch receivers[receiver].breaker.note(result.delivery, failed: Receiver.isFailure(result), now: now) {
+    case .opened:
+      counters.breakersOpened += 1
+      change(receiver, now: now) { $0.suspect() }
+      noteFailure(receiver, since: result.started, now: now, isCertain: true)
+    case .none, .closed: break
+    }
+    if result.outcome == .delivered {
+      receivers[receiver].failingSince = nil
+      if receivers[receiver].failingIsTold { tell(receiver, .recovered) }
+      receivers[receiver].failingIsTold = false
+      return
+    }
+    noteFailure(receiver, since: result.started, now: now, isCertain: false)
+    if result.outcome == .status, result.status == 410 {
+      disable(receiver, "the receiver answered 410: it is gone for good and wants no more messages")
+    } else if let since = receivers[receiver].failingSince, now - since >= DeliveryLoop.disabledAfterMilliseconds {
+      disable(receiver, "nothing arrived there for 5 days")
+    }
+  }
+
+  private mutating func noteFailure(_ receiver: Int, since: Instant, now: Instant, isCertain: Bool) {
+    let began = receivers[receiver].failingSince ?? since
+    receivers[receiver].failingSince = began
+    guard !receivers[receiver].failingIsTold, isCertain || now - began >= DeliveryLoop.failingMilliseconds else {
+      return
+    }
+    receivers[receiver].failingIsTold = true
+    tell(receiver, .failing(since: began))
+  }
+
+  private mutating func disable(_ receiver: Int, _ reason: String) {
+    if receivers[receiver].isStopped { return }
+    tell(receiver, .disable(reason))
+    stop(receiver)
+  }
+
+  private mutating func tell(_ receiver: Int, _ change: DestinationChange) {
+    guard let name = receivers[receiver].destination?.name else { return }
+    out.changes.append(Change(destination: name, change: change))
+  }
+
+  /// Everything that waits for it goes back to the store, unspent; what is under way ends by itself.
+  private mutating func stop(_ receiver: Int) {
+    receivers[receiver].isStopped = true
+    for index in waiting.remove(where: { entries[$0]?.receiver == receiver }) + receivers[receiver].takeReady() {
+      let isGone = isGone(index)
+      let delivery = release(index)
+      if !isGone { handBack(delivery.number, due: delivery.due) }
+    }
+  }
+
+  private mutating func apply(_ state: DestinationState, now: Instant) {
+    states[state.name] = state
+    if let receiver = receiverOfName[state.name] { apply(state, to: receiver, now: now) }
+  }
+
+  private mutating func apply(_ state: DestinationState, to receiver: Int, now: Instant) {
+    if let since = state.failingSince, !receivers[receiver].failingIsTold, receivers[receiver].standing == .unknown {
+      // It failed before this process began: one delivery finds out whether it still does.
+      receivers[receiver].failingSince = since
+      receivers[receiver].failingIsTold = true
+      receivers[receiver].breaker.beginOpen(now: now)
+    }
+    if state.takesNothing, !receivers[receiver].isStopped { return stop(receiver) }
+    guard !state.takesNothing, receivers[receiver].isStopped else { return }
+    receivers[receiver].isStopped = false
+    if state.failingSince == nil {
+      receivers[receiver].failingSince = nil
+      receivers[receiver].failingIsTold = false
+      receivers[receiver].breaker.reset()
+    }
+    list(receiver)
+  }
+
+  /// How a destination stands, for people.
+  package struct Standing: Sendable, Equatable {
+    package var name: String
+    package var held: Int
+    package var underWay: Int
+    /// How many transfers it is trusted with, of how many it may have.
+    package var trusted: Int
+    package var concurrency: Int
+    /// "closed", "open" or "half-open".
+    package var breaker: String
+    package var probesAt: Instant?
+    package var failingSince: Instant?
+  }
+
+  package var standings: [Standing] {
+    receiverOfName.map { name, place in
+      let receiver = receivers[place]
+      let word =
+        switch receiver.breaker.state {
+        case .closed: "closed"
+        case .open: "open"
+        case .probing: "half-open"
+        }
+      return Standing(
+        name: name, held: receiver.held, underWay: receiver.underWay, trusted: receiver.trusted,
+        concurrency: receiver.mostUnderWay, breaker: word, probesAt: receiver.breaker.probesAt,
+        failingSince: receiver.failingIsTold ? receiver.failingSince : nil)
+    }.sorted { $0.name < $1.name }
   }
 
   // MARK: What is known about a receiver
@@ -466,9 +670,10 @@ package struct DeliveryLoop: Sendable {
 
   /// What a silent receiver holds beyond its share goes back to the store for a while.
   private mutating func trim(_ receiver: Int, now: Instant) {
-    while isUnprovenFull(receiver), let index = receivers[receiver].ready.popLast() {
+    while isUnprovenFull(receiver), let index = receivers[receiver].popLast() {
+      let isGone = isGone(index)
       let delivery = release(index)
-      handBack(delivery.number, due: now + DeliveryLoop.horizonMilliseconds)
+      if !isGone { handBack(delivery.number, due: now + DeliveryLoop.horizonMilliseconds) }
     }
   }
 
@@ -486,6 +691,9 @@ package struct DeliveryLoop: Sendable {
         list(receiver)
       } else {
         addReceiver(destination)
+        if let state = states[destination.name], let receiver = receiverOfName[destination.name] {
+          apply(state, to: receiver, now: now)
+        }
       }
     }
   }
@@ -504,10 +712,13 @@ package struct DeliveryLoop: Sendable {
   private mutating func dropReceiver(_ receiver: Int, now: Instant) {
     receivers[receiver].destination = nil
     var left = waiting.remove { entries[$0]?.receiver == receiver }
-    while let index = receivers[receiver].ready.popFirst() { left.append(index) }
+    left += receivers[receiver].takeReady()
     for index in left {
+      let isGone = isGone(index)
       let delivery = release(index)
-      settleUnsent(delivery, .noDestination, DeliveryLoop.noDestination(delivery.destination), now: now)
+      if !isGone {
+        settleUnsent(delivery, .noDestination, DeliveryLoop.noDestination(delivery.destination), now: now)
+      }
     }
     freeIfGone(receiver)
   }

@@ -19,21 +19,31 @@ package final class DeliveryThread: Sendable {
     package var handBack: @Sendable ([DeliveryLoop.HandBack]) -> Void
     /// So many more deliveries may be brought, beyond what was asked for before.
     package var wants: @Sendable (DeliveryLoop.Wants) -> Void
+    /// What is to be remembered of destinations.
+    package var changes: @Sendable ([DeliveryLoop.Change]) -> Void
+    /// Deliveries that could not be cancelled any more.
+    package var tooLate: @Sendable ([Int64]) -> Void
 
     package init(
       settle: @escaping @Sendable ([Attempt]) -> Void,
       handBack: @escaping @Sendable ([DeliveryLoop.HandBack]) -> Void = { _ in },
-      wants: @escaping @Sendable (DeliveryLoop.Wants) -> Void = { _ in }
+      wants: @escaping @Sendable (DeliveryLoop.Wants) -> Void = { _ in },
+      changes: @escaping @Sendable ([DeliveryLoop.Change]) -> Void = { _ in },
+      tooLate: @escaping @Sendable ([Int64]) -> Void = { _ in }
     ) {
       self.settle = settle
       self.handBack = handBack
       self.wants = wants
+      self.changes = changes
+      self.tooLate = tooLate
     }
   }
 
   fileprivate enum Command: Sendable {
     case deliver([Delivery])
     case configure([Destination])
+    case states([DestinationState])
+    case cancel([CancelRequest])
     case stop(withinMilliseconds: Int64)
   }
 
@@ -64,6 +74,12 @@ package final class DeliveryThread: Sendable {
 
   package func configure(_ destinations: [Destination]) { mailbox.sendAlways(.configure(destinations)) }
 
+  /// What is remembered of destinations, as it stands on disk.
+  package func remember(_ states: [DestinationState]) { mailbox.sendAlways(.states(states)) }
+
+  /// What has not been tried yet is to go; each ends as settled or as too late.
+  package func cancel(_ requests: [CancelRequest]) { mailbox.sendAlways(.cancel(requests)) }
+
   /// Starts nothing more, gives what is under way that long to end, and returns when the thread has.
   /// To be called once.
   package func stop(withinMilliseconds: Int64) {
@@ -84,6 +100,9 @@ package final class DeliveryThread: Sendable {
   }
 
   package var figures: Figures { gauges.figures.withLock { $0 } }
+
+  /// How destinations stand, at most half a second ago.
+  package var standings: [DeliveryLoop.Standing] { gauges.standings.withLock { $0 } }
 }
 
 /// What other threads may look at.
@@ -91,6 +110,7 @@ private final class Gauges: Sendable {
   let progress = Atomic<Int>(0)
   let figures = Mutex(
     DeliveryThread.Figures(counters: DeliveryLoop.Counters(), held: 0, bytesHeld: 0, transfersUnderWay: 0))
+  let standings = Mutex<[DeliveryLoop.Standing]>([])
 }
 
 /// The body of the thread: one round takes what came in, decides, sends and reports.
@@ -104,6 +124,9 @@ private final class Rounds {
   private var wakeUpAt: Instant?
   /// Steady nanoseconds at which what is still under way is abandoned.
   private var stopBy: Int64?
+  /// When the standings are written down again, which is too much for each round.
+  private var standingsAt = Instant.zero
+  private static let standingsMilliseconds: Int64 = 500
 
   init(
     transport: CurlTransport, loop: DeliveryLoop, clocks: Clocks, log: Log, callbacks: DeliveryThread.Callbacks,
@@ -157,6 +180,8 @@ private final class Rounds {
       case .configure(let destinations):
         transport.configure(destinations)
         inputs.append(.configure(destinations))
+      case .states(let states): inputs.append(.states(states))
+      case .cancel(let requests): inputs.append(.cancel(requests))
       case .stop(let milliseconds):
         stopBy = clocks.steadyNanoseconds() + milliseconds * 1_000_000
         inputs.append(.stop)
@@ -167,6 +192,18 @@ private final class Rounds {
     wakeUpAt = outputs.wakeUp
     if !outputs.starts.isEmpty { transport.start(outputs.starts, now: now) }
     report(outputs)
+    noteStandings(now: now, isIdle: inputs.isEmpty && outputs.starts.isEmpty)
+  }
+
+  /// A round that did something is followed by one that writes down how destinations stand.
+  private func noteStandings(now: Instant, isIdle: Bool) {
+    if now >= standingsAt {
+      gauges.standings.withLock { $0 = loop.standings }
+      standingsAt = isIdle ? .distantFuture : now + Rounds.standingsMilliseconds
+    } else if !isIdle, standingsAt == .distantFuture {
+      standingsAt = now + Rounds.standingsMilliseconds
+    }
+    if standingsAt != .distantFuture { wakeUpAt = min(wakeUpAt ?? standingsAt, standingsAt) }
   }
 
   private func report(_ outputs: DeliveryLoop.Outputs) {
@@ -184,5 +221,7 @@ private final class Rounds {
     if !outputs.settled.isEmpty { callbacks.settle(outputs.settled) }
     if !outputs.handedBack.isEmpty { callbacks.handBack(outputs.handedBack) }
     if let wants = outputs.wants { callbacks.wants(wants) }
+    if !outputs.changes.isEmpty { callbacks.changes(outputs.changes) }
+    if !outputs.tooLate.isEmpty { callbacks.tooLate(outputs.tooLate) }
   }
 }

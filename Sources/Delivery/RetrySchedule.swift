@@ -26,12 +26,13 @@ package enum RetrySchedule {
   ) -> Settlement {
     switch outcome {
     case .delivered: return .delivered
-    case .blocked, .expired, .noDestination: return .failed
+    case .blocked, .expired, .noDestination, .cancelled: return .failed
     case .status where status == 410: return .failed
     default: break
     }
-    if delivery.tries > 0, attempt >= delivery.tries { return .failed }
-    guard let delay = delayMilliseconds(after: attempt, id: delivery.id, delays: delays) else { return .failed }
+    let made = attempt - delivery.triesBefore
+    if delivery.tries > 0, made >= delivery.tries { return .failed }
+    guard let delay = delayMilliseconds(after: made, id: delivery.id, delays: delays) else { return .failed }
     let hint = min(max(0, retryAfterMilliseconds ?? 0), Limits.retryAfterCapMilliseconds)
     let next = now + max(delay, hint)
     if let expires = delivery.expires, next >= expires { return .failed }

@@ -13,6 +13,7 @@ enum TransferOutcome {
     var result = TransferResult(delivery: transfer.delivery, started: transfer.started, outcome: .other, status: status)
     result.outcome = outcome(of: transfer, code: code, status: status)
     result.message = sentence(result.outcome, transfer: transfer, code: code, status: status)
+    result.replyHeaders = transfer.replyHeaders
     result.retryAfterMilliseconds = transfer.retryAfter.flatMap { RetrySchedule.retryAfterMilliseconds($0, now: now) }
     // An address that cannot be understood will not be understood later either.
     result.isPermanent = result.outcome == .blocked || code == CURLE_URL_MALFORMAT
@@ -61,6 +62,11 @@ enum TransferOutcome {
     case 300...399:
       "the receiver answered \(status), a redirect; redirects are not followed, configure the new address instead"
     case 410: "the receiver answered 410: it is gone for good and wants no more messages"
+    case 401, 403:
+      "the receiver answered \(status): it does not accept who we are; look at the secret and the headers"
+    case 404: "the receiver answered 404: there is nothing at this address; look at the url"
+    case 400, 413, 415, 422:
+      "the receiver answered \(status): it does not take this message; another try will hardly change that"
     default: "the receiver answered \(status)"
     }
   }

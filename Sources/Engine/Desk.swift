@@ -11,6 +11,8 @@ package enum DeskInput: Sendable {
   case message(LaneMessage)
   case command(RunCommand)
   case pause(rule: Int64, PauseRow?)
+  /// Called when everything before it is on disk.
+  case completion(@Sendable () -> Void)
   case publish(RuleBook)
   /// The store has written a closed run of the dedupe set.
   case runClosed(Int64)
@@ -38,6 +40,9 @@ package final class Desk {
 
   package var repeats: Int64 { router.repeats }
 
+  /// The subject of an id; nil when none is known.
+  package func find(_ reference: SubjectReference) throws(StoreError) -> Int64? { try router.find(reference) }
+
   /// The lane of a subject.
   package static func lane(of subject: Int64, lanes: Int) -> Int { Shards.shard(of: subject) % lanes }
 
@@ -56,6 +61,7 @@ package final class Desk {
       case .message(let message): try route(message, now: now, to: &out)
       case .command(let command):
         out[Desk.lane(of: command.subject, lanes: lanes)].append(.command(command))
+      case .completion(let done): out[0].append(.completion(done))
       case .pause(let rule, let row): for lane in out.indices { out[lane].append(.pause(rule: rule, row)) }
       case .publish(let book): for lane in out.indices { out[lane].append(.publish(book)) }
       case .runClosed(let number):
@@ -111,7 +117,8 @@ package final class Desk {
         return
       }
       routed.changes.append(taken)
-      routed.cause = message.event
+      // What the store tells of deliveries and destinations has no event behind it.
+      routed.cause = max(0, message.event)
       out[Desk.lane(of: routed.subject, lanes: lanes)].append(.event(routed))
     }
   }

@@ -33,8 +33,12 @@ struct Cause {
   /// How many emitted events lie between it and the outside.
   var depth: Int
   var allowance: Int
+  var isTest: Bool
 
-  init(number: Int64, dedupe: Hash128, depth: Int = 0, allowance: Int = Limits.emittedPerEvent) {
+  init(
+    number: Int64, dedupe: Hash128, depth: Int = 0, allowance: Int = Limits.emittedPerEvent, isTest: Bool = false
+  ) {
+    self.isTest = isTest
     self.number = number
     self.dedupe = dedupe
     self.depth = depth
@@ -43,7 +47,8 @@ struct Cause {
 
   init(_ incoming: IncomingEvent, number: Int64) {
     self.init(
-      number: number, dedupe: incoming.dedupe, depth: incoming.event.depth, allowance: incoming.event.allowance)
+      number: number, dedupe: incoming.dedupe, depth: incoming.event.depth, allowance: incoming.event.allowance,
+      isTest: incoming.event.isTest)
   }
 }
 
@@ -56,6 +61,7 @@ package enum LaneInput: Sendable {
   case command(RunCommand)
   /// A rule is paused by hand, or lives again.
   case pause(rule: Int64, PauseRow?)
+  case completion(@Sendable () -> Void)
   /// A row to write that no event comes with.
   case change(Change)
   case publish(RuleBook)
@@ -211,6 +217,7 @@ package final class Lane {
       // One lane writes the row, all of them wake what was held.
       if index == 0 { out.changes.append(RowKey(.pause, rule), row?.packed) }
       releaseTimers()
+    case .completion(let done): out.completions.append(done)
     case .change(let change):
       out.changes.append(change)
     case .publish(let book):
@@ -480,7 +487,8 @@ package final class Lane {
     }
     noteEffects(ruleNumber, outcome.effects.count, now: now)
     for (entry, effect) in outcome.effects.enumerated() {
-      apply(effect, entry: entry, rule: rule.path, number, dedupe, cell, now: now, wanted: &wanted)
+      apply(
+        effect, entry: entry, rule: rule.path, number, dedupe, cell, now: now, isTest: event.isTest, wanted: &wanted)
     }
     return verdict
   }
@@ -506,18 +514,32 @@ package final class Lane {
 
   func apply(
     _ effect: Effect, entry: Int, rule: String, _ number: Int64, _ dedupe: Hash128, _ cell: SubjectCell,
-    now: Instant, run: Int64 = 0, wanted: inout [[UInt8]]
+    now: Instant, run: Int64 = 0, isTest: Bool = false, wanted: inout [[UInt8]]
   ) {
     switch effect {
     case .send(let name, let type, let data, let within):
       let id = "msg_" + effectID(dedupe, rule, entry).hex
-      let delivery = delivery(name, type, data, id: id, now, expires: within.map { now + $0 })
-      out.deliveries.append(DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule, run: run))
+      do throws(Unsent) {
+        var delivery = try delivery(name, type, data, id: id, now, expires: within.map { now + $0 }, cell, isTest)
+        delivery.orderKey = orderKey(name, data, cell)
+        out.deliveries.append(
+          DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule, run: run))
+      } catch {
+        noteVerdict(number, 0, [Verdict(rule: rule, code: error.code, reason: "\(type) to \(name): \(error.reason)")])
+      }
     case .call(let name, let type, let data, let within, let tries):
       let id = "msg_" + effectID(dedupe, rule, entry).hex
-      var delivery = delivery(name, type, data, id: id, now, expires: now + within)
-      delivery.tries = tries
-      out.deliveries.append(DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule, run: run))
+      do throws(Unsent) {
+        var delivery = try delivery(name, type, data, id: id, now, expires: now + within, cell, isTest)
+        delivery.tries = tries
+        delivery.orderKey = orderKey(name, data, cell)
+        out.deliveries.append(
+          DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule, run: run))
+      } catch {
+        // The run hears of it like of every other failure: by a reply.
+        refuseCall(run, cell, error.reason)
+        noteVerdict(number, 0, [Verdict(rule: rule, code: error.code, reason: "\(type) to \(name): \(error.reason)")])
+      }
     case .set(let traits):
       wanted.append(traits)
     case .emit(let name, let data, let subject):
@@ -533,23 +555,29 @@ package final class Lane {
   }
 
   private func delivery(
-    _ name: String, _ type: String, _ data: [UInt8], id: String, _ now: Instant, expires: Instant?
-  ) -> Delivery {
-    Delivery(
-      number: numbers.nextDelivery(), id: id, destination: name, type: type, created: now,
-      body: Lane.body(type, data, book.destinations[name]?.shape ?? .standard, now), due: now, expires: expires)
+    _ name: String, _ type: String, _ data: [UInt8], id: String, _ now: Instant, expires: Instant?,
+    _ cell: SubjectCell, _ isTest: Bool
+  ) throws(Unsent) -> Delivery {
+    let message = try MessageShape.make(
+      for: book.destinations[name], type, data, id: id, now, subject: cell.row.names.first, isTest: isTest,
+      parser: parser, runtime: runtime)
+    return Delivery(
+      number: numbers.nextDelivery(), id: id, destination: name, type: type, created: now, body: message.body, due: now,
+      expires: expires, request: message.request)
   }
 
-  private static func body(_ type: String, _ data: [UInt8], _ shape: Destination.Shape, _ now: Instant) -> [UInt8] {
-    if shape == .bare { return data }
-    var writer = JSONWriter(capacity: data.count + 96)
-    writer.beginObject()
-    writer.member("type", type)
-    writer.member("timestamp", ISO8601.format(now))
-    writer.key("data")
-    writer.raw(data)
-    writer.endObject()
-    return writer.bytes
+  /// Deliveries to one destination with the same key go out one after the other; 0: in any order.
+  private func orderKey(_ name: String, _ data: [UInt8], _ cell: SubjectCell) -> Int64 {
+    guard let order = book.destinations[name]?.order, !order.isEmpty else { return 0 }
+    if order == "subject" { return cell.subject }
+    guard var found = (try? parser.parse(data))?.root else { return 0 }
+    for part in order.split(separator: ".").dropFirst() {
+      guard let next = found[name: String(part)] else { return 0 }
+      found = next
+    }
+    guard [.string, .integer].contains(found.kind) else { return 0 }
+    let key = Int64(bitPattern: hash.hash(order + "=" + String(decoding: found.value.text, as: UTF8.self)).low)
+    return key == 0 ? 1 : key
   }
 
   /// An event of our own about the subject at hand: appended in the same commit, decided in this step.
@@ -582,7 +610,7 @@ package final class Lane {
     for wish in wishes.prefix(granted) {
       let body = OwnEvent.body(
         wish.name, wish.data, id: wish.id.hex, about: wish.reference, depth: cause.depth + 1, allowance: share,
-        time: lastNow)
+        isTest: cause.isTest, time: lastNow)
       guard let incoming = OwnEvent.decode(body, received: lastNow, parser: parser, hash: hash) else { continue }
       if wish.isElsewhere {
         pass(incoming, wish, cause.number, cell)

@@ -145,7 +145,8 @@ extension Lane {
       if let limit = outcome.limit, limit != .time { noteViolation(row.rule, outcome.reason, now: now) }
       guard let part = outcome.part else { return outcome }
       if case .waiting = outcome.ending, row.journal.isTooLong(with: part) { return journalIsTooLong(outcome, row) }
-      try take(outcome, into: &row, version, cell, isShadow: isShadow, now: now, wanted: &wanted)
+      try take(
+        outcome, into: &row, version, cell, isShadow: isShadow, isTest: event.isTest, now: now, wanted: &wanted)
       guard case .checkpoint(let saved) = outcome.ending else { return outcome }
       row.saved = saved
       row.journal = Journal()
@@ -213,7 +214,7 @@ extension Lane {
 
   private func take(
     _ outcome: ActivationOutcome, into row: inout RunRow, _ version: RunVersion, _ cell: SubjectCell, isShadow: Bool,
-    now: Instant, wanted: inout [[UInt8]]
+    isTest: Bool, now: Instant, wanted: inout [[UInt8]]
   ) throws(StoreError) {
     if let state = outcome.state {
       cell.setState(of: row.rule, state)
@@ -231,7 +232,7 @@ extension Lane {
     for (effect, entry) in zip(outcome.effects, outcome.entries) {
       apply(
         effect, entry: entry, rule: version.rule.path, row.event, row.seed, cell, now: now, run: row.number,
-        wanted: &wanted)
+        isTest: isTest, wanted: &wanted)
     }
     noteEffects(row.rule, outcome.effects.count, now: now)
   }
@@ -287,6 +288,24 @@ extension Lane {
     row.wait?.delivery = out.deliveries.last { $0.run == row.number }?.delivery.number ?? 0
   }
 
+  /// A call that cannot be made is answered at once, and not when its time is up.
+  func refuseCall(_ run: Int64, _ cell: SubjectCell, _ reason: String) {
+    var json = JSONWriter(capacity: reason.utf8.count + 48)
+    json.beginObject()
+    json.key("ok")
+    json.boolean(false)
+    json.key("unknown")
+    json.boolean(false)
+    json.member("error", reason)
+    json.endObject()
+    let row = MessageRow(
+      kind: .reply, subject: cell.subject, id: "0", received: Instant(milliseconds: run), body: json.bytes)
+    out.changes.append(RowKey(.message, -run, 3), row.packed, isNew: true)
+    out.messages.append(
+      LaneMessage(
+        event: -run, position: 3, subject: cell.subject, content: .reply(run: run, delivery: 0, json: json.bytes)))
+  }
+
   /// Writes a run that lives on.
   private func keep(_ row: RunRow, was: Instant?, _ cell: SubjectCell) throws(StoreError) {
     var row = row
@@ -324,7 +343,19 @@ extension Lane {
     row.heard = []
     row.pending = nil
     out.endedRuns.append(row)
+    if row.effects > 0, let why = Lane.cancelReason(row) { out.cancelledRuns.append((run.number, why)) }
     counters.endedRuns.add(1)
+  }
+
+  /// Why what a run has sent and was not tried yet is not to be sent; nil: it is. A run that has finished,
+  /// or gave way to a newer one, meant what it sent.
+  private static func cancelReason(_ run: RunRow) -> String? {
+    switch run.status {
+    case .stopped: "run \(run.number) was stopped by \(run.reason) before this was tried"
+    case .goal: "run \(run.number) reached its goal with \(run.reason) before this was tried"
+    case .cancelled: "run \(run.number) was cancelled \(run.reason) before this was tried"
+    default: nil
+    }
   }
 
   /// A run that cannot go on stays where it is, with the reason, until someone acts.
@@ -500,7 +531,8 @@ extension Lane {
   /// A cause of its own for each activation: two of them must not give two events one id.
   private func cause(_ row: RunRow) -> Cause {
     let count = row.entriesBefore + row.journal.entryCount
-    return Cause(number: row.event, dedupe: effectID(row.seed, "wake", count))
+    return Cause(
+      number: row.event, dedupe: effectID(row.seed, "wake", count), isTest: event(row.event)?.isTest ?? false)
   }
 
   /// Due timers, as many as fit into one step; after the events, so that an event that came in time wins.

@@ -15,6 +15,10 @@ package struct GateExits: Sendable {
   package var submit: @Sendable (sending [IncomingEvent]) -> Bool
   /// A question to the store; the closure runs on the store's thread.
   package var ask: @Sendable (@escaping @Sendable (StoreReader) -> Void) -> Void
+  /// Something else for the store.
+  package var tell: @Sendable (StoreInput) -> Void
+  package var isDestination: @Sendable (String) -> Bool
+  package var destinations: @Sendable () -> [UInt8]
   /// Something for the main thread; it answers through the answer box.
   package var command: @Sendable (GateCommand, AnswerToken) -> Void
   /// Something for one run; `done` is called when it is on disk, with whether there was such a run.
@@ -29,6 +33,9 @@ package struct GateExits: Sendable {
   package init(
     submit: @escaping @Sendable (sending [IncomingEvent]) -> Bool,
     ask: @escaping @Sendable (@escaping @Sendable (StoreReader) -> Void) -> Void,
+    tell: @escaping @Sendable (StoreInput) -> Void = { _ in },
+    isDestination: @escaping @Sendable (String) -> Bool = { _ in false },
+    destinations: @escaping @Sendable () -> [UInt8] = { [] },
     command: @escaping @Sendable (GateCommand, AnswerToken) -> Void,
     run: @escaping @Sendable (RunAction, Int64, Int64, @escaping @Sendable (Bool) -> Void) -> Void = { _, _, _, _ in },
     rules: @escaping @Sendable () -> [UInt8],
@@ -37,6 +44,9 @@ package struct GateExits: Sendable {
   ) {
     self.submit = submit
     self.ask = ask
+    self.tell = tell
+    self.isDestination = isDestination
+    self.destinations = destinations
     self.command = command
     self.run = run
     self.rules = rules
@@ -67,10 +77,10 @@ package struct Obstacle: Sendable {
 }
 
 package final class Gate: RequestHandler, @unchecked Sendable {
-  private let exits: GateExits
-  private let answers: AnswerBox
-  private let clocks: Clocks
-  private let reports: Reports
+  let exits: GateExits
+  let answers: AnswerBox
+  let clocks: Clocks
+  let reports: Reports
   private let keyring: Mutex<Keyring>
   private var endpoint: EventsEndpoint
   /// The events of this round, handed over as one batch when it ends.
@@ -281,14 +291,23 @@ package final class Gate: RequestHandler, @unchecked Sendable {
       return Answer(status: 200, contentType: "text/plain; version=0.0.4", body: exits.metrics())
     case "status" where segments.count == 2: return Answer(status: 200, body: exits.status())
     case "rules" where segments.count == 2: return Answer(status: 200, body: exits.rules())
+    case "destinations" where segments.count == 2: return Answer(status: 200, body: exits.destinations())
     case "rules" where segments == ["v1", "rules", "reload"]: return wrongMethod("POST")
     default: break
     }
     let ofRuns = segments.dropFirst().first == "runs"
-    let refusal = Gate.queryRefusal(request, statuses: ofRuns ? RunFilter.statuses : Gate.deliveryStatuses)
+    let refusal = Gate.queryRefusal(request, statuses: ofRuns ? RunFilter.statuses : DeliveryFilter.statuses)
     if let refusal { return refusal }
-    guard let question = Question(segments: Array(segments.dropFirst()), request) else {
-      return notFound(request.pathText)
+    let question: Question
+    if segments.dropFirst().elementsEqual(["deliveries"]) {
+      let (wanted, refusal) = deliveryQuery(request)
+      if let refusal { return refusal }
+      question = Question(deliveries: wanted, request)
+    } else {
+      guard let found = Question(segments: Array(segments.dropFirst()), request) else {
+        return notFound(request.pathText)
+      }
+      question = found
     }
     let reports = reports
     let answers = answers
@@ -301,14 +320,18 @@ package final class Gate: RequestHandler, @unchecked Sendable {
   ) -> Answer? {
     let known = Gate.commands.contains { pattern in
       pattern.count == segments.count - 1
-        && zip(pattern, segments.dropFirst()).allSatisfy { $0 == "*" ? Int64($1) != nil : $0 == $1 }
+        && zip(pattern, segments.dropFirst()).allSatisfy { $0 == "?" || ($0 == "*" ? Int64($1) != nil : $0 == $1) }
     }
     guard known else {
-      return ["subjects", "deliveries", "rules", "runs", "status"].contains(segments.dropFirst().first ?? "")
+      return ["subjects", "deliveries", "destinations", "replays", "rules", "runs", "status"].contains(
+        segments.dropFirst().first ?? "")
         ? wrongMethod("GET") : notFound(request.pathText)
     }
     if let refusal = refusal(caller, needs: .admin) { return refusal }
     if segments[1] == "runs" { return runCommand(Array(segments.dropFirst(2)), request, token) }
+    if ["deliveries", "replays", "destinations"].contains(segments[1]) {
+      return deliveryCommand(Array(segments.dropFirst()), request, token)
+    }
     if segments[2] == "reload" {
       exits.command(.reload, token)
       return nil
@@ -324,10 +347,13 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     return nil
   }
 
-  /// Paths below /v1 that take POST and do something; "*" is a number.
+  /// Paths below /v1 that take POST and do something; "*" is a number, "?" a name.
   private static let commands = [
     ["rules", "reload"], ["rules", "pause"], ["rules", "resume"], ["runs", "*", "wake"], ["runs", "*", "cancel"],
-    ["runs", "wake"], ["runs", "cancel"],
+    ["runs", "wake"], ["runs", "cancel"], ["deliveries", "*", "retry"], ["deliveries", "*", "cancel"],
+    ["deliveries", "retry"], ["replays", "*", "cancel"], ["destinations", "?", "hold"],
+    ["destinations", "?", "release"],
+    ["destinations", "?", "enable"],
   ]
 
   // MARK: runs
@@ -393,8 +419,6 @@ package final class Gate: RequestHandler, @unchecked Sendable {
   }
 
   /// A slip in a parameter must not look like an answer: a client would page for ever, or see nothing fail.
-  private static let deliveryStatuses = ["waiting", "retrying", "delivered", "failed"]
-
   private static func queryRefusal(_ request: borrowing Request, statuses: [String]) -> Answer? {
     func refuse(_ name: String, _ right: String) -> Answer {
       Answer(status: 400, code: "bad_query", message: "the parameter \(name) must be \(right)")

@@ -13,7 +13,8 @@ package enum Question: Sendable {
   case subject(String)
   case events(before: Int64, limit: Int, subject: String?)
   case event(Int64)
-  case deliveries(before: Int64, limit: Int, status: String?)
+  case deliveries(DeliveryQuery, before: Int64, limit: Int)
+  case replays
   case delivery(Int64)
   case runs(RunFilter, before: Int64, after: Int64, limit: Int)
   case run(Int64)
@@ -47,7 +48,8 @@ package struct Reports: Sendable {
     case .event(let number): "there is no event \(number); it never was, or its time to be kept is over"
     case .delivery(let number): "there is no delivery \(number); it never was, or its time to be kept is over"
     case .events(_, _, let subject): "no subject is called \(subject ?? "")"
-    case .deliveries: "there are no deliveries"
+    case .deliveries(let query, _, _): "no subject is called \(query.subject ?? "")"
+    case .replays: "there are no replays"
     case .runs(let filter, _, _, _): "no subject is called \(filter.subject ?? "")"
     case .run(let number): "there is no run \(number); it never was, or its time to be kept is over"
     case .explain(let name, _, _): "no subject is called \(name); names are NAMESPACE:ID, such as user:42"
@@ -65,7 +67,8 @@ package struct Reports: Sendable {
     case .subject(let name): try subject(name, reader)
     case .events(let before, let limit, let subject): try events(before, limit, subject, reader)
     case .event(let number): try event(number, reader)
-    case .deliveries(let before, let limit, let status): try deliveries(before, limit, status, reader)
+    case .deliveries(let query, let before, let limit): try deliveries(query, before, limit, reader)
+    case .replays: try replays(reader)
     case .delivery(let number): try delivery(number, reader)
     case .runs(let filter, let before, let after, let limit):
       try runs(filter, before: before, after: after, limit: limit, reader)
@@ -193,19 +196,23 @@ package struct Reports: Sendable {
   // MARK: deliveries
 
   private func deliveries(
-    _ before: Int64, _ limit: Int, _ status: String?, _ reader: StoreReader
+    _ query: DeliveryQuery, _ before: Int64, _ limit: Int, _ reader: StoreReader
   ) throws(StoreError) -> JSONValue? {
+    guard let filter = try filter(query, reader) else { return nil }
     var out: [JSONValue] = []
-    var next = before
+    var next = filter.to.map { min(before, $0 + 1) } ?? before
     var looked = 0
     while out.count < limit, looked < Reports.longestWalk {
       let rows = try reader.engine.deliveries(before: next, limit: 500)
       for row in rows where out.count < limit {
         looked += 1
         next = row.delivery.number
+        guard filter.takes(row) else { continue }
         let described = try describe(row, reader, full: false)
-        if status == nil || described["status"] == .string(status!) { out.append(described) }
+        if filter.status == nil || described["status"] == .string(filter.status!) { out.append(described) }
       }
+      // Numbers grow with time: what is older than all that is wanted ends the walk.
+      if let from = filter.from, next <= from { break }
       if rows.count < 500 { break }
     }
     return .object([
@@ -213,6 +220,59 @@ package struct Reports: Sendable {
       // Also when the walk ended before the page was full: there may be more that match.
       .init("next_before", out.count == limit || looked >= Reports.longestWalk ? .integer(next) : .null),
     ])
+  }
+
+  /// Nil when the subject is not known.
+  func filter(_ query: DeliveryQuery, _ reader: StoreReader) throws(StoreError) -> DeliveryFilter? {
+    var filter = query.filter
+    if let name = query.subject {
+      guard let subject = try find(name, reader) else { return nil }
+      filter.subject = subject
+    }
+    return filter
+  }
+
+  /// How many of the deliveries above a number the filter takes, and where to go on.
+  func count(
+    _ filter: DeliveryFilter, after: Int64, limit: Int, _ reader: StoreReader
+  ) throws(StoreError) -> (count: Int, next: Int64?) {
+    let rows = try reader.engine.deliveries(after: after, limit: limit)
+    var count = 0
+    for row in rows where filter.takes(row) {
+      let open = try reader.value(RowKey(.openDelivery, row.delivery.number)).flatMap(OpenDelivery.init)
+      let last = try reader.engine.attempts(of: row.delivery.number).last
+      if DeliveryFilter.status(open, last) == filter.status { count += 1 }
+    }
+    guard rows.count == limit, let last = rows.last?.delivery.number, last < filter.to ?? .max else {
+      return (count, nil)
+    }
+    return (count, last)
+  }
+
+  private func replays(_ reader: StoreReader) throws(StoreError) -> JSONValue {
+    let rows = try reader.rows(from: RowKey(.replay, 0), to: RowKey(.replay, .max), limit: 10_000)
+    let list = rows.suffix(100).reversed().compactMap { row in
+      row.value.flatMap { ReplayRow($0) }.map { Reports.describe($0, number: row.key.first) }
+    }
+    return .object([.init("replays", .array(list))])
+  }
+
+  private static func describe(_ replay: ReplayRow, number: Int64) -> JSONValue {
+    let filter = replay.filter
+    var members: [JSONValue.Member] = [
+      .init("replay", .integer(number)),
+      .init("status", .string(replay.isCancelled ? "cancelled" : replay.ended != nil ? "ended" : "going on")),
+      .init("created", .string(ISO8601.format(replay.created))), .init("sent", .integer(replay.sent)),
+      .init("rate", .integer(replay.ratePerSecond)), .init("position", .integer(replay.position)),
+      .init("last", .integer(replay.last)), .init("of", .string(filter.status ?? "failed")),
+    ]
+    if let ended = replay.ended { members.append(.init("ended", .string(ISO8601.format(ended)))) }
+    if let destination = filter.destination { members.append(.init("destination", .string(destination))) }
+    if let type = filter.type { members.append(.init("type", .string(type))) }
+    if let subject = filter.subject { members.append(.init("subject", .integer(subject))) }
+    if let since = filter.since { members.append(.init("since", .string(ISO8601.format(since)))) }
+    if let until = filter.until { members.append(.init("until", .string(ISO8601.format(until)))) }
+    return .object(members)
   }
 
   private func delivery(_ number: Int64, _ reader: StoreReader) throws(StoreError) -> JSONValue? {
@@ -224,10 +284,7 @@ package struct Reports: Sendable {
     let delivery = row.delivery
     let open = try reader.value(RowKey(.openDelivery, delivery.number)).flatMap(OpenDelivery.init)
     let attempts = try reader.engine.attempts(of: delivery.number)
-    let status =
-      open != nil
-      ? (attempts.isEmpty ? "waiting" : "retrying")
-      : attempts.last?.settlement == .delivered ? "delivered" : "failed"
+    let status = DeliveryFilter.status(open, attempts.last)
     var members: [JSONValue.Member] = [
       .init("delivery", .integer(delivery.number)), .init("id", .string(delivery.id)),
       .init("destination", .string(delivery.destination)), .init("type", .string(delivery.type)),
@@ -235,7 +292,9 @@ package struct Reports: Sendable {
       .init("event", .integer(row.event)), .init("subject", .integer(row.subject)), .init("rule", .string(row.rule)),
       .init("attempts", .integer(Int64(max(attempts.count, open?.attempts ?? 0)))),
     ]
-    if let open { members.append(.init("due", .string(ISO8601.format(open.due)))) }
+    if let open, !open.isPoisoned { members.append(.init("due", .string(ISO8601.format(open.due)))) }
+    if open?.isPoisoned == true { members.append(.init("blocks", true)) }
+    if attempts.last?.isFlagged == true { members.append(.init("flagged", true)) }
     if let last = attempts.last, last.settlement != .delivered {
       members.append(.init("last_message", .string(last.message)))
     }
@@ -252,6 +311,7 @@ package struct Reports: Sendable {
     return .object([
       .init("attempt", .integer(Int64(attempt.attempt))), .init("started", .string(ISO8601.format(attempt.started))),
       .init("outcome", .string(attempt.outcome.word)), .init("status", .integer(Int64(attempt.status))),
+      .init("flagged", .boolean(attempt.isFlagged)),
       .init("message", .string(attempt.message)), .init("address", .string(attempt.address)), .init("next", next),
       .init("dns_us", .integer(attempt.dnsMicroseconds)), .init("connect_us", .integer(attempt.connectMicroseconds)),
       .init("tls_us", .integer(attempt.tlsMicroseconds)),
@@ -263,6 +323,13 @@ package struct Reports: Sendable {
 }
 
 extension Question {
+  init(deliveries query: DeliveryQuery, _ request: borrowing Request) {
+    let limit = request.queryValue("limit").flatMap { Int($0) } ?? Question.defaultLimit
+    self = .deliveries(
+      query, before: request.queryValue("before").flatMap { Int64($0) } ?? Int64.max,
+      limit: min(max(limit, 1), Question.maximumLimit))
+  }
+
   /// From a path below /v1 and its parameters; nil when there is nothing at that path.
   init?(segments: [String], _ request: borrowing Request) {
     let limit = request.queryValue("limit").flatMap { Int($0) } ?? Question.defaultLimit
@@ -293,7 +360,7 @@ extension Question {
     case ("rules", 3) where segments[1] == "versions":
       guard let number = Int64(segments[2]) else { return nil }
       self = .version(number)
-    case ("deliveries", 1): self = .deliveries(before: before, limit: bounded, status: request.queryValue("status"))
+    case ("replays", 1): self = .replays
     case ("deliveries", 2):
       guard let number = Int64(segments[1]) else { return nil }
       self = .delivery(number)

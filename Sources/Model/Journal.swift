@@ -174,8 +174,8 @@ package struct Journal: Sendable, Equatable {
     writer.integer(parts.count)
     var before = ActivationReads()
     var time = started
-    for part in parts {
-      Journal.pack(part, before: &before, time: &time, into: &writer)
+    for place in parts.indices {
+      Journal.pack(parts[place], before: &before, time: &time, into: &writer)
     }
   }
 

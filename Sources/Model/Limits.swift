@@ -104,6 +104,15 @@ package enum Limits {
   package static let violations = 5
   package static let violationWindowMilliseconds: Int64 = 600_000
 
+  // Tests of rules and scenarios, in virtual time.
+  /// The second net of one test: each of its steps is a run of the whole engine.
+  package static let testCPUMilliseconds: Int64 = 30_000
+  /// How often runs may wake in one stretch of time, in a test and in a scenario; more is a rule that goes
+  /// round in circles.
+  package static let testWakes = 100_000
+  package static let scenarioWakes = 2_000_000
+  package static let testJobs: Int64 = 64
+
   // Deliveries.
   package static let deliveryBodyBytes = 256 * 1024
   package static let responseBytes = 16 * 1024
@@ -125,6 +134,10 @@ package enum Limits {
 
   // Caches. Each must hold more than can be under way, because undecided changes live in them.
   package static let subjectsInMemory = 131_072
+  /// Of subjects that take much, because runs of theirs wait, only so many are held; still more than can be
+  /// under way.
+  package static let largeSubjectsInMemory = 65_536
+  package static let subjectGenerationBytes = 12 * 1024 * 1024
   package static let identitiesInMemory = 131_072
 
   // Store.

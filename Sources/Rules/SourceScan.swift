@@ -110,11 +110,11 @@ struct SourceScan {
 
   // Keys.
 
-  /// Whether the table that opens here is the file's own: return {, rule { or rule({. Others may have the
+  /// Whether the table that opens here is the file's own: return {, rule {, catalog { or rule({. Others may have the
   /// same keys.
   private func isReturned(_ index: Int) -> Bool {
     let before = tokens[..<index].last { $0.text != "(" }
-    return before?.kind == .name && (before?.text == "return" || before?.text == "rule")
+    return before?.kind == .name && ["return", "rule", "catalog"].contains(before?.text)
   }
 
   /// A key follows { , or ; and stands before =, as a name or as ["text"].

@@ -43,13 +43,22 @@ final class MemoryReader: EngineReader {
   }
 
   func delivery(_ number: Int64) throws(StoreError) -> DeliveryRow? {
-    disk.content.withLock { $0.deliveries.last { $0.delivery.number == number } }
+    disk.content.withLock { content in
+      content.unsettled[number] ?? content.deliveries.last { $0.delivery.number == number }
+    }
   }
 
   func deliveries(before: Int64, limit: Int) throws(StoreError) -> [DeliveryRow] {
     disk.content.withLock { content in
       let found = content.deliveries.filter { $0.delivery.number < before }
       return Array(found.sorted { $0.delivery.number > $1.delivery.number }.prefix(limit))
+    }
+  }
+
+  func deliveries(after: Int64, limit: Int) throws(StoreError) -> [DeliveryRow] {
+    disk.content.withLock { content in
+      let found = content.deliveries.filter { $0.delivery.number > after }
+      return Array(found.sorted { $0.delivery.number < $1.delivery.number }.prefix(limit))
     }
   }
 

@@ -174,6 +174,8 @@ package struct Decisions: Sendable {
   package var changes = ChangeList()
   package var deliveries: [DeliveryRow] = []
   package var endedRuns: [RunRow] = []
+  /// Runs that were ended before their rule did: what they sent and was not tried yet goes with them.
+  package var cancelledRuns: [(run: Int64, reason: String)] = []
   package var dedupe: [Hash128] = []
   package var messages: [LaneMessage] = []
   /// Answered once this is durable, each with how many of its events are in here.

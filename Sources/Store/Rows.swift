@@ -97,6 +97,14 @@ package struct OpenDelivery: Sendable, Equatable {
   package var attempts: Int
   package var due: Instant
   package var destination: String
+  /// Tries made before a person asked for it once more.
+  package var triesBefore = 0
+  /// What it keeps its order by; 0: nothing.
+  package var orderKey: Int64 = 0
+  /// It was given up and holds back those behind it.
+  package var isPoisoned = false
+  /// Why it is to go instead of being tried; empty: it is not.
+  package var cancelReason = ""
 
   package init(attempts: Int, due: Instant, destination: String) {
     self.attempts = attempts
@@ -104,22 +112,38 @@ package struct OpenDelivery: Sendable, Equatable {
     self.destination = destination
   }
 
+  package var isRetry: Bool { attempts > triesBefore }
+
+  /// Most have nothing special about them and take the shorter form.
   package var packed: [UInt8] {
-    var writer = PackedWriter(capacity: 16 + destination.utf8.count)
-    writer.byte(1)
+    let isPlain = triesBefore == 0 && orderKey == 0 && !isPoisoned && cancelReason.isEmpty
+    var writer = PackedWriter(capacity: 16 + destination.utf8.count + (isPlain ? 0 : 24 + cancelReason.utf8.count))
+    writer.byte(isPlain ? 1 : 2)
     writer.integer(attempts)
     writer.signed(due.milliseconds)
     writer.counted(destination)
+    if isPlain { return writer.bytes }
+    writer.integer(triesBefore)
+    writer.signed(orderKey)
+    writer.byte(isPoisoned ? 1 : 0)
+    writer.counted(cancelReason)
     return writer.bytes
   }
 
   package init?(_ bytes: [UInt8]) {
     let row: OpenDelivery? = PackedReader.read(bytes) { reader in
-      guard reader.byte() == 1 else { return nil }
+      let format = reader.byte()
+      guard format == 1 || format == 2 else { return nil }
       let attempts = reader.integer()
       let due = Instant(milliseconds: reader.signed())
-      let destination = reader.text()
-      return reader.failed ? nil : OpenDelivery(attempts: attempts, due: due, destination: destination)
+      var row = OpenDelivery(attempts: attempts, due: due, destination: reader.text())
+      if format == 2 {
+        row.triesBefore = reader.integer()
+        row.orderKey = reader.signed()
+        row.isPoisoned = reader.byte() == 1
+        row.cancelReason = reader.text()
+      }
+      return reader.failed ? nil : row
     }
     guard let row else { return nil }
     self = row

@@ -91,6 +91,9 @@ package protocol StoreEngine: AnyObject {
   /// Sets it aside again; false when there is no room for it.
   @discardableResult func restoreReserve() -> Bool
 
+  /// Bytes in use inside the store: what was deleted and waits to be used again does not count.
+  var usedBytes: Int64 { get throws(StoreError) }
+
   /// Bytes the store takes on disk.
   var sizeBytes: Int64 { get }
 
@@ -113,6 +116,8 @@ package protocol EngineReader: AnyObject {
   func verdicts(around event: Int64) throws(StoreError) -> [VerdictRow]
   func delivery(_ number: Int64) throws(StoreError) -> DeliveryRow?
   func deliveries(before: Int64, limit: Int) throws(StoreError) -> [DeliveryRow]
+  /// Oldest first, numbers above `after`.
+  func deliveries(after: Int64, limit: Int) throws(StoreError) -> [DeliveryRow]
   /// What a run sent, in the order in which it did.
   func deliveries(ofRun run: Int64, limit: Int) throws(StoreError) -> [DeliveryRow]
   func attempts(of delivery: Int64) throws(StoreError) -> [Attempt]

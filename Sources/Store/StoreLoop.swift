@@ -15,6 +15,20 @@ package enum StoreInput: Sendable {
   case wants(Int, except: Set<String>)
   /// The delivery loop let these go unsent; they stay due.
   case handedBack([Int64])
+  /// These deliveries could not be cancelled any more.
+  case tooLate([Int64])
+  /// A person wants this delivery gone.
+  case cancel(Int64, reason: String, done: @Sendable (DeliveryAnswer) -> Void)
+  /// A person wants this delivery tried now.
+  case retry(Int64, done: @Sendable (DeliveryAnswer) -> Void)
+  /// All that the filter takes is sent once more, so many a second (0: as many as can be); answered with
+  /// the number of the job.
+  case replay(DeliveryFilter, ratePerSecond: Int64, done: @Sendable (Int64) -> Void)
+  case endReplay(Int64, done: @Sendable (Bool) -> Void)
+  /// Something is to be remembered of a destination.
+  case destination(String, DestinationChange, done: (@Sendable (DestinationState) -> Void)?)
+  /// Destinations where a delivery that was given up blocks those behind it; own events that rules wait for.
+  case configure(blocking: Set<String>, listens: Set<String>)
   /// The oldest part of the dedupe set, to be written as a closed run.
   case closeRun(DedupeRun)
   /// A question, answered between two commits with everything committed so far.
@@ -33,6 +47,10 @@ package struct StoreOutputs: Sendable {
   /// The lanes' steps that are on disk now.
   package var turns: [(lane: Int, turn: Int64)] = []
   package var closedRuns: [Int64] = []
+  /// What changed about destinations.
+  package var states: [DestinationState] = []
+  /// Deliveries that the delivery loop has and should let go.
+  package var cancels: [CancelRequest] = []
   /// The record this group was, 0 when nothing was committed.
   package var record: Int64 = 0
   /// When the next step is due although nothing arrives.
@@ -45,6 +63,8 @@ package struct Retention: Sendable, Equatable {
   package var verdictsMilliseconds: Int64 = 30 * 86_400_000
   package var attemptsMilliseconds: Int64 = 30 * 86_400_000
   package var endedRunsMilliseconds: Int64 = 90 * 86_400_000
+  /// The most the store may hold, whatever its age; 0: any amount.
+  package var sizeBytes: Int64 = 20_000_000_000
   package var dedupeMilliseconds: Int64 = Limits.dedupeHorizonMilliseconds
   package init() {}
 }
@@ -63,9 +83,8 @@ package struct StoreStatus: Sendable {
 package final class StoreLoop {
   private let engine: any StoreEngine
   package let behind = WriteBehind()
-  private let reader: StoreReader
   package var retention = Retention()
-  package private(set) var status = StoreStatus()
+  package internal(set) var status = StoreStatus()
 
   /// The highest numbers in use, tables and tail taken together.
   package private(set) var highestSubject: Int64
@@ -80,20 +99,37 @@ package final class StoreLoop {
   /// Switched off by tests that want to see reads without it.
   package var sweepingAllowed = true
 
-  /// Deliveries that the delivery loop has, with when they are due.
-  private var handedOut: [Int64: Instant] = [:]
+  // What deliveries need; see StoreDeliveries.
+  let reader: StoreReader
+  var work = DeliveryWork()
+  var backlog = Backlog()
+  /// Deliveries that the delivery loop has.
+  var handedOut: [Int64: HandedOut] = [:]
   /// Those of them whose answer a run waits for.
-  private var calls: [Int64: (run: Int64, subject: Int64)] = [:]
+  var calls: [Int64: (run: Int64, subject: Int64)] = [:]
+  /// Deliveries that are to be cancelled with the next step, and who waits to hear of it.
+  var toCancel: [Int64] = []
+  var cancelWaiters: [Int64: [@Sendable (DeliveryAnswer) -> Void]] = [:]
   /// How many more it may be given, and which destinations have enough.
-  private var granted = 0
-  private var satisfied: Set<String> = []
-  /// No delivery that nobody holds is due before this row of the due table; nil: there is none at all.
-  private var waitingFrom: RowKey? = RowKey(.due, Int64.min)
-  /// Something changed since the last look into the due table found nothing to hand out.
-  private var looksForDue = true
+  var granted = 0
+  var lastGrant = 0
+  var satisfied: Set<String> = []
+  /// The last look found something to hand out, so that there may be more.
+  var foundDue = false
+  var destinations: [String: (number: Int64, state: DestinationState)] = [:]
+  var highestDestination: Int64 = 0
+  var replays: [(number: Int64, row: ReplayRow)] = []
+  var highestReplay: Int64 = 0
+  var replayedAt: Instant?
+  var blocking: Set<String> = []
+  var listens: Set<String> = []
+  let parser = DocumentParser(maximumBytes: Limits.inflatedBodyBytes, maximumDepth: Limits.jsonDepth)
+  let hash: KeyedHash
   private var nextPurge: Instant = .zero
   private var eventPurge: EventPurge?
   private var purgedThrough: Int64 = 0
+  /// The last step had something to append.
+  private var isBusy = false
   private var purgeTurn = 0
 
   /// Runs of the dedupe set that are being written, with the page that comes next.
@@ -115,6 +151,7 @@ package final class StoreLoop {
   /// Applies what the last run of the daemon had committed and not swept.
   package init(engine: any StoreEngine) throws(StoreError) {
     self.engine = engine
+    hash = KeyedHash(key0: engine.recovered.hashKey.0, key1: engine.recovered.hashKey.1)
     record = engine.recovered.record
     mark = engine.recovered.mark
     reader = StoreReader(behind: behind, engine: try engine.storeReader())
@@ -150,7 +187,13 @@ package final class StoreLoop {
     status.behind = behind.count
     // A disk that is full from the start: without a reserve nothing may be let in.
     status.full = !engine.restoreReserve()
+    try recoverBacklog()
   }
+
+  /// What is remembered of destinations.
+  package var states: [DestinationState] { destinations.values.map(\.state).sorted { $0.name < $1.name } }
+  /// How many deliveries are open, by destination.
+  package var openByDestination: [String: Int] { backlog.counts }
 
   /// The highest subject that an identity refers to: for a store from before subjects were counted, once,
   /// until the first event after it writes the counter.
@@ -184,28 +227,29 @@ package final class StoreLoop {
 
   // MARK: step
 
-  package func step(_ inputs: [StoreInput], now: Instant) throws(StoreError) -> StoreOutputs {
+  /// With `tidies` false the caller tidies up itself, once the outputs are on their way.
+  package func step(
+    _ inputs: [StoreInput], now: Instant, tidies: Bool = true
+  ) throws(StoreError) -> StoreOutputs {
     var outputs = StoreOutputs()
     var group = Group(record: record + 1, time: now)
     var changes: [ChangeList] = []
     var eventCount = 0
+    work = DeliveryWork()
     for input in inputs {
       switch input {
       case .decisions(let decisions):
         eventCount += decisions.events.count
         add(decisions, to: &group, changes: &changes, outputs: &outputs)
-      case .settled(let attempts):
-        changes.append(try settle(attempts, to: &outputs))
-        group.attempts.append(contentsOf: attempts)
-      case .wants(let count, let except):
-        granted = min(granted + count, Limits.deliveriesInMemory)
-        satisfied = except
-        looksForDue = true
-      case .handedBack(let numbers): takeBack(numbers)
       case .closeRun(let run): runs.append((run, 0))
       case .read: break
+      default: try take(input, now: now)
       }
     }
+    try cancelRuns(group, now: now)
+    try runReplays(now: now, isBusy: !group.events.isEmpty)
+    group.attempts = work.attempts
+    changes.append(work.changes)
     group.redo = Redo.pack(changes)
     let closed = addPages(to: &group)
     addSweep(to: &group, changes: changes.reduce(0) { $0 + $1.count })
@@ -215,12 +259,44 @@ package final class StoreLoop {
       if let closed { outputs.closedRuns.append(closed) }
     }
     status.eventsCommitted += Int64(eventCount)
+    passOn(&outputs)
     handOutNew(group.deliveries, to: &outputs)
     try handOutDue(now: now, to: &outputs)
     for case .read(let answer) in inputs { answer(reader) }
-    try purgeSome(now: now, isBusy: group.appends)
+    isBusy = group.appends
+    if tidies { try purgeSome(now: now) }
     outputs.wakeAt = wakeTime(now: now)
     return outputs
+  }
+
+  /// Inputs about deliveries.
+  private func take(_ input: StoreInput, now: Instant) throws(StoreError) {
+    switch input {
+    case .settled(let attempts): try settle(attempts, now: now)
+    case .wants(let count, let except):
+      granted = min(granted + count, Limits.deliveriesInMemory)
+      if count > 0 { lastGrant = count }
+      satisfied = except
+    case .handedBack(let numbers): try takeBack(numbers, now: now)
+    case .tooLate(let numbers): answerTooLate(numbers)
+    case .cancel(let number, let reason, let done): try cancel(number, reason, now: now, done: done)
+    case .retry(let number, let done): try retry(number, now: now, done: done)
+    case .replay(let filter, let rate, let done): try beginReplay(filter, ratePerSecond: rate, now: now, done: done)
+    case .endReplay(let number, let done): endReplay(number, now: now, done: done)
+    case .destination(let name, let change, let done): note(name, change, now: now, done: done)
+    case .configure(let blocking, let listens):
+      self.blocking = blocking
+      self.listens = listens
+    case .decisions, .closeRun, .read: break
+    }
+  }
+
+  /// What this step did with deliveries may leave: it is on disk.
+  private func passOn(_ outputs: inout StoreOutputs) {
+    outputs.messages.append(contentsOf: work.messages)
+    outputs.completions.append(contentsOf: work.completions)
+    outputs.states = work.states
+    outputs.cancels = work.cancels
   }
 
   private func add(
@@ -238,7 +314,8 @@ package final class StoreLoop {
       group.dedupe.append(fixed64: hash.low)
     }
     changes.append(decisions.changes)
-    if !decisions.deliveries.isEmpty { changes.append(openChanges(decisions.deliveries)) }
+    if !decisions.deliveries.isEmpty { changes.append(openNew(decisions.deliveries)) }
+    if !decisions.cancelledRuns.isEmpty { work.cancelledRuns.append(contentsOf: decisions.cancelledRuns) }
     outputs.messages.append(contentsOf: decisions.messages)
     for barrier in decisions.repeats { if let ticket = barrier.settleOne() { outputs.answered.append(ticket) } }
     outputs.logs.append(contentsOf: decisions.logs)
@@ -246,18 +323,6 @@ package final class StoreLoop {
     for (ticket, count) in decisions.tickets where ticket.settle(count) { outputs.answered.append(ticket) }
     outputs.committed.append((decisions.lane, decisions.sequence))
     outputs.turns.append((decisions.lane, decisions.turn))
-  }
-
-  private func openChanges(_ rows: [DeliveryRow]) -> ChangeList {
-    var changes = ChangeList()
-    for row in rows {
-      let delivery = row.delivery
-      let open = OpenDelivery(attempts: delivery.attempts, due: delivery.due, destination: delivery.destination)
-      changes.append(RowKey(.openDelivery, delivery.number), open.packed, isNew: true)
-      changes.append(
-        RowKey(.due, delivery.due.milliseconds, delivery.number), Array(delivery.destination.utf8), isNew: true)
-    }
-    return changes
   }
 
   /// Commits; a full disk is given one second chance with the reserve freed.
@@ -365,126 +430,27 @@ package final class StoreLoop {
     while try engine.purge(.redo, through: mark, olderThan: now, limit: 10_000) > 0 {}
   }
 
-  // MARK: deliveries
-
-  /// Rows for what deliveries came to. One that is tried again stays with the delivery loop until it
-  /// is handed back.
-  private func settle(_ attempts: [Attempt], to outputs: inout StoreOutputs) throws(StoreError) -> ChangeList {
-    var changes = ChangeList()
-    for attempt in attempts {
-      guard let due = handedOut[attempt.delivery] else { continue }
-      changes.append(RowKey(.due, due.milliseconds, attempt.delivery), nil)
-      switch attempt.settlement {
-      case .delivered, .failed:
-        handedOut[attempt.delivery] = nil
-        changes.append(RowKey(.openDelivery, attempt.delivery), nil)
-        if let caller = calls.removeValue(forKey: attempt.delivery) {
-          reply(attempt, to: caller, &changes, &outputs)
-        }
-      case .retry(let at):
-        let name =
-          try reader.value(RowKey(.openDelivery, attempt.delivery)).flatMap(OpenDelivery.init)?.destination ?? ""
-        let open = OpenDelivery(attempts: attempt.attempt, due: at, destination: name)
-        handedOut[attempt.delivery] = at
-        changes.append(RowKey(.openDelivery, attempt.delivery), open.packed)
-        changes.append(RowKey(.due, at.milliseconds, attempt.delivery), Array(name.utf8))
-      }
-    }
-    return changes
-  }
-
-  /// The answer of a call goes to its run as a message: on disk with the try, taken once.
-  private func reply(
-    _ attempt: Attempt, to caller: (run: Int64, subject: Int64), _ changes: inout ChangeList,
-    _ outputs: inout StoreOutputs
-  ) {
-    let json = CallReply.json(attempt)
-    let message = LaneMessage(
-      event: -caller.run, position: attempt.delivery << 2 | 3, subject: caller.subject,
-      content: .reply(run: caller.run, delivery: attempt.delivery, json: json))
-    let row = MessageRow(
-      kind: .reply, subject: caller.subject, id: "\(attempt.delivery)", received: Instant(milliseconds: caller.run),
-      body: json)
-    changes.append(RowKey(.message, message.event, message.position), row.packed, isNew: true)
-    outputs.messages.append(message)
-  }
-
-  private func takeBack(_ numbers: [Int64]) {
-    for number in numbers {
-      if let due = handedOut.removeValue(forKey: number) { leaveWaiting(RowKey(.due, due.milliseconds, number)) }
-    }
-  }
-
-  private func leaveWaiting(_ key: RowKey) {
-    waitingFrom = min(waitingFrom ?? key, key)
-    looksForDue = true
-  }
-
-  /// New deliveries go straight out while they are granted; the others wait in the store.
-  private func handOutNew(_ rows: [[DeliveryRow]], to outputs: inout StoreOutputs) {
-    for row in rows.joined() {
-      if granted > 0, !satisfied.contains(row.delivery.destination) {
-        granted -= 1
-        handedOut[row.delivery.number] = row.delivery.due
-        if row.delivery.tries > 0 { calls[row.delivery.number] = (row.run, row.subject) }
-        outputs.deliveries.append(row.delivery)
-      } else {
-        leaveWaiting(RowKey(.due, row.delivery.due.milliseconds, row.delivery.number))
-      }
-    }
-  }
-
-  /// Looks for due deliveries that nobody holds.
-  private func handOutDue(now: Instant, to outputs: inout StoreOutputs) throws(StoreError) {
-    status.openDeliveries = handedOut.count
-    guard granted > 0, looksForDue, let from = waitingFrom, from.first <= now.milliseconds else { return }
-    let limit = granted + 4_000
-    let rows = try reader.rows(from: from, to: RowKey(.due, Int64.max, Int64.max), limit: limit)
-    waitingFrom = nil
-    looksForDue = false
-    for row in rows where handedOut[row.key.second] == nil {
-      if row.key.first > now.milliseconds || granted == 0 {
-        leaveWaiting(row.key)
-        return
-      }
-      if satisfied.contains(String(decoding: row.value ?? [], as: UTF8.self)) {
-        waitingFrom = waitingFrom ?? row.key
-      } else {
-        try handOut(row.key.second, to: &outputs)
-      }
-    }
-    // The rows beyond are looked at next time; what was passed over stays the first that waits.
-    if rows.count == limit, let last = rows.last { leaveWaiting(last.key) }
-  }
-
-  private func handOut(_ number: Int64, to outputs: inout StoreOutputs) throws(StoreError) {
-    guard let packed = try reader.value(RowKey(.openDelivery, number)), let open = OpenDelivery(packed),
-      let row = try reader.engine.delivery(number)
-    else { throw StoreError(.damaged, "delivery \(number) is due, but its row is missing or unreadable") }
-    var delivery = row.delivery
-    delivery.attempts = open.attempts
-    delivery.due = open.due
-    granted -= 1
-    handedOut[number] = delivery.due
-    if delivery.tries > 0 { calls[number] = (row.run, row.subject) }
-    outputs.deliveries.append(delivery)
-  }
-
   // MARK: time
 
   private func wakeTime(now: Instant) -> Instant {
     if sweep != nil || !runs.isEmpty { return now }
     var wake = now + 1_000
-    if granted > 0, looksForDue, let from = waitingFrom {
-      wake = min(wake, max(now, Instant(milliseconds: from.first)))
+    if granted > 0, let due = backlog.nextDue(except: satisfied), due > now || foundDue {
+      wake = min(wake, max(now, due))
     }
+    if !toCancel.isEmpty { wake = now }
+    if let due = replayWakesAt(now: now) { wake = min(wake, due) }
     if sweepingAllowed, behind.count > 0 { wake = min(wake, now + 200) }
     return wake
   }
 
   /// One chunk of one log table at a time, between groups; smaller ones while something waits.
-  private func purgeSome(now: Instant, isBusy: Bool) throws(StoreError) {
+  private func purgeSome(now: Instant) throws(StoreError) {
     guard now >= nextPurge else { return }
+    if try squeeze(now: now, limit: isBusy ? 200 : 2_000) {
+      nextPurge = now + 20
+      return
+    }
     let turns: [(LogTable, Int64, Int64)] = [
       (.redo, mark, 0),
       (.event, Int64.max, retention.eventsMilliseconds),
@@ -505,6 +471,18 @@ package final class StoreLoop {
     nextPurge = gone > 0 ? now + 20 : now + 1_000
     // Without a reserve the next full disk would end the process, so that the door stays closed till then.
     if status.full, gone == 0, purgeTurn % turns.count == 0, engine.restoreReserve() { status.full = false }
+  }
+
+  /// Above the ceiling the oldest history goes whatever its age: first tries, then verdicts, runs that have
+  /// ended, and events that no run refers to. Never what lives, nor the newest minutes.
+  private func squeeze(now: Instant, limit: Int) throws(StoreError) -> Bool {
+    guard retention.sizeBytes > 0, try engine.usedBytes > retention.sizeBytes else { return false }
+    let time = now + -600_000
+    let through = try oldestOpenDelivery() - 1
+    for (log, number) in [(LogTable.attempt, through), (.delivery, through), (.verdict, .max), (.endedRun, .max)] {
+      if try engine.purge(log, through: number, olderThan: time, limit: limit) > 0 { return true }
+    }
+    return try purgeEvents(olderThan: time, limit: limit) > 0
   }
 
   /// Goes on with the round that is under way, or begins one; 0 when there is nothing to do.
@@ -533,8 +511,12 @@ package final class StoreLoop {
       ?? Int64.max
   }
 
-  /// To be called after the outputs of a step were passed on: nobody has to wait for it.
-  package func tidy() throws(StoreError) { try engine.tidy() }
+  /// To be called after the outputs of a step were passed on, because nobody waits for it: old history goes,
+  /// and the engine puts its files in order.
+  package func tidy(now: Instant) throws(StoreError) {
+    try purgeSome(now: now)
+    try engine.tidy()
+  }
 
   package func close() { engine.close() }
 }

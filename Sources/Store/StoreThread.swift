@@ -6,6 +6,7 @@
 // committed, the write-behind set is swept to the end, the engine is closed; then `join`.
 
 package import Basics
+internal import Synchronization
 
 /// Called on the store's thread, after the commit.
 package struct StoreExits: Sendable {
@@ -31,8 +32,13 @@ package final class StoreCounters: Sendable {
   package let tailPermille = Counter()
   package let full = Counter()
   package let sizeBytes = Counter()
+  /// Deliveries that are not settled, by destination, at most half a second ago.
+  package var openByDestination: [String: Int] { open.withLock { $0 } }
+  private let open = Mutex<[String: Int]>([:])
 
   package init() {}
+
+  func note(open counts: [String: Int]) { open.withLock { $0 = counts } }
 
   func note(_ status: StoreStatus, tailShare: Double) {
     steps.add(1)
@@ -55,12 +61,17 @@ package enum StoreThread {
       let loop = carried.take()
       do throws(StoreError) {
         var wakeAt = clocks.wall()
+        var countedAt = Instant.zero
         while let inputs = mailbox.receive(timeoutMilliseconds: max(0, min(1_000, wakeAt - clocks.wall()))) {
-          let outputs = try loop.step(inputs, now: clocks.wall())
+          let outputs = try loop.step(inputs, now: clocks.wall(), tidies: false)
           counters.note(loop.status, tailShare: loop.tailShare)
+          if clocks.wall() - countedAt >= 500 || clocks.wall() < countedAt {
+            countedAt = clocks.wall()
+            counters.note(open: loop.openByDestination)
+          }
           wakeAt = outputs.wakeAt
           exits.outputs(outputs)
-          try loop.tidy()
+          try loop.tidy(now: clocks.wall())
         }
         try loop.sweepAll(now: clocks.wall())
         loop.close()

@@ -14,7 +14,7 @@ package enum Table: UInt8, Sendable, CaseIterable, Hashable {
   case chain = 4
   /// Deliveries that are not settled: (delivery, 0).
   case openDelivery = 5
-  /// When they are due: (milliseconds, delivery).
+  /// When they were due, in stores of older versions: (milliseconds, delivery). Not written any more.
   case due = 6
   /// Messages between lanes that are not taken yet: (event, position).
   case message = 7
@@ -38,6 +38,10 @@ package enum Table: UInt8, Sendable, CaseIterable, Hashable {
   case source = 16
   /// Rules that were paused by hand or by a limit: (rule, 0).
   case pause = 17
+  /// What is remembered of a destination: (number, 0).
+  case destination = 18
+  /// Deliveries that are sent once more, as a job that goes on after a restart: (replay, 0).
+  case replay = 19
 
   /// The names an operator sees in the file: of the table and of its two key columns.
   package var names: (table: String, first: String, second: String) {
@@ -59,6 +63,8 @@ package enum Table: UInt8, Sendable, CaseIterable, Hashable {
     case .version: ("version", "version", "unused")
     case .source: ("source", "hash_high", "hash_low")
     case .pause: ("pause", "rule", "unused")
+    case .destination: ("destination", "destination", "unused")
+    case .replay: ("replay", "replay", "unused")
     }
   }
 }

@@ -38,7 +38,7 @@ import Testing
     place.write("nudged.lua", "-- A comment.\nreturn {\n  \(line)\n}")
     let result = Child.run(["check"] + place.configuration, in: place)
     #expect(result.code == 1 && result.err.isEmpty, "\(result)")
-    #expect(result.out.contains("nudged.lua:3: "), "\(result.out)")
+    #expect(result.out.contains("nudged.lua:3:3: error: "), "\(result.out)")
     #expect(result.out.contains(part), "\(result.out)")
     #expect(!result.out.contains("hunter2"), "a secret is never shown")
     let serve = Child.run(["serve"] + place.configuration, in: place)
@@ -55,8 +55,8 @@ import Testing
     let result = Child.run(["check"] + place.configuration, in: place)
     #expect(result.code == 1)
     for part in [
-      "nudged.lua:3: ", "nudged.lua:4: ", "rules/a.lua:1: ", "did you mean 'send'?", "rules/b.lua:2: ",
-      "did you mean 'title'?", "rules/c.lua:1: ",
+      "nudged.lua:3:3: error: ", "nudged.lua:4:", "rules/a.lua:1:", "did you mean 'send'?", "rules/b.lua:2:",
+      "did you mean 'title'?", "rules/c.lua:1:",
     ] {
       #expect(result.out.contains(part), "\(part) is missing in \(result.out)")
     }
@@ -77,11 +77,13 @@ import Testing
     let place = Place()
     symlink("nowhere.lua", place.path("rules/lost.lua"))
     let result = Child.run(["check"] + place.configuration, in: place)
-    #expect(result.code == 1 && result.out.contains("rules/lost.lua:1: cannot be read: No such file"), "\(result)")
+    #expect(
+      result.code == 1 && result.out.contains("rules/lost.lua:1:1: error: cannot be read: No such file"), "\(result)")
     unlink(place.path("rules/lost.lua"))
     mkfifo(place.path("rules/pipe.lua"), 0o600)
     let pipe = Child.run(["check"] + place.configuration, in: place)
-    #expect(pipe.code == 1 && pipe.out.contains("rules/pipe.lua:1: cannot be read: it is no plain file"), "\(pipe)")
+    #expect(
+      pipe.code == 1 && pipe.out.contains("rules/pipe.lua:1:1: error: cannot be read: it is no plain file"), "\(pipe)")
     unlink(place.path("rules/pipe.lua"))
     symlink("../rules", place.path("rules/again"))
     let loop = Child.run(["check"] + place.configuration, in: place)

@@ -24,6 +24,8 @@ private struct World {
   var inLoop: Set<Int64> = []
   var created: Int64 = 0
   var problems: [String] = []
+  /// Destinations that answered 410; someone enables them again after a while.
+  var disabled: Set<String> = []
 
   init(seed: UInt64, bounds: DeliveryLoop.Bounds) {
     random = SeededRandom(seed: seed)
@@ -85,10 +87,19 @@ private struct World {
       delivery.attempts = attempts[back.delivery] ?? 0
       stored[back.delivery] = delivery
     }
+    for change in out.changes {
+      if case .disable = change.change { disabled.insert(change.destination) }
+    }
     let (held, known, counted) = (loop.held, inLoop.count, loop.transfersUnderWay)
     expect(underWay.count <= bounds.transfers, "too many transfers")
     expect(held <= bounds.deliveries && held == known, "memory: \(held), known \(known)")
     expect(counted == underWay.count, "counts of transfers differ")
+  }
+
+  /// Someone looks at what was switched off.
+  mutating func enable() -> DeliveryLoop.Input {
+    defer { disabled = [] }
+    return .states(disabled.sorted().map { DestinationState(name: $0) })
   }
 
   private mutating func settle(_ attempt: Attempt) {
@@ -118,6 +129,7 @@ private struct World {
         world.names = ["a", "b", "c"].filter { _ in world.random.chance(2, in: 3) }
         inputs.append(.configure(world.configuration()))
       }
+      if world.random.chance(1, in: 20) { inputs.append(world.enable()) }
       world.now = world.now + Int64(world.random.next(below: step < 6_000 ? 200 : 20_000))
       world.apply(world.loop.step(inputs, now: world.now))
     }

@@ -7,6 +7,8 @@ import Basics
 import Daemon
 import Glibc
 import Model
+import Rehearsal
+import RuleCheck
 import Rules
 import Testing
 
@@ -21,7 +23,7 @@ import Testing
   }
 
   /// The block as a rule, with the libraries of its page beside it.
-  private static func load(_ block: Block) -> RuleSet.Loading {
+  private static func check(_ block: Block) -> RuleCheck.Report {
     var sources = Pages.blocks("lua", in: luaPages).filter {
       $0.page == block.page && $0.name?.hasPrefix("lib/") == true
     }
@@ -31,14 +33,15 @@ import Testing
     case let name? where name.hasPrefix("lib/"): break
     default: sources.append(RuleSource(path: block.name ?? "rule.lua", text: block.text))
     }
-    return RuleSet.load(sources: sources, knownDestinations: destinations)
+    return RuleCheck.check(sources: sources, knownDestinations: destinations)
   }
 
   @Test(arguments: Pages.blocks("lua", in: luaPages))
   func `every rule on the pages loads without a complaint`(block: Block) {
-    let loading = DocsTests.load(block)
-    #expect(loading.complaints.isEmpty, "\(loading.complaints)")
-    #expect(loading.set.count == (block.name?.hasPrefix("lib/") == true ? 0 : 1))
+    let report = DocsTests.check(block)
+    #expect(report.findings.isEmpty, "\(report.findings)")
+    let kind = RuleSource(path: block.name ?? "rule.lua", text: "").kind
+    #expect(report.set.count == (kind == .rule ? 1 : 0))
   }
 
   @Test(arguments: Pages.blocks("lua", in: luaPages).filter { $0.name == "fragment" })
@@ -46,7 +49,7 @@ import Testing
     let text = #"{"name":"x","user":"42","data":{"plan":"enterprise","percent":90,"starts_at":"2026-01-15T10:20:30Z"}}"#
     let document = try Document.parse(text)
     let event = try EventDecoder(source: "default").decode(document.root, received: .zero)
-    let set = DocsTests.load(block).set
+    let set = DocsTests.check(block).set
     let outcome = try RuleRuntime(set).activate(
       0, Activation(input: RuleInput(event: event, customerID: "42", now: .zero, seed: Hash128(high: 1, low: 2))))
     switch outcome.ending {
@@ -61,7 +64,26 @@ import Testing
     #expect(Nudged.run(["init", folder]) == 0)
     let written = Pages.readAbsolute(folder + "/rules/welcome.lua")
     #expect(written == first.text)
-    Pages.remove(folder, ["rules/welcome.lua", "nudged.lua", "webhook.secret"])
+    Pages.remove(folder, ["rules/welcome.lua", "rules/welcome_test.lua", "nudged.lua", "webhook.secret"])
+  }
+
+  @Test func `everything that a check can say is on the page`() {
+    let page = Pages.read("etc/doc/rules.md")
+    for code in Finding.Code.allCases {
+      #expect(page.contains("`\(code.rawValue)`"), "\(code.rawValue) is not mentioned")
+    }
+    for type in FieldType.allNames { #expect(page.contains("`\(type)`"), "the type \(type) is not mentioned") }
+  }
+
+  @Test func `every word is described with the arguments that the check knows, and with its options`() {
+    let page = Pages.read("etc/doc/rules.md")
+    for word in HostWords.all where word.isAvailable && !["now", "random"].contains(word.name) {
+      #expect(page.contains(word.signature), "\(word.signature) is not described")
+      for option in word.options {
+        #expect(
+          page.contains("`\(option)`") || page.contains("\(option) = "), "\(option) of \(word.name) is not described")
+      }
+    }
   }
 
   @Test func `every key and word of rules is on their page`() {
@@ -78,6 +100,72 @@ import Testing
     }
   }
 
+  // MARK: tests of rules
+
+  private static let testing = "etc/doc/testing.md"
+
+  private static func trial(_ test: String) -> TestRun.FileResult? {
+    let rule = Pages.blocks("lua", in: [testing]).first { $0.name == "trial.lua" }
+    let sources = [
+      RuleSource(path: "trial.lua", text: rule?.text ?? ""), RuleSource(path: "trial_test.lua", text: test),
+    ]
+    return TestRun(sources: sources, folder: "rules").run([sources[1]], jobs: 1).first
+  }
+
+  @Test func `the first tests on the page pass, and the fragment does`() throws {
+    let blocks = Pages.blocks("lua", in: [DocsTests.testing])
+    let file = try #require(blocks.first { $0.name == "trial_test.lua" })
+    let fragments = blocks.filter { $0.name == "fragment" }
+    #expect(!fragments.isEmpty)
+    for text in [file.text] + fragments.map({ "test('it', function(t)\n\($0.text)end)\n" }) {
+      let result = try #require(DocsTests.trial(text))
+      #expect(result.complaints.isEmpty && !result.results.isEmpty, "\(result.complaints)")
+      for one in result.results { #expect(one.failure == nil, "\(one.sentence): \(one.failure?.unmet as Any)") }
+    }
+  }
+
+  @Test func `a failure looks as the page shows it`() throws {
+    let file = try #require(Pages.blocks("lua", in: [DocsTests.testing]).first { $0.name == "trial_test.lua" })
+    let wrong = file.text.split(separator: "plan = \"pro\" })\nend)").joined(separator: "plan = \"team\" })\nend)")
+    let result = try #require(DocsTests.trial(wrong)?.results.first)
+    let failure = try #require(result.failure)
+    let page = Pages.read(DocsTests.testing)
+    #expect(page.contains("rules/trial_test.lua:\(failure.line): \(result.sentence)\n  \(failure.unmet.message)\n"))
+    #expect(
+      page.contains(
+        "    \(failure.unmet.field)  expected \(failure.unmet.expected)\n          found    \(failure.unmet.found)\n"))
+    for line in TimelineText(folder: "rules").lines(failure.timeline) {
+      #expect(page.contains("    \(line)\n"), "\(line)")
+    }
+  }
+
+  @Test func `the scenario on the page is played and ends as the page says`() throws {
+    let blocks = Pages.blocks("json", in: [DocsTests.testing])
+    let events = try #require(blocks.first { $0.name == "events.ndjson" })
+    let rule = try #require(Pages.blocks("lua", in: [DocsTests.testing]).first { $0.name == "trial.lua" })
+    let set = RuleSet.load(sources: [RuleSource(path: "trial.lua", text: rule.text)], knownDestinations: nil).set
+    let room = try Scenario(Array(events.text.utf8), knownDestinations: nil).play(
+      set, destinations: [], zone: "UTC", until: nil)
+    let page = Pages.read(DocsTests.testing)
+    #expect(page.contains("It is \(TimelineText.time(room.now)) (all times in UTC)."))
+    let runs = room.timeline.runs.values
+    #expect(runs.count == 1)
+    for run in runs { #expect(page.contains("run \(run.number) \(TimelineText.describe(run.wait, at: room.now))\n")) }
+  }
+
+  @Test func `every word of tests is on its page and in the list of changes`() {
+    let page = Pages.read(DocsTests.testing)
+    let changes = Pages.read("etc/CHANGELOG.md")
+    for word in TestWord.allCases {
+      #expect(page.contains("| `t:\(word.rawValue)"), "t:\(word.rawValue) is not in a table")
+      #expect(changes.contains("`t:\(word.rawValue)`"), "t:\(word.rawValue) is not among the changes")
+    }
+    for word in TestFile.fileWords { #expect(page.contains("`\(word)"), "\(word) is not mentioned") }
+    for option in Reply.options { #expect(page.contains(option), "the field \(option) of a reply is not mentioned") }
+    let start = TimelineText.time(Rehearsal.start).split(separator: " ")
+    #expect(page.contains("\(start[1]), at 09:00 UTC") && start[2] == "09:00:00" && start[0] == "Mon")
+  }
+
   // MARK: configuration
 
   @Test(arguments: Pages.blocks("lua").filter { $0.name == "nudged.lua" && !luaPages.contains($0.page) })
@@ -87,6 +175,9 @@ import Testing
     var files = [
       ("nudged.lua", block.text), ("rules/x.lua", "return rule { title = 'T', on = 'x', run = function() end }"),
     ]
+    for library in Pages.blocks("lua", in: [block.page]) {
+      if let name = library.name, name.hasPrefix("lib/") { files.append(("rules/" + name, library.text)) }
+    }
     for word in ["file", "credential"] {
       for name in Pages.words(after: word + " \"", in: [block.page])
       where !name.contains(" ") && name != "PATH" && name != "NAME" {
@@ -144,10 +235,12 @@ import Testing
   }
 
   @Test func `every command is in the list of changes`() {
-    let files = ["Serve", "Checking", "Send", "Receive", "Reading"].map { "Sources/Daemon/Commands/\($0).swift" }
+    let files = ["Serve", "Checking", "Testing", "Send", "Receive", "Reading", "Deliveries"].map {
+      "Sources/Daemon/Commands/\($0).swift"
+    }
     let page = Pages.read("etc/CHANGELOG.md")
     let commands = Pages.words(after: "name: \"", in: files)
-    #expect(commands.count >= 11)
+    #expect(commands.count >= 13)
     for command in commands { #expect(page.contains("`\(command)"), "\(command) is not mentioned") }
   }
 

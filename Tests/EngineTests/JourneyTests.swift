@@ -253,6 +253,21 @@ import Testing
     #expect(String(decoding: late.deliveries[0].delivery.body, as: UTF8.self).contains(#""unknown":true"#))
   }
 
+  @Test func `a reply has the headers its destination lets through, and a body of any kind`() throws {
+    let rule = Workshop.rule(
+      "on = 'a'",
+      "local r = call('crm', 'x', {}) finish(tostring(r.headers and r.headers['x-id']) .. ' ' .. tostring(r.body))")
+    let shop = try Workshop(["r": rule])
+    let asked = try shop.take(JourneyTests.event("a", "a"))
+    _ = try shop.store.step([.wants(10, except: [])], now: shop.now)
+    var attempt = Attempt(
+      delivery: asked.deliveries[0].delivery.number, attempt: 1, started: shop.now, outcome: .delivered, status: 200,
+      settlement: .delivered, response: Array("plain \"text\"".utf8))
+    attempt.replyHeaders = [.init(name: "x-id", value: "7")]
+    shop.settled = [attempt]
+    #expect(try shop.run([]).ended.map(\.reason) == ["7 plain \"text\""])
+  }
+
   @Test func `an error after a wait parks that run only, and a person can wake or cancel it`() throws {
     let rule = Workshop.rule(
       "on = 'a'",

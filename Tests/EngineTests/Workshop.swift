@@ -65,7 +65,8 @@ final class Workshop {
 
   init(
     _ files: [String: String] = [:], lanes count: Int = 1, disk: MemoryStore.Disk = .init(),
-    mark: EvaluationMark = EvaluationMark(), switchedOff: Set<String> = [], effectsPerHour: Int = 0
+    mark: EvaluationMark = EvaluationMark(), switchedOff: Set<String> = [], effectsPerHour: Int = 0,
+    destinations: [Destination] = Workshop.destinations
   ) throws {
     self.disk = disk
     self.mark = mark
@@ -84,7 +85,7 @@ final class Workshop {
     hash = KeyedHash(key0: store.recovered.hashKey.0, key1: store.recovered.hashKey.1)
     let known = try Workshop.knownRules(reader)
     book = RuleBook(
-      rules: try Workshop.rules(files), known: known, highest: store.highestRule, destinations: Workshop.destinations,
+      rules: try Workshop.rules(files), known: known, highest: store.highestRule, destinations: destinations,
       switchedOff: switchedOff, versions: try Recovery.versions(reader), highestVersion: store.highestVersion)
     let guardian = RuleGuard(pauses: try Recovery.pauses(reader), effectsPerHour: effectsPerHour)
     self.guardian = guardian

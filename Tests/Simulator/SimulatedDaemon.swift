@@ -62,7 +62,8 @@ final class SimulatedDaemon {
         highestRun: store.highestRun, durable: durable[index])
     }
     laneInputs = Array(repeating: [], count: count)
-    deliveryInputs = [.configure(destinations)]
+    deliveryInputs = [.configure(destinations), .states(store.states)]
+    storeInputs = [.configure(blocking: [], listens: ["nudged.delivery.failed"])]
     let hash = KeyedHash(key0: store.recovered.hashKey.0, key1: store.recovered.hashKey.1)
     for message in try Recovery.messages(reader, hash: hash) { deskInputs.append(.message(message)) }
   }
@@ -71,6 +72,8 @@ final class SimulatedDaemon {
   var hashKey: (UInt64, UInt64) { store.recovered.hashKey }
 
   func submit(_ events: [IncomingEvent]) { deskInputs += events.map { .incoming($0) } }
+  /// What a person asks of the store.
+  func ask(_ input: StoreInput) { storeInputs.append(input) }
   func finish(_ result: TransferResult) { deliveryInputs.append(.result(result)) }
 
   /// Nothing waits in any mailbox and no loop asked to be woken by now.
@@ -113,6 +116,8 @@ final class SimulatedDaemon {
     if outputs.record > 0 { committed.set(outputs.record) }
     for (lane, turn) in outputs.turns { durable[lane].set(turn) }
     if !outputs.deliveries.isEmpty { deliveryInputs.append(.deliver(outputs.deliveries)) }
+    if !outputs.states.isEmpty { deliveryInputs.append(.states(outputs.states)) }
+    if !outputs.cancels.isEmpty { deliveryInputs.append(.cancel(outputs.cancels)) }
     deskInputs += outputs.messages.map { .message($0) }
     deskInputs += outputs.closedRuns.map { .runClosed($0) }
     if lanes.count > 1, !outputs.committed.isEmpty { deskInputs.append(.committed(outputs.committed)) }
@@ -125,6 +130,8 @@ final class SimulatedDaemon {
     if !outputs.settled.isEmpty { storeInputs.append(.settled(outputs.settled)) }
     if !outputs.handedBack.isEmpty { storeInputs.append(.handedBack(outputs.handedBack.map(\.delivery))) }
     if let wants = outputs.wants { storeInputs.append(.wants(wants.count, except: Set(wants.except))) }
+    for change in outputs.changes { storeInputs.append(.destination(change.destination, change.change, done: nil)) }
+    if !outputs.tooLate.isEmpty { storeInputs.append(.tooLate(outputs.tooLate)) }
     return SimulatedOutputs(starts: outputs.starts)
   }
 

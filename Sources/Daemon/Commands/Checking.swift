@@ -7,6 +7,7 @@ internal import CPlatform
 internal import Glibc
 internal import Intake
 internal import Model
+internal import RuleCheck
 internal import Rules
 internal import SQLiteStore
 internal import Store
@@ -15,40 +16,40 @@ extension Command {
   static let check = Command(
     name: "check", summary: "check the configuration and every rule",
     help: """
-      nudged check [--rules DIR] [--config FILE] [--json]
+      nudged check [--rules DIR] [--config FILE] [--strict] [--json]
 
-      Prints every complaint as FILE:LINE: sentence. Exit 0 when there is none, 1 when there is one.
+      Prints everything that is wrong with the rules, the catalogue and the configuration, as
+      FILE:LINE:COLUMN: sentence, with the line and a mark under the place. Nothing is run but the files
+      themselves, and nothing is changed.
+
+      Errors are what a daemon refuses to load; warnings are probably slips. Exit 0 when there is no error,
+      1 when there is one; with --strict a warning counts as an error.
       """
   ) { raw in
-    let arguments = try Arguments(raw)
+    let arguments = try Arguments(raw, switches: ["--strict"])
     try arguments.takeNoWords("; name the folder with --rules")
-    var (configuration, complaints) = try arguments.readableConfiguration()
+    let (configuration, complaints) = try arguments.readableConfiguration()
+    // Lines of the configuration are not shown: a secret may stand in one by mistake.
+    var findings = complaints.map { complaint in
+      let text = Files.read(complaint.file).map { String(decoding: $0, as: UTF8.self) }
+      return Finding(complaint, code: .configuration, text: text)
+    }
+    var texts: [String: String] = [:]
     var count = 0
     do throws(StartFailure) {
       // A destination that could not be read is no reason to blame the rules that use it.
-      let loading = try House.load(configuration, knowsDestinations: complaints.isEmpty)
-      complaints += loading.complaints
-      count = loading.set.rules.count
+      let checked = try House.check(configuration, knowsDestinations: complaints.isEmpty)
+      findings += checked.report.findings
+      for source in checked.sources { texts[configuration.rules + "/" + source.path] = source.text }
+      count = checked.report.set.count
     } catch {
-      complaints.append(RuleComplaint(file: configuration.rules, line: 1, message: error.description))
+      let complaint = RuleComplaint(file: configuration.rules, line: 1, message: error.description)
+      findings.append(Finding(complaint, code: .configuration, text: nil))
     }
-    if arguments.wantsJSON {
-      let list: [JSONValue] = complaints.map { complaint in
-        [
-          "file": .string(complaint.file), "line": .integer(Int64(complaint.line)),
-          "message": .string(complaint.message),
-          "suggestion": complaint.suggestion.map { .string($0) } ?? .null,
-        ]
-      }
-      Terminal.print(
-        JSONValue.object([.init("complaints", .array(list)), .init("rules", .integer(Int64(count)))]).pretty)
-    } else {
-      for complaint in complaints { Terminal.print(complaint.description) }
-      if complaints.isEmpty {
-        Terminal.print(count == 1 ? "1 rule, nothing to complain about" : "\(count) rules, nothing to complain about")
-      }
-    }
-    return complaints.isEmpty ? 0 : 1
+    let shown = FindingList(findings: findings, rules: count, texts: texts)
+    Terminal.print(arguments.wantsJSON ? shown.json.pretty : shown.text(inColour: Terminal.hasColours))
+    let isBad = { (finding: Finding) in finding.severity == .error || arguments.has("--strict") }
+    return findings.contains(where: isBad) ? 1 : 0
   }
 
   static let initialize = Command(
@@ -56,8 +57,8 @@ extension Command {
     help: """
       nudged init [DIR]
 
-      Writes DIR/nudged.lua, DIR/rules/welcome.lua and DIR/webhook.secret (default: this folder). Files that
-      exist are left as they are.
+      Writes DIR/nudged.lua, DIR/rules/welcome.lua with its test, and DIR/webhook.secret (default: this
+      folder). Files that exist are left as they are.
       """
   ) { raw in
     let arguments = try Arguments(raw)
@@ -68,6 +69,7 @@ extension Command {
     let secret = (0..<4).flatMap { _ in withUnsafeBytes(of: random.next()) { Array($0) } }
     let files: [(String, String, mode_t)] = [
       ("nudged.lua", Starter.configuration, 0o644), ("rules/welcome.lua", Starter.rule, 0o644),
+      ("rules/welcome_test.lua", Starter.test, 0o644),
       ("webhook.secret", "whsec_" + Base64.encode(secret) + "\n", 0o600),
     ]
     for (name, text, mode) in files {
@@ -85,6 +87,7 @@ extension Command {
       """
 
       Next:
+        \(place)nudged test                                   (runs the test of the rule)
         \(place)nudged receive --secret-file webhook.secret   (in one terminal)
         \(place)nudged serve                                  (in another)
         \(place)nudged send signup --user 42                  (in a third)
@@ -137,6 +140,16 @@ enum Starter {
         send("crm", "user.welcome", { customer = customer.id, plan = event.data.plan })
       end,
     }
+
+    """
+  static let test = """
+    test("whoever signs up is welcomed once", function(t)
+      t:event("signup", { plan = "pro" })
+      t:expect_sent("crm", "user.welcome", { customer = "42", plan = "pro" })
+      t:event("signup", { plan = "pro" })
+      t:expect_verdict("not again")
+      t:expect_nothing()
+    end)
 
     """
 }

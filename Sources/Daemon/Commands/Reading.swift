@@ -107,7 +107,7 @@ enum Columns {
   }
 }
 
-private func list(
+func list(
   _ source: Source, _ value: JSONValue, _ key: String, columns: [String], empty: String
 ) {
   if source.arguments.wantsJSON { return Terminal.print(value.pretty) }
@@ -120,11 +120,11 @@ private func list(
 }
 
 /// The number in "show NUMBER".
-private func shown(_ arguments: Arguments) -> Int64? {
+func shown(_ arguments: Arguments) -> Int64? {
   arguments.words.count == 2 && arguments.words[0] == "show" ? Int64(arguments.words[1]) : nil
 }
 
-private func show(_ question: Question, path: String, _ source: Source) throws -> Int32 {
+func show(_ question: Question, path: String, _ source: Source) throws -> Int32 {
   guard let value = try source.value(question, path: path) else {
     Terminal.complain(Reports.missing(question))
     return 1
@@ -133,7 +133,7 @@ private func show(_ question: Question, path: String, _ source: Source) throws -
   return 0
 }
 
-private func paging(_ arguments: Arguments) throws(UsageError) -> (limit: Int, before: Int64) {
+func paging(_ arguments: Arguments) throws(UsageError) -> (limit: Int, before: Int64) {
   let limit = try arguments.integer("--limit") ?? Int64(Question.defaultLimit)
   guard (1...Int64(Question.maximumLimit)).contains(limit) else {
     throw UsageError("--limit must be 1 to \(Question.maximumLimit)")
@@ -193,36 +193,6 @@ extension Command {
     return 0
   }
 
-  static let deliveries = Command(
-    name: "deliveries", summary: "list webhooks, or show one with every try",
-    help: """
-      nudged deliveries list [--status waiting|retrying|delivered|failed] [--limit N] [--before DELIVERY]
-      nudged deliveries show DELIVERY
-
-      The list is newest first.
-      """
-  ) { raw in
-    let arguments = try Arguments(raw, values: ["--status", "--limit", "--before"])
-    let source = try Source(arguments)
-    if let number = shown(arguments) { return try show(.delivery(number), path: "/v1/deliveries/\(number)", source) }
-    guard arguments.words.isEmpty || arguments.words == ["list"] else {
-      throw UsageError("write: deliveries list, or deliveries show DELIVERY")
-    }
-    let (limit, before) = try paging(arguments)
-    let status = arguments.value("--status")
-    if let status, !["waiting", "retrying", "delivered", "failed"].contains(status) {
-      throw UsageError("--status must be waiting, retrying, delivered or failed, not \"\(status)\"")
-    }
-    var path = "/v1/deliveries?limit=\(limit)&before=\(before)"
-    if let status { path += "&status=" + status }
-    let value = try source.value(.deliveries(before: before, limit: limit, status: status), path: path) ?? .null
-    list(
-      source, value, "deliveries",
-      columns: ["delivery", "created", "destination", "type", "status", "attempts", "last_message"],
-      empty: "there are no deliveries yet")
-    return 0
-  }
-
   static let status = Command(
     name: "status", summary: "tell how the running daemon is",
     help: "nudged status\n\nShows what the running daemon is doing."
@@ -251,21 +221,27 @@ extension Command {
       nudged rules history RULE [--version NUMBER]
       nudged rules pause RULE [--reason TEXT]
       nudged rules resume RULE
+      nudged rules annotate [--to FILE]
 
+      `annotate` writes what editors need to know for completion and hints: a file for the Lua language
+      server, made from the catalogue and the configuration (default .nudged/nudged.lua in the rules
+      folder, with settings in .luarc.json beside the rules unless they exist; `--to -` prints it).
       `reload` makes the running daemon load rules, keys and destinations anew; when something is wrong
       with them it says what, and the old ones stay. Runs that wait keep the version they began with, and
       `reload` says how many do. A rule that is paused starts nothing, and its runs sleep on until it is resumed.
       """
   ) { raw in
-    let arguments = try Arguments(raw, values: ["--reason", "--version"])
+    let arguments = try Arguments(raw, values: ["--reason", "--version", "--to"])
     let source = try Source(arguments)
     switch (arguments.words.first ?? "list", arguments.words.count) {
     case ("reload", 1): return try reload(source)
+    case ("annotate", 1): return try annotate(source, to: arguments.value("--to"))
     case ("list", 0), ("list", 1): return try listRules(source)
     case ("history", 2): return try history(source)
     case ("pause", 2), ("resume", 2): return try pause(source)
     default:
-      throw UsageError("write: rules list, rules reload, rules history RULE, rules pause RULE or rules resume RULE")
+      throw UsageError(
+        "write: rules list, rules reload, rules annotate, rules history RULE, rules pause RULE or rules resume RULE")
     }
   }
 

@@ -1,0 +1,29 @@
+// How a destination stands, as JSON: what the configuration says, what is remembered of it, and what the
+// delivery loop knows.
+//
+// Thread: pure. Promise: no secret and no address in it.
+
+internal import Basics
+internal import Delivery
+internal import Model
+
+enum DestinationReport {
+  static func value(
+    _ destination: Destination, _ state: DestinationState?, _ standing: DeliveryLoop.Standing?, open: Int
+  ) -> JSONValue {
+    func time(_ moment: Instant?) -> JSONValue { moment.map { .string(ISO8601.format($0)) } ?? .null }
+    var members: [JSONValue.Member] = [
+      .init("destination", .string(destination.name)), .init("status", .string(state?.word ?? "well")),
+      .init("reason", .string(state?.reason ?? "")), .init("open", .integer(Int64(open))),
+      .init("breaker", .string(standing?.breaker ?? "closed")), .init("probes_at", time(standing?.probesAt)),
+      .init("under_way", .integer(Int64(standing?.underWay ?? 0))),
+      .init("trusted", .integer(Int64(standing?.trusted ?? 1))),
+      .init("concurrency", .integer(Int64(destination.concurrency))), .init("mode", .string(destination.mode.rawValue)),
+      .init("held_since", time(state?.heldSince)), .init("disabled_since", time(state?.disabledSince)),
+      .init("failing_since", time(state?.failingSince ?? standing?.failingSince)),
+    ]
+    if destination.ratePerSecond > 0 { members.append(.init("rate", .double(destination.ratePerSecond))) }
+    if !destination.order.isEmpty { members.append(.init("order", .string(destination.order))) }
+    return .object(members)
+  }
+}

@@ -1,0 +1,127 @@
+// The circuit breaker of one destination, and its pace. The breaker opens when half of the tries of the
+// last minute failed; from then on one delivery at a time probes whether the receiver is back. The pace
+// spaces starts so that no second has more of them than the destination allows.
+//
+// Thread: values, part of the loop's. Promise: no clock inside; while the breaker is open nothing is
+// spent but its probes.
+
+internal import Basics
+
+struct Breaker: Sendable, Equatable {
+  enum State: Sendable, Equatable {
+    case closed
+    case open(until: Instant)
+    /// This delivery tells whether the receiver is back.
+    case probing(Int64)
+  }
+  private struct Slot: Sendable, Equatable {
+    var number: Int64 = -1
+    var tries = 0
+    var failures = 0
+  }
+
+  static let windowMilliseconds: Int64 = 60_000
+  static let fewestTries = 20
+  static let firstPauseMilliseconds: Int64 = 15_000
+  static let longestPauseMilliseconds: Int64 = 300_000
+  private static let slotMilliseconds: Int64 = 10_000
+  private static let slotCount = 6
+
+  private(set) var state = State.closed
+  private var slots = [Slot](repeating: Slot(), count: Breaker.slotCount)
+  private var pauseMilliseconds = Breaker.firstPauseMilliseconds
+
+  var isOpen: Bool { state != .closed }
+
+  /// When it lets a probe through; nil: it is closed, or one is under way.
+  var probesAt: Instant? {
+    if case .open(let until) = state { return until }
+    return nil
+  }
+
+  func lets(through now: Instant) -> Bool {
+    switch state {
+    case .closed: true
+    case .open(let until): until <= now
+    case .probing: false
+    }
+  }
+
+  mutating func started(_ delivery: Int64) {
+    if case .open = state { state = .probing(delivery) }
+  }
+
+  /// The probe did not take place after all.
+  mutating func probeLeft(_ delivery: Int64, now: Instant) {
+    if state == .probing(delivery) { state = .open(until: now) }
+  }
+
+  enum Turn: Sendable { case none, opened, closed }
+
+  mutating func note(_ delivery: Int64, failed: Bool, now: Instant) -> Turn {
+    switch state {
+    case .probing(delivery):
+      guard failed else {
+        reset()
+        return .closed
+      }
+      pauseMilliseconds = min(pauseMilliseconds * 2, Breaker.longestPauseMilliseconds)
+      state = .open(until: now + pauseMilliseconds)
+      return .none
+    // What was under way when it opened says nothing new.
+    case .open, .probing: return .none
+    case .closed:
+      count(failed: failed, now: now)
+      guard failed, isHalfLost(now: now) else { return .none }
+      state = .open(until: now + pauseMilliseconds)
+      return .opened
+    }
+  }
+
+  mutating func reset() { self = Breaker() }
+
+  /// After a restart one that was failing begins with a probe.
+  mutating func beginOpen(now: Instant) { state = .open(until: now) }
+
+  private mutating func count(failed: Bool, now: Instant) {
+    let number = now.milliseconds / Breaker.slotMilliseconds
+    let place = Int(number % Int64(Breaker.slotCount))
+    if slots[place].number != number { slots[place] = Slot(number: number) }
+    slots[place].tries += 1
+    if failed { slots[place].failures += 1 }
+  }
+
+  private func isHalfLost(now: Instant) -> Bool {
+    let oldest = now.milliseconds / Breaker.slotMilliseconds - Int64(Breaker.slotCount) + 1
+    var tries = 0
+    var failures = 0
+    for slot in slots where slot.number >= oldest {
+      tries += slot.tries
+      failures += slot.failures
+    }
+    return tries >= Breaker.fewestTries && failures * 2 >= tries
+  }
+}
+
+struct Pace: Sendable {
+  /// Microseconds between two starts; 0: none.
+  private var interval: Double = 0
+  /// When the next start is due, in microseconds.
+  private var next: Double = 0
+
+  /// So much of what was missed, because the loop looked late, is made up for.
+  private static let slackMicroseconds = 50_000.0
+
+  mutating func set(_ perSecond: Double) { interval = perSecond > 0 ? 1_000_000 / perSecond : 0 }
+
+  /// When the next may start; nil: at once.
+  func waits(now: Instant) -> Instant? {
+    if interval == 0 || next <= Double(now.milliseconds) * 1000 { return nil }
+    return Instant(milliseconds: Int64((next / 1000).rounded(.up)))
+  }
+
+  mutating func started(now: Instant) {
+    guard interval > 0 else { return }
+    next = max(next, Double(now.milliseconds) * 1000 - Pace.slackMicroseconds) + interval
+  }
+}

@@ -1,0 +1,201 @@
+// What people do about deliveries and destinations over HTTP: send once more, cancel, hold, release, enable.
+//
+// Thread: intake; what the store says comes back on its thread and goes through the answer box. Promise:
+// what changes many deliveries is counted first and then goes on as a job of the store, which a restart
+// does not end.
+
+package import Basics
+internal import Model
+package import Store
+
+/// Which deliveries are meant, as a person writes it.
+package struct DeliveryQuery: Sendable, Equatable {
+  package var filter = DeliveryFilter()
+  package var subject: String?
+
+  package init() {}
+
+  package static let names: [StaticString] = [
+    "status", "destination", "type", "subject", "since", "until", "from", "to",
+  ]
+
+  /// Takes one of the names above with its value; a sentence when the value is wrong.
+  package mutating func set(_ name: String, _ value: String, now: Instant) -> String? {
+    switch name {
+    case "status":
+      guard DeliveryFilter.statuses.contains(value) else {
+        let all = DeliveryFilter.statuses
+        return "\(all.dropLast().joined(separator: ", ")) or \(all.last ?? "")"
+      }
+      filter.status = value
+    case "destination": filter.destination = value
+    case "type": filter.type = value
+    case "subject": subject = value
+    case "from", "to":
+      guard let number = Int64(value), number >= 0 else { return "the number of a delivery" }
+      if name == "from" { filter.from = number } else { filter.to = number }
+    default:
+      let ago = DurationText.milliseconds(value).map { now + -$0 }
+      guard let moment = ISO8601.parse(value) ?? ago else {
+        return "a time such as 2026-01-15T10:00:00Z, or how long ago, such as \"2 hours\""
+      }
+      if name == "since" { filter.since = moment } else { filter.until = moment }
+    }
+    return nil
+  }
+
+  package var isEmpty: Bool { filter == DeliveryFilter() && subject == nil }
+}
+
+extension Gate {
+  /// The filter of a request, or why it is none.
+  func deliveryQuery(_ request: borrowing Request) -> (DeliveryQuery, Answer?) {
+    var query = DeliveryQuery()
+    for name in DeliveryQuery.names {
+      guard let value = request.queryValue(name) else { continue }
+      if let right = query.set("\(name)", value, now: clocks.wall()) {
+        let message = "the parameter \(name) must be \(right)"
+        return (query, Answer(status: 400, code: "bad_query", message: message))
+      }
+    }
+    return (query, nil)
+  }
+
+  /// Below /v1/deliveries, /v1/replays and /v1/destinations.
+  func deliveryCommand(_ segments: [String], _ request: borrowing Request, _ token: AnswerToken) -> Answer? {
+    switch (segments[0], segments.last ?? "") {
+    case ("destinations", let word): return destinationCommand(segments[1], word, request, token)
+    case ("replays", _): endReplay(Int64(segments[1]) ?? 0, token)
+    case ("deliveries", "cancel"): cancelDelivery(Int64(segments[1]) ?? 0, request.queryValue("reason"), token)
+    case ("deliveries", _) where segments.count == 3: retryDelivery(Int64(segments[1]) ?? 0, token)
+    default: return retryMany(request, token)
+    }
+    return nil
+  }
+
+  // MARK: one
+
+  private func retryDelivery(_ number: Int64, _ token: AnswerToken) {
+    let answers = answers
+    exits.tell(
+      .retry(number) { found in
+        switch found {
+        case .done, .cancelled:
+          answers.post(token, Answer(status: 200, body: Array("{\"delivery\":\(number),\"done\":\"retry\"}\n".utf8)))
+        case .tooLate:
+          answers.post(
+            token,
+            Answer(status: 409, code: "under_way", message: "delivery \(number) is under way or due within a minute"))
+        case .missing:
+          answers.post(token, Answer(status: 404, code: "not_found", message: "there is no delivery \(number)"))
+        }
+      })
+  }
+
+  private func cancelDelivery(_ number: Int64, _ reason: String?, _ token: AnswerToken) {
+    let answers = answers
+    exits.tell(
+      .cancel(number, reason: "cancelled by hand" + (reason.map { ": " + $0.prefix(200) } ?? "")) { found in
+        switch found {
+        case .done, .cancelled:
+          answers.post(
+            token, Answer(status: 200, body: Array("{\"delivery\":\(number),\"done\":\"cancelled\"}\n".utf8)))
+        case .tooLate:
+          answers.post(
+            token, Answer(status: 409, code: "too_late", message: "delivery \(number) is under way or over"))
+        case .missing:
+          answers.post(token, Answer(status: 404, code: "not_found", message: "there is no delivery \(number)"))
+        }
+      })
+  }
+
+  // MARK: many
+
+  private func retryMany(_ request: borrowing Request, _ token: AnswerToken) -> Answer? {
+    var (query, refusal) = deliveryQuery(request)
+    if let refusal { return refusal }
+    guard !query.isEmpty || request.queryValue("all") == "1" else {
+      return Answer(
+        status: 400, code: "no_filter",
+        message: "say which deliveries: destination=, type=, subject=, status=, since=, until=, from=, to=, or all=1")
+    }
+    query.filter.status = query.filter.status ?? "failed"
+    guard DeliveryFilter.settled.contains(query.filter.status ?? "") else {
+      return Answer(
+        status: 400, code: "bad_query",
+        message: "only deliveries that are over can be sent once more: status failed, delivered or cancelled")
+    }
+    let rate = request.queryValue("rate").map { Int64($0) ?? -1 } ?? 0
+    guard (0...100_000).contains(rate) else {
+      return Answer(
+        status: 400, code: "bad_query",
+        message: "the parameter rate must be how many a second, a whole number up to 100000")
+    }
+    let isCount = request.queryValue("count") == "1"
+    let reports = reports
+    let answers = answers
+    let exits = exits
+    let asked = query
+    exits.ask { [self] reader in
+      guard let filter = try? reports.filter(asked, reader) else {
+        return answers.post(
+          token, Answer(status: 404, code: "not_found", message: "no subject is called \(asked.subject ?? "")"))
+      }
+      if isCount { return count(filter, after: (filter.from ?? 1) - 1, done: 0, token) }
+      exits.tell(
+        .replay(filter, ratePerSecond: rate) { number in
+          answers.post(token, Answer(status: 200, body: Array("{\"replay\":\(number)}\n".utf8)))
+        })
+    }
+    return nil
+  }
+
+  /// Page by page, so that the store is not kept from committing.
+  private func count(_ filter: DeliveryFilter, after: Int64, done: Int, _ token: AnswerToken) {
+    let reports = reports
+    let answers = answers
+    exits.ask { [self] reader in
+      guard let page = try? reports.count(filter, after: after, limit: 1_000, reader) else {
+        return answers.post(token, Answer(status: 500, code: "store_failed", message: "the store cannot be read"))
+      }
+      if let next = page.next { return count(filter, after: next, done: done + page.count, token) }
+      answers.post(token, Answer(status: 200, body: Array("{\"count\":\(done + page.count)}\n".utf8)))
+    }
+  }
+
+  private func endReplay(_ number: Int64, _ token: AnswerToken) {
+    let answers = answers
+    exits.tell(
+      .endReplay(number) { found in
+        answers.post(
+          token,
+          found
+            ? Answer(status: 200, body: Array("{\"replay\":\(number),\"done\":\"cancelled\"}\n".utf8))
+            : Answer(status: 404, code: "not_found", message: "no replay \(number) goes on"))
+      })
+  }
+
+  // MARK: destinations
+
+  private func destinationCommand(
+    _ name: String, _ word: String, _ request: borrowing Request, _ token: AnswerToken
+  ) -> Answer? {
+    guard exits.isDestination(name) else {
+      return Answer(status: 404, code: "not_found", message: "no destination is called \"\(name.prefix(100))\"")
+    }
+    let reason = request.queryValue("reason").map { String($0.prefix(200)) } ?? "by hand"
+    let change: DestinationChange =
+      switch word {
+      case "hold": .hold(reason)
+      case "release": .release
+      default: .enable
+      }
+    let answers = answers
+    exits.tell(
+      .destination(name, change) { state in
+        let value: JSONValue = ["destination": .string(state.name), "status": .string(state.word)]
+        answers.post(token, Answer(status: 200, body: value.text + [0x0A]))
+      })
+    return nil
+  }
+}

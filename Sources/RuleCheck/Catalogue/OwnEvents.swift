@@ -1,0 +1,33 @@
+// The events that nudged raises itself; rules may react to them like to any other.
+//
+// Thread: constants. Promise: all of their names begin with "nudged.", which no other event may.
+
+enum OwnEvents {
+
+  static let all: [(String, [String: FieldType])] = [
+    entries(
+      ["nudged.rule.failed", "nudged.rule.paused"],
+      ["rule": .text, "reason": .text, "line": .integer, "subject": .text, "event": .text]),
+    entries(
+      ["nudged.run.parked", "nudged.run.diverged"],
+      ["rule": .text, "run": .text, "key": .text, "reason": .text, "line": .integer, "subject": .text]),
+    entries(["nudged.event.parked"], ["event": .text, "rule": .text, "reason": .text]),
+    entries(
+      ["nudged.destination.failing", "nudged.destination.disabled", "nudged.destination.recovered"],
+      ["destination": .text, "status": .text, "failing_since": .time, "reason": .text]),
+    entries(
+      ["nudged.delivery.failed"],
+      [
+        "delivery": .integer, "id": .text, "destination": .text, "type": .text, "rule": .text, "attempts": .integer,
+        "outcome": .text, "status": .integer, "message": .text, "event": .integer, "run": .integer,
+      ]),
+    entries(["nudged.effect.expired"], ["destination": .text, "type": .text, "rule": .text]),
+    entries(["nudged.store.low_disk"], ["free_bytes": .integer]),
+    entries(["nudged.trait.changed"], [:]),
+    entries(["nudged.call.late"], ["rule": .text, "run": .text, "destination": .text, "type": .text]),
+  ].flatMap { $0 }
+
+  private static func entries(_ names: [String], _ fields: [String: FieldType]) -> [(String, [String: FieldType])] {
+    names.map { ($0, fields) }
+  }
+}

@@ -1,0 +1,149 @@
+// The words of rules: the one table that the check, the file for editors and the pages are made from.
+//
+// Thread: constants. Promise: every word of the sandbox stands here; a test holds the two against each other.
+
+package enum HostWords {
+  private static let within = Option("within", .duration, "how long at most")
+  private static let data = Parameter("data", .data, isOptional: true)
+
+  /// What wait_for and wait_any may be told.
+  private static let listening = [
+    Option("within", .duration, "how long to wait at most; then the answer is nil"),
+    Option("match", .either([.function, .data]), "which of them: a function of the event, or fields it must have"),
+    Option("since", .choice(["start", "now"]), "\"now\" leaves out what came before the wait began"),
+    Option("subject", .text, "whose event it is, such as \"webinar:w7\""),
+  ]
+
+  /// Steps in the calendar, for wait_until.
+  private static let calendar = [
+    Option("at", .clock, "the time of day", isRequired: true),
+    Option("days", .integer(0...3_660), "how many days ahead"),
+    Option("weekday", .weekday, "the next such day"),
+    Option("zone", .zone, "the time zone in which it is meant"),
+  ]
+
+  package static let all: [HostWord] = effects + pauses + decisions + files + windows
+
+  private static let effects = [
+    HostWord(
+      "send",
+      [
+        Parameter("destination", .destination), Parameter("type", .template), data,
+        Parameter(
+          "options", .options([Option("within", .duration, "given up when it could not be delivered in this time")]),
+          isOptional: true),
+      ], "Sends a webhook."),
+    HostWord(
+      "call",
+      [
+        Parameter("destination", .destination), Parameter("type", .template), data,
+        Parameter(
+          "options",
+          .options([
+            Option("within", .duration, "how long to wait for the answer"),
+            Option("tries", .integer(1...10), "how often it is tried"),
+            Option("shadow_reply", .any, "the answer while the rule is in shadow"),
+          ]), isOptional: true),
+      ], gives: .reply, "Sends a webhook and waits for the answer: { ok, status, body, error, unknown }."),
+    HostWord("set", [Parameter("traits", .traits)], "Merges traits into those of the subject; null removes one."),
+    HostWord(
+      "emit",
+      [
+        Parameter("name", .event), data,
+        Parameter(
+          "options", .options([Option("subject", .text, "whose event it is, such as \"account:acme\"")]),
+          isOptional: true),
+      ], "Makes an event of your own."),
+    HostWord("log", [Parameter("text", .text)], "Writes a line to the log."),
+    HostWord(
+      "issue_certificate", [Parameter("template", .text), Parameter("data", .data, isOptional: true)], gives: .any,
+      later: true, "Issues a certificate."),
+  ]
+
+  private static let pauses = [
+    HostWord("wait", [Parameter("duration", .duration)], "Sleeps for a time."),
+    HostWord(
+      "wait_until", [Parameter("time", .either([.options(calendar), .integer(0...Int64.max), .text]))],
+      gives: .boolean,
+      "Sleeps until a moment, or until a step in the calendar; false when the moment is past."),
+    HostWord(
+      "wait_for",
+      [Parameter("event", .event, isConstant: true), Parameter("options", .options(listening), isOptional: true)],
+      gives: .event, "Sleeps until an event comes, and gives it back; nil when it does not come in time."),
+    HostWord(
+      "wait_any",
+      [Parameter("events", .eventList, isConstant: true), Parameter("options", .options(listening), isOptional: true)],
+      gives: .event, "Sleeps until one of several events comes, and gives it back."),
+    HostWord(
+      "finish", [Parameter("reason", .reason, isOptional: true)], endsRun: true,
+      "Ends the run; what it asked for happens, and the reason stands in the verdict."),
+    HostWord(
+      "checkpoint", [Parameter("table", .data)], endsRun: true,
+      "Begins the run anew, with the table as the third argument of run and without its past."),
+  ]
+
+  private static let decisions = [
+    HostWord(
+      "skip", [Parameter("reason", .reason)], place: .decision, endsRun: true,
+      "Ends the run for a reason; nothing it asked for happens."),
+    HostWord(
+      "check", [Parameter("condition", .any), Parameter("reason", .reason)], gives: .same, place: .decision,
+      "Ends the run for a reason when the condition is false or nil; gives the condition back."),
+    HostWord("now", [], gives: .time, place: .decision, "The moment of this decision, in milliseconds since 1970."),
+    HostWord(
+      "random",
+      [
+        Parameter("low", .integer(Int64.min...Int64.max), isOptional: true),
+        Parameter("high", .integer(Int64.min...Int64.max), isOptional: true),
+      ], gives: .number, place: .decision, "A number drawn by chance: from 0 to 1, from 1 to n, or from m to n."),
+    HostWord(
+      "variant", [Parameter("name", .text, isConstant: true), Parameter("arms", .any, isConstant: true)], gives: .text,
+      place: .decision, later: true, "Draws one of several arms, always the same for a subject."),
+  ]
+
+  private static let files = [
+    HostWord("rule", [Parameter("header", .data)], gives: .header, place: .file, "Stands at the end of a rule's file."),
+    HostWord(
+      "use", [Parameter("name", .library, isConstant: true)], gives: .library, place: .anywhere,
+      "Loads a library from the rules folder."),
+    HostWord(
+      "every", [Parameter("schedule", .text), Parameter("options", .any, isOptional: true)], gives: .any,
+      place: .trigger, later: true, "Starts a rule at times."),
+    HostWord(
+      "absence", [Parameter("what", .data)], gives: .any, place: .trigger, later: true,
+      "Starts a rule when an event does not come."),
+    HostWord(
+      "before", [Parameter("path", .path), Parameter("duration", .duration)], gives: .any, place: .trigger, later: true,
+      "Starts a rule ahead of a date in an event."),
+    HostWord(
+      "enters", [Parameter("segment", .text)], gives: .any, place: .trigger, later: true,
+      "Starts a rule when a subject enters a segment."),
+    HostWord(
+      "leaves", [Parameter("segment", .text)], gives: .any, place: .trigger, later: true,
+      "Starts a rule when a subject leaves a segment."),
+  ]
+
+  /// event, field where there is one, filter, window: all constant, so that they are kept while events come in.
+  private static func window(_ name: String, hasField: Bool, gives: Gives, _ sentence: String) -> HostWord {
+    var parameters = [Parameter("event", .event, isConstant: true)]
+    if hasField { parameters.append(Parameter("field", .path, isConstant: true)) }
+    parameters.append(Parameter("window", .duration, isConstant: true))
+    return HostWord(name, parameters, gives: gives, place: .decision, later: true, sentence)
+  }
+
+  private static let windows = [
+    window("count", hasField: false, gives: .integer, "How many such events there were lately."),
+    window("sum", hasField: true, gives: .number, "The sum of a field over the events of late."),
+    window("min", hasField: true, gives: .number, "The smallest value of a field of late."),
+    window("max", hasField: true, gives: .number, "The largest value of a field of late."),
+    window("avg", hasField: true, gives: .number, "The mean of a field of late."),
+    window("distinct", hasField: true, gives: .integer, "How many different values of a field there were of late."),
+    window("first", hasField: false, gives: .event, "The first such event of late."),
+    window("last", hasField: false, gives: .event, "The last such event of late."),
+  ]
+
+  package static let byName: [String: HostWord] = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
+
+  /// Values rather than functions.
+  package static let values = ["state", "null", "empty_list"]
+}

@@ -1,0 +1,28 @@
+-- What the rules of this folder may speak of: events with their fields, traits, and the types of what they
+-- send. `nudged check` holds every rule against it. Amounts are in minor units.
+return catalog {
+  events = {
+    usage_limit_approaching  = { metric = "text", percent = "number", plan = "text" },
+    webinar_registered       = { webinar = "text", title = "text", starts_at = "time" },
+    course_finished          = { course = "text", score = "number" },
+    cancellation_started     = { reason = "text" },
+    ["invoice.payment_failed"] = { invoice = "text", attempt = "integer", amount = "money", currency = "text" },
+    ["invoice.paid"]         = { invoice = "text", amount = "money", currency = "text" },
+    ["invoice.voided"]       = { invoice = "text" },
+  },
+
+  traits = { payment_failing = "boolean", plan = "text" },
+
+  templates = {
+    ["certificate.order"]    = { customer = "text", course = "text", score = "number" },
+    ["churn.save_offer"]     = { customer = "text", reason = "text" },
+    ["dunning.exhausted"]    = { customer = "text", invoice = "text" },
+    ["dunning.reminder"]     = { customer = "text", invoice = "text", attempt = "integer" },
+    ["payment.recovered"]    = { customer = "text", invoice = "text" },
+    ["payment.reminder"]     = { customer = "text", invoice = "text", amount = "money", currency = "text" },
+    ["payment.retry"]        = { invoice = "text", attempt = "integer" },
+    ["payment.review"]       = { customer = "text", invoice = "text", failures = "integer" },
+    ["upsell.offer"]         = { customer = "text", metric = "text", percent = "number", plan = "text" },
+    ["webinar.confirmation"] = { customer = "text", webinar = "text", title = "text", starts_at = "time" },
+  },
+}
