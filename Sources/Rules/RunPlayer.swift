@@ -272,7 +272,7 @@ final class RunPlayer {
   /// `forgets`: what was heard before a new wait does not count.
   func look(hash: UInt32, _ wait: Wait, isNew: Bool, forgets: Bool, match: [(path: String, text: [UInt8])]?) {
     looking = Looking(hash: hash, wait: wait, names: Set(wait.names), isNew: isNew, match: match)
-    guard forgets else { return }
+    guard isNew, forgets else { return }
     for heard in activation.heard where wait.names.contains(heard.name) { consumed.insert(heard.number) }
     work += activation.heard.count
   }
