@@ -171,9 +171,11 @@ struct Receiver: Sendable {
     threshold = allowance
   }
 
+  /// It begins anew with one transfer, and doubles only up to half of what it was trusted with before. One
+  /// that never answered has nothing to be measured by.
   mutating func suspect() {
+    if standing == .answering { threshold = max(4, (allowance / 2).rounded(.down)) }
     standing = .silent
-    threshold = max(2, (min(allowance, threshold) / 2).rounded(.down))
     allowance = 1
   }
 
