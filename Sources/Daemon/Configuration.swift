@@ -506,7 +506,9 @@ struct ConfigurationReader {
   }
 
   private mutating func readRetry(_ value: JSONCursor, at path: String) -> [Int64] {
-    texts(value, at: path).compactMap { text in
+    // An empty table: it is tried once.
+    if value.string == nil, value.count == 0 { return [] }
+    return texts(value, at: path).compactMap { text in
       let milliseconds = DurationText.milliseconds(text)
       if milliseconds == nil {
         complain(path, "has \"\(text)\", which is no duration; write for example {\"5 s\", \"1 m\"}")

@@ -698,5 +698,45 @@ extension Lane {
       RuleLog(
         rule: path, subject: 0, event: 0,
         text: "the rule is paused: \(reason); look at it and resume it with: nudged rules resume \(path)"))
+    tellPaused(rule, path, reason, now: now)
+  }
+
+  /// About the thing "rule:PATH", as a message that is on disk with the pause: rare, so that it is told
+  /// whether a rule listens or not.
+  private func tellPaused(_ rule: Int64, _ path: String, _ reason: String, now: Instant) {
+    let about = SubjectReference(namespace: "rule", id: path)
+    guard about.isWellFormed else { return }
+    var data = JSONWriter(capacity: 64 + reason.utf8.count)
+    data.beginObject()
+    data.member("rule", path)
+    data.member("reason", reason)
+    data.endObject()
+    let name = "nudged.rule.paused"
+    let id = "\(name)/\(rule)/\(now.milliseconds)"
+    let body = OwnEvent.body(name, data.bytes, id: id, about: about, depth: 0, time: now)
+    guard let incoming = OwnEvent.decode(body, received: now, parser: parser, hash: hash) else { return }
+    let message = LaneMessage(
+      event: -(3 << 60) - rule, position: now.milliseconds, subject: 0, content: .emitted(incoming, to: about))
+    let row = MessageRow(
+      kind: .emitted, subject: 0, target: about.description, id: id, received: now, body: body)
+    out.changes.append(RowKey(.message, message.event, message.position), row.packed, isNew: true)
+    out.messages.append(message)
+  }
+
+  /// A rule that failed for an event, for those rules that want to react. One that fails because of this
+  /// event is not told of again.
+  func tellFailed(
+    _ rule: String, _ reason: String, line: Int, _ event: Event, _ number: Int64, _ dedupe: Hash128, _ cell: SubjectCell
+  ) {
+    let name = "nudged.rule.failed"
+    guard event.name != name, !book.rules.matching(name).isEmpty else { return }
+    var data = JSONWriter(capacity: 128 + reason.utf8.count)
+    data.beginObject()
+    data.member("rule", rule)
+    data.member("reason", reason)
+    if line > 0 { data.member("line", Int64(line)) }
+    data.member("event", number)
+    data.endObject()
+    emit(name, data.bytes, id: effectID(dedupe, name + " " + rule, 0), cell)
   }
 }
