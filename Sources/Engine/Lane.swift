@@ -475,9 +475,6 @@ package final class Lane {
     var verdict = Verdict(
       rule: rule.path, code: outcome.code, line: outcome.line, reason: outcome.reason, reads: outcome.reads,
       effects: outcome.effects.count)
-    if outcome.code == .failed || outcome.code == .overBudget {
-      tellFailed(rule.path, outcome.reason, line: outcome.line, event, number, dedupe, cell)
-    }
     guard outcome.code == .ran else { return verdict }
     if let state = outcome.state {
       cell.setState(of: ruleNumber, state)

@@ -685,15 +685,6 @@ extension Lane {
   private func pauseRule(_ rule: Int64, _ reason: String, now: Instant) {
     out.changes.append(RowKey(.pause, rule), PauseRow(since: now, reason: reason).packed)
     let path = book.places[rule].map { book.rules.rules[$0].path } ?? "rule \(rule)"
-    if !book.rules.matching("nudged.rule.paused").isEmpty {
-      var data = JSONWriter(capacity: 128)
-      data.beginObject()
-      data.member("rule", path)
-      data.member("reason", reason)
-      data.endObject()
-      let moment = Hash128(high: UInt64(bitPattern: rule), low: UInt64(bitPattern: now.milliseconds))
-      tell("nudged.rule.paused", ofRule: path, data.bytes, id: effectID(moment, "paused", 0))
-    }
     out.logs.append(
       RuleLog(
         rule: path, subject: 0, event: 0,
@@ -721,22 +712,5 @@ extension Lane {
       kind: .emitted, subject: 0, target: about.description, id: id, received: now, body: body)
     out.changes.append(RowKey(.message, message.event, message.position), row.packed, isNew: true)
     out.messages.append(message)
-  }
-
-  /// A rule that failed for an event, for those rules that want to react. One that fails because of this
-  /// event is not told of again.
-  func tellFailed(
-    _ rule: String, _ reason: String, line: Int, _ event: Event, _ number: Int64, _ dedupe: Hash128, _ cell: SubjectCell
-  ) {
-    let name = "nudged.rule.failed"
-    guard event.name != name, !book.rules.matching(name).isEmpty else { return }
-    var data = JSONWriter(capacity: 128 + reason.utf8.count)
-    data.beginObject()
-    data.member("rule", rule)
-    data.member("reason", reason)
-    if line > 0 { data.member("line", Int64(line)) }
-    data.member("event", number)
-    data.endObject()
-    emit(name, data.bytes, id: effectID(dedupe, name + " " + rule, 0), cell)
   }
 }
