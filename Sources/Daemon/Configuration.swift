@@ -283,7 +283,7 @@ struct ConfigurationReader {
   private static let destinationKeys = [
     "url", "secret", "secrets", "signing", "header", "prefix", "shape", "mode", "headers", "timeout", "connect_timeout",
     "concurrency", "retry", "allow", "preset", "signing_key", "also_sign", "id_header", "bearer", "basic", "ca",
-    "client_certificate", "client_key", "proxy", "types", "transform", "test", "reply_headers",
+    "client_certificate", "client_key", "proxy", "types", "transform", "test", "reply_headers", "method",
     "rate", "order", "poisoned",
   ]
 
@@ -442,6 +442,13 @@ struct ConfigurationReader {
       }
       destination.certificates[keyPath: place] = bytes
     }
+    if let method = text(value, "method", at: path + ".method") {
+      if Destination.methods.contains(method) {
+        destination.method = method
+      } else {
+        complain(path + ".method", "must be one of \(Destination.methods.joined(separator: ", "))")
+      }
+    }
     if let proxy = text(value, "proxy", at: path + ".proxy") { destination.proxy = proxy }
     if let types = value["types"] { destination.types = texts(types, at: path + ".types") }
     if let names = value["reply_headers"] {
@@ -499,7 +506,9 @@ struct ConfigurationReader {
   }
 
   private mutating func readRetry(_ value: JSONCursor, at path: String) -> [Int64] {
-    texts(value, at: path).compactMap { text in
+    // An empty table: it is tried once.
+    if value.string == nil, value.count == 0 { return [] }
+    return texts(value, at: path).compactMap { text in
       let milliseconds = DurationText.milliseconds(text)
       if milliseconds == nil {
         complain(path, "has \"\(text)\", which is no duration; write for example {\"5 s\", \"1 m\"}")

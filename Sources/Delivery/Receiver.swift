@@ -147,7 +147,11 @@ struct Receiver: Sendable {
       lastAnswer = now
       averageAnswerMicroseconds += (result.timings.total - averageAnswerMicroseconds) / 4
       let isBusy = [429, 502, 503, 504].contains(result.status)
-      if isBusy { lower(result, now: now) } else { raise() }
+      if isBusy {
+        lower(result, now: now)
+      } else if result.status < 500, breaker.state == .closed {
+        raise()
+      }
     case .reset: lower(result, now: now)
     case .timeout, .refused, .dns, .tls: suspect()
     case .blocked, .expired, .noDestination, .cancelled, .other: break
@@ -161,15 +165,17 @@ struct Receiver: Sendable {
 
   /// Halves it, once for all that was under way together.
   private mutating func lower(_ result: TransferResult, now: Instant) {
-    guard result.started >= loweredAt else { return }
+    guard result.started > loweredAt else { return }
     loweredAt = now
     allowance = max(1, (allowance / 2).rounded(.down))
     threshold = allowance
   }
 
+  /// It begins anew with one transfer, and doubles only up to half of what it was trusted with before. One
+  /// that never answered has nothing to be measured by.
   mutating func suspect() {
+    if standing == .answering { threshold = max(4, (allowance / 2).rounded(.down)) }
     standing = .silent
-    threshold = max(2, (min(allowance, threshold) / 2).rounded(.down))
     allowance = 1
   }
 

@@ -144,7 +144,7 @@ final class Transfer {
   private func aim(_ wanted: String, _ prepared: PreparedDestination) {
     request = wanted
     let parts = wanted.split(separator: " ", maxSplits: 1)
-    let method = parts.first.map(String.init) ?? "POST"
+    let method = parts.first.map(String.init) ?? prepared.destination.method
     // Nothing is followed, so that the method stays what it is.
     ccurl_set_pointer(easy, CURLOPT_CUSTOMREQUEST, method == "POST" ? nil : method)
     if parts.count == 2 {

@@ -90,7 +90,7 @@ package final class Lane {
   private var verdictRange: (first: Int64, last: Int64)?
   /// Events that rules emitted to the subject at hand, decided next, in the same step.
   private var emitted: [RoutedEvent] = []
-  private var wishes: [Wish] = []
+  var wishes: [Wish] = []
   /// `now` never runs backwards, whatever the clock does.
   var lastNow = Instant.zero
   private var subjects: [(first: Int64, second: Int64)] = []
@@ -469,6 +469,9 @@ package final class Lane {
     mark.leave()
     counters.note(outcome.code)
     if let limit = outcome.limit, limit != .time { noteViolation(ruleNumber, outcome.reason, now: now) }
+    if outcome.code == .failed || outcome.code == .overBudget {
+      tellFailed(rule.path, outcome.reason, line: outcome.line, event, number, dedupe, cell)
+    }
     var verdict = Verdict(
       rule: rule.path, code: outcome.code, line: outcome.line, reason: outcome.reason, reads: outcome.reads,
       effects: outcome.effects.count)
@@ -587,7 +590,7 @@ package final class Lane {
   }
 
   /// What rules want emitted because of one event, before it is known how many there are.
-  private struct Wish {
+  struct Wish {
     var name: String
     var data: [UInt8]
     var id: Hash128

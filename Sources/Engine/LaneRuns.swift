@@ -657,6 +657,31 @@ extension Lane {
     if let reason = guardian.noteEffects(of: rule, count, now: now) { pauseRule(rule, reason, now: now) }
   }
 
+  /// A rule failed for an event; about the rule, so that one rule of its own can watch all others.
+  func tellFailed(
+    _ path: String, _ reason: String, line: Int, _ event: Event, _ number: Int64, _ dedupe: Hash128,
+    _ cell: SubjectCell
+  ) {
+    let name = "nudged.rule.failed"
+    // Whoever watches failures must not be woken by failing itself.
+    guard !event.name.hasPrefix("nudged.rule."), !book.rules.matching(name).isEmpty else { return }
+    var data = JSONWriter(capacity: 160)
+    data.beginObject()
+    data.member("rule", path)
+    data.member("reason", reason)
+    data.member("line", Int64(line))
+    data.member("subject", cell.row.names.first?.description ?? "")
+    data.member("event", "\(number)")
+    data.endObject()
+    tell(name, ofRule: path, data.bytes, id: effectID(dedupe, name + path, 0))
+  }
+
+  private func tell(_ name: String, ofRule path: String, _ data: [UInt8], id: Hash128) {
+    wishes.append(
+      Wish(
+        name: name, data: data, id: id, reference: SubjectReference(namespace: "rule", id: path), isElsewhere: true))
+  }
+
   private func pauseRule(_ rule: Int64, _ reason: String, now: Instant) {
     out.changes.append(RowKey(.pause, rule), PauseRow(since: now, reason: reason).packed)
     let path = book.places[rule].map { book.rules.rules[$0].path } ?? "rule \(rule)"
@@ -664,5 +689,28 @@ extension Lane {
       RuleLog(
         rule: path, subject: 0, event: 0,
         text: "the rule is paused: \(reason); look at it and resume it with: nudged rules resume \(path)"))
+    tellPaused(rule, path, reason, now: now)
+  }
+
+  /// About the thing "rule:PATH", as a message that is on disk with the pause: rare, so that it is told
+  /// whether a rule listens or not.
+  private func tellPaused(_ rule: Int64, _ path: String, _ reason: String, now: Instant) {
+    let about = SubjectReference(namespace: "rule", id: path)
+    guard about.isWellFormed else { return }
+    var data = JSONWriter(capacity: 64 + reason.utf8.count)
+    data.beginObject()
+    data.member("rule", path)
+    data.member("reason", reason)
+    data.endObject()
+    let name = "nudged.rule.paused"
+    let id = "\(name)/\(rule)/\(now.milliseconds)"
+    let body = OwnEvent.body(name, data.bytes, id: id, about: about, depth: 0, time: now)
+    guard let incoming = OwnEvent.decode(body, received: now, parser: parser, hash: hash) else { return }
+    let message = LaneMessage(
+      event: -(3 << 60) - rule, position: now.milliseconds, subject: 0, content: .emitted(incoming, to: about))
+    let row = MessageRow(
+      kind: .emitted, subject: 0, target: about.description, id: id, received: now, body: body)
+    out.changes.append(RowKey(.message, message.event, message.position), row.packed, isNew: true)
+    out.messages.append(message)
   }
 }

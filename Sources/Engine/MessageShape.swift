@@ -131,7 +131,6 @@ enum MessageShape {
   }
 
   private static let known = ["data", "path", "method"]
-  private static let methods = ["POST", "PUT", "PATCH", "DELETE"]
 
   private static func read(
     _ table: JSONCursor, _ destination: Destination
@@ -144,9 +143,11 @@ enum MessageShape {
         "unknown field '\(key)'\(Suggestion.ending(for: key, among: known)); it returns data, path and method")
     }
     guard let data = table["data"], data.kind == .object else { throw wrong("it must return { data = { … } }") }
-    let method = table["method"]?.string ?? "POST"
-    guard methods.contains(method) else { throw wrong("'method' must be one of \(methods.joined(separator: ", "))") }
-    guard let given = table["path"] else { return (data.text, method == "POST" ? "" : method + " ") }
+    let method = table["method"]?.string ?? destination.method
+    guard Destination.methods.contains(method) else {
+      throw wrong("'method' must be one of \(Destination.methods.joined(separator: ", "))")
+    }
+    guard let given = table["path"] else { return (data.text, method == destination.method ? "" : method + " ") }
     guard let path = given.string, isPath(path) else {
       throw wrong("'path' must begin with / and hold no blanks, such as \"/v1/invoices/in_1/pay\"")
     }

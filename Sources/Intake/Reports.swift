@@ -152,10 +152,8 @@ package struct Reports: Sendable {
       .init("received", .string(ISO8601.format(row.received))),
       .init("subject", .integer(row.subject)),
     ]
-    if row.cause != 0 {
-      members.append(.init("cause", .integer(row.cause)))
-      members.append(.init("depth", .integer(Int64(row.depth))))
-    }
+    if row.cause != 0 { members.append(.init("cause", .integer(row.cause))) }
+    if row.depth != 0 || row.cause != 0 { members.append(.init("depth", .integer(Int64(row.depth)))) }
     let body = parse(row.body)
     if let id = body["id"] ?? body["messageId"] { members.append(.init("id", id)) }
     if !short { members.append(.init("body", body)) }

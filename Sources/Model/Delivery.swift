@@ -77,6 +77,8 @@ package struct Destination: Sendable, Equatable {
   /// Ed25519 keys that sign as `v1a` beside the secrets.
   package var signingKeys: [Secret] = []
   package var moreSigning: [MoreSigning] = []
+  package var method = "POST"
+  package static let methods = ["POST", "PUT", "PATCH", "DELETE"]
   /// A header that carries the webhook's id, such as "Idempotency-Key".
   package var idHeader = ""
   /// A header with a secret in it, such as "Authorization: Bearer …".

@@ -163,7 +163,7 @@ extension EffectWords {
     var match: [(path: String, text: [UInt8])]?
     guard read(options, into: &wait, &forgets, &match, kind.word, player, call) else { return }
     if isNew, settle(player.meet(kind, hash: hash), player, call) { return }
-    player.look(hash: hash, wait, isNew: isNew, forgets: forgets, match: match)
+    player.look(hash: hash, wait, isNew: isNew, forgets: isNew && forgets, match: match)
     decide(asks: call.boolean(2) ?? false, player, call)
   }
 

@@ -374,11 +374,12 @@ extension StoreLoop {
     var row = job
     var budget = isBusy ? 50 : 500
     if row.ratePerSecond > 0 {
-      let since = replayedAt ?? now + -1_000 / max(1, row.ratePerSecond)
-      budget = min(budget, Int((now - max(since, now + -1_000)) * row.ratePerSecond / 1000))
-      if budget <= 0 { return }
-      replayedAt = since + Int64(budget) * 1000 / row.ratePerSecond
-      if now - replayedAt! > 1_000 { replayedAt = now }
+      // What a second's sleep has missed is made up for, no more.
+      let moment = Double(now.milliseconds) / 1000
+      let since = max(replayedSeconds ?? moment, moment - 1)
+      budget = min(budget, Int((moment - since) * Double(row.ratePerSecond) + 1e-6))
+      replayedSeconds = since + Double(budget) / Double(row.ratePerSecond)
+      if budget == 0 { return }
     }
     let rows = try reader.engine.deliveries(after: row.position, limit: 200)
     for found in rows where budget > 0 {
@@ -396,7 +397,7 @@ extension StoreLoop {
     if budget > 0, rows.count < 200 || row.position >= row.last || rows.last!.delivery.number > row.last {
       row.ended = now
       replays.removeFirst()
-      replayedAt = nil
+      replayedSeconds = nil
     } else {
       replays[0] = (number, row)
     }

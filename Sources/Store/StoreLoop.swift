@@ -120,7 +120,8 @@ package final class StoreLoop {
   var highestDestination: Int64 = 0
   var replays: [(number: Int64, row: ReplayRow)] = []
   var highestReplay: Int64 = 0
-  var replayedAt: Instant?
+  /// Up to when the oldest job has sent what its rate allows.
+  var replayedSeconds: Double?
   var blocking: Set<String> = []
   var listens: Set<String> = []
   let parser = DocumentParser(maximumBytes: Limits.inflatedBodyBytes, maximumDepth: Limits.jsonDepth)

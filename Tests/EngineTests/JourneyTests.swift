@@ -448,6 +448,26 @@ import Testing
     #expect(try shop.take(JourneyTests.event("a", "3")).verdict("r")?.code == .paused)
   }
 
+  @Test func `a rule can watch the others fail and be paused, and is not woken by failing itself`() throws {
+    let shop = try Workshop([
+      "bad": Workshop.rule("on = 'a'", "local n = event.data.none + 1"),
+      "loop": Workshop.rule("on = 'b'", "while true do end"),
+      "watch": Workshop.rule(
+        "on = { 'nudged.rule.failed', 'nudged.rule.paused' }, per = 'rule'",
+        "log(event.name .. ' ' .. event.data.rule) local n = event.data.none + 1"),
+    ])
+    let failed = try shop.take(JourneyTests.event("a", "a"))
+    #expect(failed.verdict("watch")?.code == .failed)
+    #expect(failed.verdict("watch")?.reads.isEmpty == true)
+    var told: [String] = []
+    for number in 1...5 {
+      for verdict in try shop.take(JourneyTests.event("b", "b\(number)")).verdicts.flatMap(\.verdicts)
+      where verdict.rule == "watch" { told.append(verdict.code.word) }
+    }
+    // Five failures and the pause; a watcher that fails wakes nobody.
+    #expect(told == Array(repeating: "failed", count: 6))
+  }
+
   @Test func `an event that comes with a due timer in one batch wins`() throws {
     let rule = Workshop.rule(
       "on = 'a'", "local b = wait_for('b', { within = '1 hour' }) send('crm', b and 'event' or 'timer', {})")

@@ -81,6 +81,10 @@ func play(_ subjects: Int) throws -> Tally {
   return tally
 }
 
+if CommandLine.arguments.contains("--replay") {
+  try ReplayBench.run()
+  exit(0)
+}
 let subjects = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 100_000
 let began = Clocks.system.steadyNanoseconds()
 let tally = try play(subjects)

@@ -87,8 +87,11 @@ package final class Simulation {
       }
       if tickets.count < 10, random.chance(1, in: 12) { resend() }
       if hasJourneys, random.chance(1, in: 40) { now = now + Int64(random.next(below: 40_000)) }
+      if random.chance(1, in: 60) { meddle() }
       if random.chance(1, in: 150) { try crash() }
     }
+    // Also those whose release was lost with a process.
+    for name in ["good", "bad"] { daemon.ask(.destination(name, .release, done: nil)) }
     try quiesce()
     try check()
   }
@@ -123,9 +126,10 @@ package final class Simulation {
     for position in flying.indices.reversed() where flying[position].endsAt <= now {
       let flight = flying.remove(at: position)
       let fails = flight.start.delivery.destination == "bad" ? random.chance(2, in: 3) : random.chance(1, in: 20)
-      let arrives = !fails || random.chance(1, in: 3)
+      let isDead = deadUntil[flight.start.delivery.destination].map { $0 > now } ?? false
+      let arrives = !isDead && (!fails || random.chance(1, in: 3))
       if arrives { accept(flight.start.delivery) }
-      let outcome: AttemptOutcome = !fails ? .delivered : arrives ? .timeout : .status
+      let outcome: AttemptOutcome = isDead ? .refused : !fails ? .delivered : arrives ? .timeout : .status
       daemon.finish(
         TransferResult(
           delivery: flight.start.delivery.number, started: now, outcome: outcome,
@@ -138,6 +142,28 @@ package final class Simulation {
     if let known = received[delivery.id], known != delivery.body { reorderedIDs = true }
     received[delivery.id] = delivery.body
   }
+
+  // MARK: people
+
+  /// Somebody holds or releases a destination, or sends once more what has arrived: receivers see the same
+  /// id and the same bytes again. A destination fails for a while, so that its breaker opens and probes.
+  private func meddle() {
+    let name = random.chance(1, in: 2) ? "good" : "bad"
+    switch random.next(below: 5) {
+    case 0: daemon.ask(.destination(name, .hold("by hand"), done: nil))
+    case 1: daemon.ask(.destination(name, .release, done: nil))
+    case 2:
+      var filter = DeliveryFilter()
+      filter.status = "delivered"
+      filter.destination = name
+      daemon.ask(.replay(filter, ratePerSecond: random.chance(1, in: 2) ? 20 : 0) { _ in })
+    case 3: daemon.ask(.retry(1 + Int64(random.next(below: 60))) { _ in })
+    default: deadUntil[name] = now + Int64(random.next(below: 200_000))
+    }
+  }
+
+  /// Until then nothing answers there.
+  private var deadUntil: [String: Instant] = [:]
 
   // MARK: clients
 
@@ -212,6 +238,7 @@ package final class Simulation {
 
   /// Clients send until everything is acknowledged; then all deliveries run dry.
   private func quiesce() throws {
+    deadUntil = [:]
     try settle(jumps: false)
     guard hasJourneys else { return }
     // Everything that was begun gets what it waits for.

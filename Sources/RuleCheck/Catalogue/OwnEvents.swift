@@ -7,7 +7,7 @@ enum OwnEvents {
   static let all: [(String, [String: FieldType])] = [
     entries(
       ["nudged.rule.failed", "nudged.rule.paused"],
-      ["rule": .text, "reason": .text, "line": .integer, "subject": .text, "event": .text]),
+      ["rule": .text, "reason": .text, "line": .integer, "event": .integer]),
     entries(
       ["nudged.run.parked", "nudged.run.diverged"],
       ["rule": .text, "run": .text, "key": .text, "reason": .text, "line": .integer, "subject": .text]),
