@@ -19,13 +19,41 @@ import Testing
   @Test func `a slip in a parameter is told and does not look like an answer`() throws {
     let daemon = try Daemon(Place())
     let wire = try #require(Wire(daemon.door))
-    for slip in ["limit=abc", "limit=0", "before=x", "before=99999999999999999999", "status=bogus"] {
+    let slips = [
+      "limit=abc", "limit=0", "before=x", "before=99999999999999999999", "status=bogus", "destnation=crm",
+      "status=failed&status=waiting", "subject=%ff",
+    ]
+    for slip in slips {
       wire.send("GET", "/v1/deliveries?" + slip)
       let reply = wire.reply()
       #expect(reply?.status == 400 && reply?["code"] == .string("bad_query"), "\(slip)")
     }
     wire.send("GET", "/v1/deliveries?limit=5&before=9&status=failed")
     #expect(wire.reply()?.status == 200)
+    for page in ["runs?after=9223372036854775807", "runs?status=ended&before=0", "events?before=9223372036854775807"] {
+      wire.send("GET", "/v1/" + page)
+      #expect(wire.reply()?.status == 200, "\(page)")
+    }
+  }
+
+  @Test func `a slip in a parameter of a command changes nothing`() throws {
+    let daemon = try Daemon(Place(rules: ["r": "return rule { title = 'T', on = 'a', run = function() wait('1 day') end }"]))
+    let wire = try #require(Wire(daemon.door))
+    wire.send("POST", "/v1/events", body: Array(#"{"name":"a","user":"u"}"#.utf8))
+    #expect(wire.reply()?.status == 202)
+    let slips = [
+      "cancel?status=waiting&rul=other", "cancel?rule=other&rule=r", "cancel?subject=%ff&all=1", "cancel?all=yes",
+      "cancel?all=1&count=true", "cancel?all=1&limit=1", "cancel?rule=&all=1", "cancel?subject=", "1/cancel?rule=r",
+    ]
+    for slip in slips {
+      wire.send("POST", "/v1/runs/" + slip)
+      let reply = wire.reply()
+      #expect(reply?.status == 400 && reply?["code"] == .string("bad_query"), "\(slip)")
+    }
+    wire.send("POST", "/v1/deliveries/retry?destnation=crm&all=1")
+    #expect(wire.reply()?.status == 400)
+    wire.send("POST", "/v1/runs/cancel?all=1&count=1")
+    #expect(wire.reply()?["count"] == .integer(1))
   }
 
   @Test func `what a sender calls an event cannot steer a terminal`() throws {

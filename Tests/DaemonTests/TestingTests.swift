@@ -93,6 +93,24 @@ import Testing
     #expect(typo.out.contains("there is no destination 'cmr' (did you mean 'crm'?)"), "\(typo)")
   }
 
+  @Test func `what a daemon would refuse is neither tested nor played`() {
+    let place = TestingTests.place()
+    place.write("rules/trial.lua", TestingTests.journey.replacing("run =", with: "rnu ="))
+    place.write("events.ndjson", #"{"name":"trial_started","user":"u"}"# + "\n")
+    let tested = Child.run(["test"] + place.configuration, in: place)
+    #expect(tested.code == 1 && tested.out.contains("trial.lua:") && tested.out.contains("'rnu'"), "\(tested)")
+    let played = Child.run(["play", "events.ndjson"] + place.configuration, in: place)
+    #expect(played.code != 0 && (played.err + played.out).contains("'rnu'"), "\(played)")
+  }
+
+  @Test func `a broken rule does not keep the tests of another one from running`() {
+    let place = TestingTests.place()
+    place.write("rules/other.lua", "return rule { title = 'T', on = 'a', run = function() sendd('crm', 't', {}) end }")
+    #expect(Child.run(["test", "rules/trial.lua"] + place.configuration, in: place).code == 0)
+    let all = Child.run(["test"] + place.configuration, in: place)
+    #expect(all.code == 0, "\(all)")
+  }
+
   @Test func `names are held against the catalogue where there is one`() {
     let place = TestingTests.place()
     place.write(

@@ -36,8 +36,10 @@ extension Command {
     run.zone = scene.configuration.zone
     run.filter = arguments.value("--filter") ?? ""
     let tests = try scene.tests(arguments.words)
-    let results = run.run(tests, jobs: Int(jobs))
-    return TestReport(results, complaints: scene.files.complaints, arguments, folder: scene.configuration.rules).show()
+    let complaints = scene.complaints(about: tests)
+    let results = complaints.isEmpty ? run.run(tests, jobs: Int(jobs)) : []
+    return TestReport(
+      results, complaints: scene.files.complaints + complaints, arguments, folder: scene.configuration.rules).show()
   }
 
   static let play = Command(
@@ -115,13 +117,33 @@ private struct Scene {
     knownDestinations = known.isEmpty ? nil : known
   }
 
-  /// All rules; a rule that cannot be loaded stops the scenario before it begins.
+  /// All rules; what a daemon would refuse stops the scenario before it begins.
   func rules() throws -> RuleSet {
-    let loading = RuleSet.load(
-      sources: files.sources, knownDestinations: knownDestinations, folder: configuration.rules)
-    let complaints = loading.complaints + files.complaints
+    let report = checked(files.sources)
+    let complaints = errors(of: report) + files.complaints
     if !complaints.isEmpty { throw Complaints(complaints) }
-    return loading.set
+    return report.set
+  }
+
+  /// What a daemon would refuse about everything but rules that no chosen test is about.
+  func complaints(about tests: [RuleSource]) -> [RuleComplaint] {
+    let rules = Set(tests.map { String($0.name.dropLast("_test".count)) + ".lua" })
+    let skipped = Set(files.sources.filter { $0.kind == .rule && !rules.contains($0.path) }.map(\.path))
+    return errors(of: checked(files.sources)).filter { complaint in
+      !skipped.contains { complaint.file.hasSuffix("/" + $0) || complaint.file == $0 }
+    }
+  }
+
+  private func checked(_ sources: [RuleSource]) -> RuleCheck.Report {
+    RuleCheck.check(
+      sources: sources, knownDestinations: knownDestinations, folder: configuration.rules,
+      zones: { ZoneFolder().names() })
+  }
+
+  private func errors(of report: RuleCheck.Report) -> [RuleComplaint] {
+    report.findings.filter { $0.severity == .error }.map {
+      RuleComplaint(file: $0.file, line: $0.line, message: $0.message, suggestion: $0.suggestion)
+    }
   }
 
   /// The test files that some paths name; all of them without any.
