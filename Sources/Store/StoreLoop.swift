@@ -187,6 +187,7 @@ package final class StoreLoop {
 
   /// What is remembered of destinations.
   package var states: [DestinationState] { destinations.values.map(\.state).sorted { $0.name < $1.name } }
+  package var replaysUnderWay: Int { replays.count }
   /// How many deliveries are open, by destination.
   package var openByDestination: [String: Int] { backlog.counts }
 

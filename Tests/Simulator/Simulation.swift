@@ -50,6 +50,8 @@ package final class Simulation {
   private var reorderedIDs = false
   private var isRestarted = false
   package private(set) var crashes = 0
+  package private(set) var crashesWhileProbing = 0
+  package private(set) var crashesWhileReplaying = 0
   package private(set) var deliveries = 0
 
   /// What runs must have sent.
@@ -89,6 +91,8 @@ package final class Simulation {
       if hasJourneys, random.chance(1, in: 40) { now = now + Int64(random.next(below: 40_000)) }
       if random.chance(1, in: 60) { meddle() }
       if random.chance(1, in: 150) { try crash() }
+      // And in the moments that are harder to come through.
+      if random.chance(1, in: 12), daemon.isProbing || daemon.isReplaying { try crash() }
     }
     // Also those whose release was lost with a process.
     for name in ["good", "bad"] { daemon.ask(.destination(name, .release, done: nil)) }
@@ -158,7 +162,7 @@ package final class Simulation {
       filter.destination = name
       daemon.ask(.replay(filter, ratePerSecond: random.chance(1, in: 2) ? 20 : 0) { _ in })
     case 3: daemon.ask(.retry(1 + Int64(random.next(below: 60))) { _ in })
-    default: deadUntil[name] = now + Int64(random.next(below: 200_000))
+    default: deadUntil[name] = now + Int64(random.next(below: 900_000))
     }
   }
 
@@ -224,6 +228,8 @@ package final class Simulation {
   /// The process ends: what was in its mailboxes is gone, what was committed is not.
   private func crash() throws {
     crashes += 1
+    if daemon.isProbing { crashesWhileProbing += 1 }
+    if daemon.isReplaying { crashesWhileReplaying += 1 }
     if random.chance(1, in: 2) { _ = try daemon.stepStore(now: now, crashesAfterCommit: true) }
     tickets = [:]
     flying = flying.filter { _ in random.chance(1, in: 2) }
@@ -238,7 +244,6 @@ package final class Simulation {
 
   /// Clients send until everything is acknowledged; then all deliveries run dry.
   private func quiesce() throws {
-    deadUntil = [:]
     try settle(jumps: false)
     guard hasJourneys else { return }
     // Everything that was begun gets what it waits for.
@@ -273,6 +278,7 @@ package final class Simulation {
       note(daemon.stepDelivery(now: now))
       land()
       now = now + 5_000
+      if round < 1_000, daemon.isProbing, random.chance(1, in: 8) { try crash() }
       if round > 100, events.allSatisfy(\.acknowledged), daemon.isQuiet(now: now), try openDeliveries() == 0 {
         if !jumps || daemon.timerAt == .distantFuture { return }
         now = max(now, daemon.timerAt)
