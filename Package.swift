@@ -60,15 +60,19 @@ let package = Package(
       name: "Delivery", dependencies: ["Basics", "Model", "Store", "CPlatform", "CCurl", "CCrypto"],
       swiftSettings: plain),
 
-    // Floor 5: knows everyone, starts and stops.
+    // Floor 5: the loops in virtual time, for tests and scenarios. Delivery is not among what it may know.
+    .target(name: "Rehearsal", dependencies: ["Basics", "Model", "Rules", "Store", "Engine"], swiftSettings: plain),
+
+    // Floor 6: knows everyone, starts and stops.
     .target(
       name: "Daemon",
       dependencies: [
-        "Basics", "Model", "Rules", "RuleCheck", "Store", "SQLiteStore", "Intake", "Engine", "Delivery", "CPlatform",
+        "Basics", "Model", "Rules", "RuleCheck", "Store", "SQLiteStore", "Intake", "Engine", "Delivery", "Rehearsal",
+        "CPlatform",
       ],
       swiftSettings: plain),
 
-    // Floor 6: the key.
+    // Floor 7: the key.
     .executableTarget(name: "nudged", dependencies: ["Daemon"], swiftSettings: plain),
 
     // Tests mirror the rooms. Plain targets under Tests are shared by several of them.
@@ -99,13 +103,22 @@ let package = Package(
     .testTarget(
       name: "EngineTests", dependencies: ["Basics", "Model", "Rules", "Store", "Engine"], swiftSettings: plain),
     .testTarget(
+      name: "RehearsalTests", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Rehearsal"],
+      swiftSettings: plain),
+    .executableTarget(
+      name: "journey-bench", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Rehearsal"],
+      path: "Tests/JourneyBench", swiftSettings: plain),
+    .testTarget(
       name: "DaemonTests", dependencies: ["Basics", "Model", "Store", "Intake"], swiftSettings: plain),
     .executableTarget(
-      name: "crash", dependencies: ["Basics", "Model", "Intake", "Delivery", "CSQLite"], path: "Tests/Crash/Driver",
+      name: "crash", dependencies: ["Basics", "Model", "Store", "Intake", "Delivery", "CSQLite"],
+      path: "Tests/Crash/Driver",
       swiftSettings: plain),
     .testTarget(name: "HouseTests", swiftSettings: plain),
     .testTarget(
-      name: "DocsTests", dependencies: ["Basics", "Model", "Rules", "RuleCheck", "Daemon"], swiftSettings: plain),
+      name: "DocsTests",
+      dependencies: ["Basics", "Model", "Rules", "RuleCheck", "Rehearsal", "Daemon", "Delivery"],
+      swiftSettings: plain),
     .testTarget(
       name: "DeliveryTests", dependencies: ["Basics", "Model", "Store", "Delivery", "CPlatform"], swiftSettings: plain),
   ],

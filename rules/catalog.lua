@@ -8,6 +8,7 @@ return catalog {
     cancellation_started     = { reason = "text" },
     ["invoice.payment_failed"] = { invoice = "text", attempt = "integer", amount = "money", currency = "text" },
     ["invoice.paid"]         = { invoice = "text", amount = "money", currency = "text" },
+    ["invoice.voided"]       = { invoice = "text" },
   },
 
   traits = { payment_failing = "boolean", plan = "text" },
@@ -15,8 +16,11 @@ return catalog {
   templates = {
     ["certificate.order"]    = { customer = "text", course = "text", score = "number" },
     ["churn.save_offer"]     = { customer = "text", reason = "text" },
+    ["dunning.exhausted"]    = { customer = "text", invoice = "text" },
+    ["dunning.reminder"]     = { customer = "text", invoice = "text", attempt = "integer" },
     ["payment.recovered"]    = { customer = "text", invoice = "text" },
     ["payment.reminder"]     = { customer = "text", invoice = "text", amount = "money", currency = "text" },
+    ["payment.retry"]        = { invoice = "text", attempt = "integer" },
     ["payment.review"]       = { customer = "text", invoice = "text", failures = "integer" },
     ["upsell.offer"]         = { customer = "text", metric = "text", percent = "number", plan = "text" },
     ["webinar.confirmation"] = { customer = "text", webinar = "text", title = "text", starts_at = "time" },

@@ -91,6 +91,7 @@ static void ask(rule_host *host, uint32_t word, const rule_value *arguments, uin
   host->reply.message_count = 0;
   host->reply.value.kind = RULE_NIL;
   host->reply.moved = false;
+  host->reply.work = 0;
   host->callback(host->context, word, arguments, count, &host->reply);
 }
 
@@ -104,6 +105,7 @@ static void move_on(lua_State *L, rule_host *host) {
 static int settle(lua_State *L, rule_host *host) {
   const rule_reply *reply = &host->reply;
   if (reply->moved) move_on(L, host);
+  if (reply->work) budget_charge(L, reply->work);
   switch (reply->code) {
     case RULE_REPLY_OK: return push_answer(L, reply), 1;
     case RULE_REPLY_LIMIT: budget_stop(L, RULE_UNITS, reply->message, reply->message_count);
@@ -126,10 +128,8 @@ void host_push_field(lua_State *L, enum rule_field field, uint32_t event) {
   push_value(L, &host->reply.value);
 }
 
-static int call_word(lua_State *L, uint32_t word, const char *name) {
+int host_ask(lua_State *L, uint32_t word, const char *name) {
   rule_host *host = host_of(L);
-  if (host->phase == PHASE_WHEN) return luaL_error(L, "'when' only decides; move %s into run", name);
-  if (host->phase != PHASE_RUNNING) return luaL_error(L, "%s can only be used inside run", name);
   budget_charge(L, 20);
   decoded arguments;
   size_t json_start = host->json.count;
@@ -137,6 +137,13 @@ static int call_word(lua_State *L, uint32_t word, const char *name) {
   ask(host, word, arguments.values, arguments.count);
   host->json.count = json_start;
   return settle(L, host);
+}
+
+static int call_word(lua_State *L, uint32_t word, const char *name) {
+  rule_host *host = host_of(L);
+  if (host->phase == PHASE_WHEN) return luaL_error(L, "'when' only decides; move %s into run", name);
+  if (host->phase != PHASE_RUNNING) return luaL_error(L, "%s can only be used inside run", name);
+  return host_ask(L, word, name);
 }
 
 /* Waits for an event. A function among the options stays here: Swift is asked for one candidate after the
@@ -155,6 +162,7 @@ static bool take_match(lua_State *L, const char *name) {
   }
   lua_createtable(L, 0, 4);
   for (lua_pushnil(L); lua_next(L, 3);) {
+    budget_charge(L, 4);
     lua_pushvalue(L, -2);
     lua_insert(L, -2);
     if (lua_rawequal(L, -1, 4)) lua_pop(L, 2);
@@ -198,7 +206,7 @@ static int wait_for(lua_State *L, uint32_t word, const char *name) {
   host->json.count = json_start;
   while (host->reply.code == RULE_REPLY_CANDIDATE) {
     if (host->reply.moved) move_on(L, host);
-    budget_charge(L, 20);
+    budget_charge(L, 20 + host->reply.work);
     rule_value answer = {.kind = RULE_BOOLEAN, .integer = matches_candidate(L, host)};
     ask(host, RULE_WORD_CANDIDATE, &answer, 1);
   }

@@ -15,12 +15,14 @@
 #include "rule_host.h"
 
 /* Which words are allowed depends on what is going on. */
-enum phase { PHASE_IDLE, PHASE_LOADING, PHASE_EVALUATING, PHASE_WHEN, PHASE_RUNNING };
+enum phase { PHASE_IDLE, PHASE_LOADING, PHASE_EVALUATING, PHASE_WHEN, PHASE_RUNNING, PHASE_DECLARING, PHASE_TESTING };
 
 /* Every event and traits handle is a light userdata: generation, slot, node. The generation moves with
  * each run, so a handle that outlived its run is recognised and cannot read another customer's data. The
  * first slots are the same in every run; a run that waits gets one more for each thing it received. */
-enum { HANDLE_NODE_BITS = 24, HANDLE_SLOT_BITS = 10, SLOTS = 1 << HANDLE_SLOT_BITS };
+/* 131,072 nodes are more than any text that a rule may read can have; as many slots are more than a journal
+ * and the budget let a run receive. */
+enum { HANDLE_NODE_BITS = 17, HANDLE_SLOT_BITS = 17, SLOTS = 1 << HANDLE_SLOT_BITS };
 enum slot { SLOT_EVENT = 0, SLOT_CUSTOMER = 1, SLOT_EVENT_DATA = 2, SLOT_TRAITS = 3, SLOT_NOTHING = 4, SLOT_FIRST_MORE = 5 };
 
 /* What a slot beyond the first ones stands for. */
@@ -122,6 +124,7 @@ struct rule_host {
   int words_ref;     /* the table behind all globals */
   int libraries_ref; /* name -> frozen value */
   int rule_ref;      /* the last table given to rule{…} */
+  int test_ref;      /* what tests get as `t`; only in hosts of tests */
 
   /* Functions of the stock libraries that ours charge for and then call. */
   lua_CFunction stock[24];
@@ -199,5 +202,14 @@ void sandbox_push_text(lua_State *L, int index);
 extern const luaL_Reg host_words[];
 /* Pushes one text that Swift knows, or nil. */
 void host_push_field(lua_State *L, enum rule_field field, uint32_t event);
+/* Asks Swift with all that is on the stack as arguments, and pushes or raises what it answers. */
+int host_ask(lua_State *L, uint32_t word, const char *name);
+
+/* rule_host.c */
+void host_add_function(lua_State *L, rule_host *host, int function, int line);
+
+/* rule_tests.c */
+int tests_install(lua_State *L);
+void tests_add_word(lua_State *L, const char *name, uint32_t word);
 
 #endif

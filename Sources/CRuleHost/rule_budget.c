@@ -177,6 +177,8 @@ void budget_charge(lua_State *L, uint64_t units) {
   if (host->used > host->limits.units) stop_units(L);
 }
 
+static void check_garbage(lua_State *L, rule_host *host);
+
 void budget_next(lua_State *L) {
   rule_host *host = host_of(L);
   host->replayed += host->used;
@@ -185,6 +187,7 @@ void budget_next(lua_State *L) {
   host->report.read_count = 0;
   host->report.all_traits = false;
   host->report.trait_count = 0;
+  check_garbage(L, host);
   if (host->replayed <= host->input->replay_units) return;
   static const char text[] = "playing this run again from its start takes too many steps; cut it short with checkpoint";
   budget_stop(L, RULE_UNITS, text, sizeof text - 1);

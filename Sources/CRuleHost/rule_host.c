@@ -213,6 +213,11 @@ static void add_rule(lua_State *L, rule_host *host, loaded_rule rule) {
   host->rules[host->rule_count++] = rule;
 }
 
+void host_add_function(lua_State *L, rule_host *host, int function, int line) {
+  loaded_rule rule = {.run = function, .when = LUA_NOREF, .run_line = line};
+  add_rule(L, host, rule);
+}
+
 static int rule_body(lua_State *L) {
   rule_host *host = host_of(L);
   lua_pushboolean(L, 0);
@@ -316,6 +321,9 @@ static int call_protected(rule_host *host, int function, int line, int results) 
   return lua_pcall(L, count, results, 1);
 }
 
+/* Where the numbers that `when` draws begin, in a rule whose runs are played again. */
+#define WHEN_RANDOMS ((uint64_t)1 << 62)
+
 /* Whether to go on to `run`; otherwise the report says why not. */
 static bool matches(rule_host *host, const loaded_rule *rule, int *code) {
   host->phase = PHASE_WHEN;
@@ -347,11 +355,98 @@ int rule_host_run(rule_host *host, uint32_t slot, const rule_input *input) {
   state_begin(host);
   const loaded_rule *rule = &host->rules[slot];
   int code = LUA_OK;
-  if (rule->when == LUA_NOREF || input->skips_when || matches(host, rule, &code)) {
+  bool asks = rule->when != LUA_NOREF && !input->skips_when;
+  /* `when` is asked once and `run` is played again: what the one draws must not move the other's numbers. */
+  if (asks && input->journal) host->randoms = WHEN_RANDOMS;
+  if (!asks || matches(host, rule, &code)) {
+    if (input->journal) host->randoms = input->randoms;
     host->phase = PHASE_RUNNING;
     code = call_protected(host, rule->run, rule->run_line, 0);
     host->report.state_touched = host->state_loaded;
     if (keeps_effects(host->stop ? (uint32_t)host->stop : code == LUA_OK ? RULE_OK : RULE_ERROR)) state_finish(host);
   }
   return leave(host, code);
+}
+
+/* Making requests out of messages. */
+
+static int transform_body(lua_State *L) {
+  rule_host *host = host_of(L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, host->libraries_ref);
+  lua_pushstring(L, host->load_name);
+  lua_rawget(L, -2);
+  if (lua_istable(L, -1)) {
+    tables_push_entries(L, -1);
+    lua_getfield(L, -1, "transform");
+  }
+  if (!lua_isfunction(L, -1))
+    return luaL_error(L, "the library %s must return a function, or a table with the function transform", host->load_name);
+  values_push_handle(L, SLOT_EVENT_DATA, 0);
+  lua_call(L, 1, 1);
+  if (lua_isnil(L, -1)) return 0;
+  if (!lua_istable(L, -1)) return luaL_error(L, "transform must return a table or nil; it returned a %s", values_type_name(L, -1));
+  json_write(L, -1, &host->json, false);
+  report_text(host);
+  return 0;
+}
+
+int rule_host_transform(rule_host *host, const char *library, const document *message) {
+  rule_input input = {.event = {.document = message, .data = 0, .traits = UINT32_MAX, .context = UINT32_MAX}};
+  budget_begin(host, true);
+  host->phase = PHASE_EVALUATING;
+  host->load_name = library;
+  host->fallback_line = 1;
+  host->input = &input;
+  host->more_count = 0;
+  host->generation = (host->generation + 1) & (((uint64_t)1 << (64 - HANDLE_NODE_BITS - HANDLE_SLOT_BITS)) - 1);
+  if (host->generation == 0) host->generation = 1;
+  return enter(host, transform_body);
+}
+
+/* Tests of rules. */
+
+static int prepare_tests_body(lua_State *L) {
+  host_of(L)->test_ref = tests_install(L);
+  return 0;
+}
+
+int rule_host_prepare_tests(rule_host *host) { return load(host, PHASE_LOADING, "", "", 0, prepare_tests_body); }
+
+static int add_test_word_body(lua_State *L) {
+  rule_host *host = host_of(L);
+  tests_add_word(L, host->load_name, (uint32_t)host->load_count);
+  return 0;
+}
+
+int rule_host_add_test_word(rule_host *host, const char *name, uint32_t word) {
+  host->load_name = name;
+  return load(host, PHASE_LOADING, name, "", word, add_test_word_body);
+}
+
+/* What is kept from one test to the next must not change in between. */
+static int tests_body(lua_State *L) {
+  rule_host *host = host_of(L);
+  run_file(L);
+  for (uint32_t slot = 0; slot < host->rule_count; slot++) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->rules[slot].run);
+    freeze_reachable(L, -1);
+    lua_pop(L, 1);
+  }
+  return 0;
+}
+
+int rule_host_load_tests(rule_host *host, const char *path, const char *text, size_t count) {
+  return load(host, PHASE_DECLARING, path, text, count, tests_body);
+}
+
+int rule_host_run_test(rule_host *host, uint32_t slot) {
+  lua_State *L = host->L;
+  budget_begin(host, true);
+  host->phase = PHASE_TESTING;
+  host->fallback_line = host->rules[slot].run_line;
+  lua_settop(L, 0);
+  lua_pushcfunction(L, budget_on_error);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, host->rules[slot].run);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, host->test_ref);
+  return leave(host, lua_pcall(L, 1, 0, 1));
 }

@@ -143,6 +143,8 @@ static void write_object(writer *w, int entries, size_t count) {
 static void count_keys(lua_State *L, int entries, size_t *texts, size_t *numbers) {
   *texts = *numbers = 0;
   for (lua_pushnil(L); lua_next(L, entries); lua_pop(L, 1)) {
+    /* At once and not in the end: a key that is refused must not make the others free. */
+    budget_charge(L, 2);
     int type = lua_type(L, -2);
     if (type == LUA_TSTRING) (*texts)++;
     else if (lua_isinteger(L, -2)) (*numbers)++;
@@ -162,7 +164,7 @@ static void write_table(writer *w, int index) {
   int entries = lua_gettop(L);
   size_t texts, numbers;
   count_keys(L, entries, &texts, &numbers);
-  budget_charge(L, 4 + 2 * (texts + numbers));
+  budget_charge(L, 4);
   if (texts && numbers) luaL_error(L, "the data holds a table with both numbered and named entries; use one kind");
   if (texts || !numbers) write_object(w, entries, texts);
   else if (numbers == lua_rawlen(L, entries)) write_array(w, entries, (lua_Integer)numbers);

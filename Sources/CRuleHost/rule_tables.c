@@ -178,12 +178,13 @@ static int pairs_of_table(lua_State *L) {
   return 2;
 }
 
-/* Upvalues: position from 0, node of the next key or element. The handle is the invariant state. */
+/* Upvalues: position from 0, node of the next key or element, and the handle these belong to: what a rule
+ * passes to it by hand does not count. */
 static int next_of_handle(lua_State *L) {
   const document *d;
   uint32_t root, slot;
   enum slot kind;
-  if (!values_document(L, 1, &d, &root, &slot, &kind)) return lua_pushnil(L), 1;
+  if (!values_document(L, lua_upvalueindex(3), &d, &root, &slot, &kind)) return lua_pushnil(L), 1;
   const document_node *nodes = document_nodes(d);
   lua_Integer position = lua_tointeger(L, lua_upvalueindex(1));
   uint32_t node = (uint32_t)lua_tointeger(L, lua_upvalueindex(2));
@@ -215,7 +216,9 @@ static int pairs_of_handle(lua_State *L) {
     return luaL_error(L, "pairs walks event.data or customer.traits; event and customer themselves have fixed fields");
   lua_pushinteger(L, 0);
   lua_pushinteger(L, (lua_Integer)node + 1);
-  lua_pushcclosure(L, next_of_handle, 2);
+  if (found) values_push_handle(L, slot, node);
+  else values_push_handle(L, SLOT_NOTHING, 0);
+  lua_pushcclosure(L, next_of_handle, 3);
   lua_pushvalue(L, 1);
   return 2;
 }

@@ -114,9 +114,13 @@ static inline const document *document_of(const rule_host *host, uint32_t slot) 
   return host->more[slot - SLOT_FIRST_MORE].document;
 }
 
+static uint32_t traits_slot(lua_State *L, rule_host *host);
+
 bool values_document(lua_State *L, int index, const document **d, uint32_t *node, uint32_t *slot, enum slot *kind) {
   rule_host *host = host_of(L);
   *slot = open_bits(L, host, handle_bits(L, index), node);
+  /* The traits of now, and from here on these. */
+  if (*slot == SLOT_TRAITS) *slot = host->input->customer_traits ? traits_slot(L, host) : SLOT_NOTHING;
   *kind = kind_of(host, *slot);
   if (*kind != SLOT_EVENT_DATA && *kind != SLOT_TRAITS) return false;
   *d = document_of(host, *slot);
@@ -175,7 +179,8 @@ static int event_field(lua_State *L, rule_host *host, uint32_t number, const cha
   return 1;
 }
 
-/* Traits read before a wait keep the values they had: each activation has a slot of its own. */
+/* A value of the traits keeps what it was over a wait: each activation has a slot of its own. `customer.traits`
+ * itself always means those of now: what a journal has not seen being read it could not give back. */
 static uint32_t traits_slot(lua_State *L, rule_host *host) {
   if (!host->traits_slot) {
     more_slot slot = {.kind = SLOT_TRAITS, .document = host->input->customer_traits};
@@ -186,8 +191,7 @@ static uint32_t traits_slot(lua_State *L, rule_host *host) {
 
 static int customer_field(lua_State *L, rule_host *host, const char *key, size_t count) {
   if (IS("traits")) {
-    if (!host->input->customer_traits) push_handle(L, host, SLOT_NOTHING, 1);
-    else push_handle(L, host, traits_slot(L, host), 0);
+    push_handle(L, host, SLOT_TRAITS, 0);
     return 1;
   }
   if (IS("id")) host_push_field(L, RULE_FIELD_CUSTOMER_ID, 0);
@@ -220,6 +224,17 @@ static int constant_index(lua_State *L, const void *p) {
   return lua_pushnil(L), 1;
 }
 
+/* Of a subject that has none at all. */
+static int no_trait(lua_State *L) {
+  bool named = lua_type(L, 2) == LUA_TSTRING;
+  lua_pushnil(L);
+  if (!named) return 1;
+  size_t count;
+  const char *key = lua_tolstring(L, 2, &count);
+  reads_note(L, "customer.traits.", key, count, lua_gettop(L));
+  return 1;
+}
+
 static int handle_index(lua_State *L) {
   const void *p = lua_touserdata(L, 1);
   if (is_constant(p)) return constant_index(L, p);
@@ -231,6 +246,8 @@ static int handle_index(lua_State *L) {
   switch (kind) {
     case SLOT_EVENT_DATA: return member_of_node(L, document_of(host, slot), slot, node);
     case SLOT_TRAITS: {
+      if (slot == SLOT_TRAITS && !host->input->customer_traits) return no_trait(L);
+      if (slot == SLOT_TRAITS) slot = traits_slot(L, host);
       member_of_node(L, document_of(host, slot), slot, node);
       if (node == 0 && lua_type(L, 2) == LUA_TSTRING) {
         const char *key = lua_tolstring(L, 2, &count);
@@ -245,14 +262,7 @@ static int handle_index(lua_State *L) {
       const char *key = lua_tolstring(L, 2, &count);
       return kind == SLOT_EVENT ? event_field(L, host, slot, key, count) : customer_field(L, host, key, count);
     }
-    default:
-      if (node == 1 && lua_type(L, 2) == LUA_TSTRING) {
-        lua_pushnil(L);
-        const char *key = lua_tolstring(L, 2, &count);
-        reads_note(L, "customer.traits.", key, count, lua_gettop(L));
-        return 1;
-      }
-      return lua_pushnil(L), 1;
+    default: return lua_pushnil(L), 1;
   }
 }
 

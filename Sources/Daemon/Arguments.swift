@@ -94,7 +94,7 @@ extension Arguments {
 
   private static let settable = [
     "listen", "admin", "rules", "store", "lanes", "open_locally", "retention.events", "retention.verdicts",
-    "retention.attempts", "retention.runs", "zone", "timers_after_start", "effects_per_hour",
+    "retention.attempts", "retention.runs", "retention.size", "zone", "timers_after_start", "effects_per_hour",
   ]
 
   private func apply(_ pair: String, to configuration: inout Configuration) throws(UsageError) {
@@ -116,6 +116,11 @@ extension Arguments {
     case "retention.events": configuration.eventsMilliseconds = try duration(parts)
     case "retention.verdicts": configuration.verdictsMilliseconds = try duration(parts)
     case "retention.attempts": configuration.attemptsMilliseconds = try duration(parts)
+    case "retention.size":
+      guard let bytes = ByteSize.parse(parts[1]) else {
+        throw UsageError("retention.size must be a size such as \"20 GB\", or \"none\"")
+      }
+      configuration.sizeBytes = bytes
     case "retention.runs": configuration.runsMilliseconds = try duration(parts)
     case "timers_after_start": configuration.timersAfterStartMilliseconds = parts[1] == "0" ? 0 : try duration(parts)
     case "zone":

@@ -25,12 +25,16 @@ struct Configuration: Sendable {
   var verdictsMilliseconds: Int64 = 30 * 86_400_000
   var attemptsMilliseconds: Int64 = 30 * 86_400_000
   var runsMilliseconds: Int64 = 90 * 86_400_000
+  /// 0: any amount.
+  var sizeBytes: Int64 = 20_000_000_000
   /// For civil times, where neither the rule nor the subject has a zone.
   var zone = "UTC"
   /// How long timers wait after a start, for events that were sent again meanwhile.
   var timersAfterStartMilliseconds: Int64 = 30_000
   /// A rule with more is paused; 0: none is.
   var effectsPerHour = 1_000_000
+  /// Where each secret was read from, by its path in the file.
+  var secretPlaces: [String: String] = [:]
   /// Where relative paths of the file begin.
   var folder = "."
   var file = ""
@@ -212,9 +216,24 @@ struct ConfigurationReader {
       complain(path, "cannot be read from \(place): \(String(cString: strerror(errno)))")
       return nil
     }
+    configuration.secretPlaces[path] = place
     let trimmed = bytes.drop { $0 <= 0x20 }.reversed().drop { $0 <= 0x20 }.reversed()
     if trimmed.isEmpty { complain(path, "is empty in \(place)") }
     return trimmed.isEmpty ? nil : Array(trimmed)
+  }
+
+  /// A file of several secrets, the newest first; those that are over are left out.
+  private mutating func secretTexts(_ value: JSONCursor, at path: String) -> [[UInt8]] {
+    guard let bytes = secretText(value, at: path) else { return [] }
+    switch SecretFile.parse(bytes) {
+    case .failure(let error):
+      complain(path, "holds a line \(error.line) that is no secret; a line is SECRET or SECRET until TIME")
+      return []
+    case .success(let file):
+      let current = file.current(at: Clocks.system.wall())
+      if current.isEmpty { complain(path, "holds no secret that still counts") }
+      return current
+    }
   }
 
   // MARK: parts
@@ -229,7 +248,7 @@ struct ConfigurationReader {
 
   private mutating func readKey(_ name: String, _ value: JSONCursor) {
     let path = "keys.\(name)"
-    checkNames(value, at: path, known: ["secret", "rights", "source"])
+    checkNames(value, at: path, known: ["secret", "rights", "source", "test"])
     guard let secret = value["secret"] else {
       return complain(path, "needs a secret: credential \"NAME\" or file \"PATH\"")
     }
@@ -249,12 +268,23 @@ struct ConfigurationReader {
     guard let bytes = secretText(secret, at: path + ".secret") else { return }
     let source = text(value, "source", at: path + ".source") ?? name
     if source == "nudged" { complain(path + ".source", "must not be \"nudged\": that is our own") }
-    configuration.keys.append(AccessKey(name: name, secret: Secret(bytes: bytes), rights: rights, source: source))
+    if source.hasPrefix(Event.testPrefix) {
+      complain(path + ".source", "must not begin with \"\(Event.testPrefix)\": write test = true")
+    }
+    var isTest = false
+    if let test = value["test"] {
+      if let value = test.boolean { isTest = value } else { complain(path + ".test", "must be true or false") }
+    }
+    configuration.keys.append(
+      AccessKey(
+        name: name, secret: Secret(bytes: bytes), rights: rights, source: (isTest ? Event.testPrefix : "") + source))
   }
 
   private static let destinationKeys = [
     "url", "secret", "secrets", "signing", "header", "prefix", "shape", "mode", "headers", "timeout", "connect_timeout",
-    "concurrency", "retry", "allow", "rate", "order", "poisoned",
+    "concurrency", "retry", "allow", "preset", "signing_key", "also_sign", "id_header", "bearer", "basic", "ca",
+    "client_certificate", "client_key", "proxy", "types", "transform", "test", "reply_headers", "method",
+    "rate", "order", "poisoned",
   ]
 
   private mutating func readDestination(_ name: String, _ value: JSONCursor) {
@@ -264,15 +294,22 @@ struct ConfigurationReader {
       if value["url"] == nil { complain(path, "needs a url") }
       return
     }
-    guard let signing = readSigning(value, at: path) else { return }
+    let preset = readPreset(value, at: path)
+    guard let signing = readSigning(value, at: path, preset: preset) else { return }
     var destination = Destination(name: name, url: url, signing: signing)
+    preset?.apply(to: &destination)
     if let shape = text(value, "shape", at: path + ".shape") {
-      switch shape {
-      case "standard": destination.shape = .standard
-      case "bare": destination.shape = .bare
-      default: complain(path + ".shape", "must be \"standard\" or \"bare\"")
+      if let known = Destination.Shape(rawValue: shape) {
+        destination.shape = known
+      } else {
+        let shapes = Destination.Shape.allCases.map(\.rawValue)
+        complain(
+          path + ".shape", "must be one of \(shapes.joined(separator: ", ")), not \"\(shape)\"",
+          suggestion: Suggestion.nearest(to: shape, among: shapes))
       }
     }
+    readKeys(value, at: path, into: &destination)
+    readConnection(value, at: path, into: &destination)
     if let mode = text(value, "mode", at: path + ".mode") {
       if let known = Destination.Mode(rawValue: mode) {
         destination.mode = known
@@ -330,17 +367,113 @@ struct ConfigurationReader {
     }
   }
 
-  private mutating func readSigning(_ value: JSONCursor, at path: String) -> Destination.Signing? {
-    let scheme = text(value, "signing", at: path + ".signing") ?? "standard"
+  private mutating func readPreset(_ value: JSONCursor, at path: String) -> DestinationPreset? {
+    guard let name = text(value, "preset", at: path + ".preset") else { return nil }
+    if let preset = DestinationPreset(rawValue: name) { return preset }
+    let names = DestinationPreset.allCases.map(\.rawValue)
+    complain(
+      path + ".preset", "must be one of \(names.joined(separator: ", ")), not \"\(name)\"",
+      suggestion: Suggestion.nearest(to: name, among: names))
+    return nil
+  }
+
+  private mutating func secrets(_ value: JSONCursor, at path: String) -> [[UInt8]] {
     var secrets: [[UInt8]] = []
-    if let one = value["secret"] { secrets = [secretText(one, at: path + ".secret")].compactMap(\.self) }
+    if let one = value["secret"] { secrets = secretTexts(one, at: path + ".secret") }
     for (position, one) in (value["secrets"]?.elements ?? []).enumerated() {
-      if let bytes = secretText(one, at: path + ".secrets.\(position + 1)") { secrets.append(bytes) }
+      secrets += secretTexts(one, at: path + ".secrets.\(position + 1)")
     }
+    return secrets
+  }
+
+  /// What signs or shows who we are, beside the first signature.
+  private mutating func readKeys(_ value: JSONCursor, at path: String, into destination: inout Destination) {
+    if let key = value["signing_key"] {
+      for bytes in secretTexts(key, at: path + ".signing_key") {
+        do throws(DeliveryError) {
+          destination.signingKeys.append(try SigningKey.parsePrivate(String(decoding: bytes, as: UTF8.self)))
+        } catch { complain(path + ".signing_key", "\(error)") }
+      }
+    }
+    if let more = value["also_sign"] { readMoreSigning(more, value, at: path, into: &destination) }
+    if let header = text(value, "id_header", at: path + ".id_header") { destination.idHeader = header }
+    if let bearer = value["bearer"], let bytes = secretText(bearer, at: path + ".bearer") {
+      destination.authorization = Secret(bytes: Array("Bearer ".utf8) + bytes)
+    }
+    if let basic = value["basic"], let bytes = secretText(basic, at: path + ".basic") {
+      if value["bearer"] != nil { complain(path, "has both bearer and basic; use one") }
+      // A key alone is the user's name without a password.
+      let pair = bytes.contains(UInt8(ascii: ":")) ? bytes : bytes + [UInt8(ascii: ":")]
+      destination.authorization = Secret(bytes: Array("Basic \(Base64.encode(pair))".utf8))
+    }
+  }
+
+  private mutating func readMoreSigning(
+    _ more: JSONCursor, _ value: JSONCursor, at path: String, into destination: inout Destination
+  ) {
+    let known = ["stripe", "github"]
+    checkNames(more, at: path + ".also_sign", known: known)
+    let keys = secrets(value, at: path).map { Secret(bytes: $0) }
+    guard let first = keys.first else {
+      if value["secret"] == nil, value["secrets"] == nil {
+        complain(path + ".also_sign", "needs a secret to sign with")
+      }
+      return
+    }
+    for (name, header) in more.members where known.contains(name) {
+      guard let header = header.string, !header.isEmpty else {
+        complain(path + ".also_sign." + name, "must be the name of the header, such as \"X-Signature\"")
+        continue
+      }
+      destination.moreSigning.append(
+        name == "stripe" ? .stripe(header: header, keys) : .github(header: header, first))
+    }
+  }
+
+  /// How it is reached, and what it takes.
+  private mutating func readConnection(_ value: JSONCursor, at path: String, into destination: inout Destination) {
+    for (key, place) in [
+      ("ca", \Destination.Certificates.authority), ("client_certificate", \Destination.Certificates.client),
+      ("client_key", \Destination.Certificates.clientKey.bytes),
+    ] {
+      guard let file = value[name: key], let bytes = secretText(file, at: path + "." + key) else { continue }
+      if !String(decoding: bytes.prefix(40), as: UTF8.self).hasPrefix("-----BEGIN ") {
+        complain(path + "." + key, "must be PEM text, which begins with -----BEGIN")
+      }
+      destination.certificates[keyPath: place] = bytes
+    }
+    if let method = text(value, "method", at: path + ".method") {
+      if Destination.methods.contains(method) {
+        destination.method = method
+      } else {
+        complain(path + ".method", "must be one of \(Destination.methods.joined(separator: ", "))")
+      }
+    }
+    if let proxy = text(value, "proxy", at: path + ".proxy") { destination.proxy = proxy }
+    if let types = value["types"] { destination.types = texts(types, at: path + ".types") }
+    if let names = value["reply_headers"] {
+      destination.replyHeaders = texts(names, at: path + ".reply_headers").map { $0.lowercased() }
+    }
+    if let transform = text(value, "transform", at: path + ".transform") { destination.transform = transform }
+    if let test = value["test"] {
+      if let isTest = test.boolean {
+        destination.isTest = isTest
+      } else {
+        complain(path + ".test", "must be true or false")
+      }
+    }
+  }
+
+  private mutating func readSigning(
+    _ value: JSONCursor, at path: String, preset: DestinationPreset?
+  ) -> Destination.Signing? {
+    let scheme = text(value, "signing", at: path + ".signing") ?? preset?.signing ?? "standard"
+    let secrets = secrets(value, at: path)
     switch scheme {
     case "none": return Destination.Signing.none
     case "standard":
       if secrets.isEmpty {
+        if value["signing_key"] != nil { return .standard([]) }
         if value["secret"] == nil, value["secrets"] == nil {
           complain(path, "needs a secret to sign with: credential \"NAME\" or file \"PATH\" (or signing = \"none\")")
         }
@@ -385,11 +518,51 @@ struct ConfigurationReader {
   }
 
   private mutating func readRetention(_ value: JSONCursor) {
-    checkNames(value, at: "retention", known: ["events", "verdicts", "attempts", "runs"])
+    checkNames(value, at: "retention", known: ["events", "verdicts", "attempts", "runs", "size"])
     if let time = duration(value, "events", at: "retention.events") { configuration.eventsMilliseconds = time }
     if let time = duration(value, "verdicts", at: "retention.verdicts") { configuration.verdictsMilliseconds = time }
     if let time = duration(value, "attempts", at: "retention.attempts") { configuration.attemptsMilliseconds = time }
+    if let size = value["size"] {
+      if let bytes = ByteSize.parse(size.string ?? "") {
+        configuration.sizeBytes = bytes
+      } else {
+        complain("retention.size", "must be a size such as \"20 GB\", or \"none\"")
+      }
+    }
     if let time = duration(value, "runs", at: "retention.runs") { configuration.runsMilliseconds = time }
+  }
+}
+
+/// What well-known receivers want, so that nobody has to look it up. Every part can be overridden.
+enum DestinationPreset: String, CaseIterable {
+  case generic, slack, segment, stripe, zapier, n8n, make
+
+  /// Most of them know their callers by the address alone, or by a key of theirs.
+  var signing: String { self == .generic ? "standard" : "none" }
+
+  func apply(to destination: inout Destination) {
+    switch self {
+    case .generic: break
+    case .slack, .zapier, .n8n, .make: destination.shape = .bare
+    case .segment: destination.shape = .segment
+    case .stripe:
+      destination.shape = .form
+      destination.idHeader = "Idempotency-Key"
+    }
+  }
+}
+
+/// Sizes as people write them: "500 MB", "20 GB"; "none" is 0.
+enum ByteSize {
+  static func parse(_ text: String) -> Int64? {
+    if text == "none" { return 0 }
+    let digits = text.prefix { $0.isASCII && $0.isNumber }
+    let units: [String: Int64] = ["MB": 1_000_000, "GB": 1_000_000_000, "TB": 1_000_000_000_000]
+    let unit = text.dropFirst(digits.count).filter { $0 != " " }
+    guard let number = Int64(digits), number > 0, number < 1_000_000, let factor = units[String(unit)] else {
+      return nil
+    }
+    return number * factor
   }
 }
 

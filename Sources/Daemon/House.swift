@@ -111,6 +111,7 @@ final class House: @unchecked Sendable {
       loop.retention.eventsMilliseconds = configuration.eventsMilliseconds
       loop.retention.verdictsMilliseconds = configuration.verdictsMilliseconds
       loop.retention.attemptsMilliseconds = configuration.attemptsMilliseconds
+      loop.retention.sizeBytes = configuration.sizeBytes
       loop.retention.endedRunsMilliseconds = configuration.runsMilliseconds
       committed.set(loop.recovered.record)
       return loop
@@ -148,6 +149,16 @@ final class House: @unchecked Sendable {
       knownDestinations: knowsDestinations ? Set(configuration.destinations.map(\.name)) : nil,
       folder: configuration.rules, zones: { ZoneFolder().names() })
     report.findings += files.complaints.map { Finding($0, code: .load, text: nil) }
+    let libraries = report.set.libraries.map(\.name)
+    for destination in configuration.destinations
+    where !destination.transform.isEmpty && !libraries.contains(destination.transform) {
+      let complaint = RuleComplaint(
+        file: configuration.file, line: 1,
+        message:
+          "'destinations.\(destination.name).transform': there is no library '\(destination.transform)' in the rules folder",
+        suggestion: Suggestion.nearest(to: destination.transform, among: libraries))
+      report.findings.append(Finding(complaint, code: .configuration, text: nil))
+    }
     return (report, files.sources)
   }
 
@@ -309,7 +320,7 @@ final class House: @unchecked Sendable {
         outputs: { outputs in
           House.tellFull(counters, told, log)
           if outputs.record > 0 { committed.set(outputs.record) }
-          for (lane, sequence) in outputs.committed { durable[lane].set(sequence) }
+          for (lane, turn) in outputs.turns { durable[lane].set(turn) }
           var settled: Int64 = 0
           for ticket in outputs.answered { settled += Int64(ticket.accepted) }
           if settled > 0 { underWay.add(-settled) }

@@ -10,6 +10,7 @@ package import Model
 package enum DestinationCheck {
   package static func problems(of destination: Destination) -> [String] {
     addressProblems(destination) + headerProblems(destination) + numberProblems(destination)
+      + moreProblems(destination)
   }
 
   private static func numberProblems(_ destination: Destination) -> [String] {
@@ -46,6 +47,39 @@ package enum DestinationCheck {
       return ["port \(parts.port) (\(service)) is never spoken to"]
     }
     return []
+  }
+
+  /// Scheme, host and port of an address.
+  static func origin(of address: String) -> String {
+    guard let parts = URLParts(address) else { return "" }
+    return "\(parts.scheme)://\(parts.host):\(parts.port)"
+  }
+
+  private static func moreProblems(_ destination: Destination) -> [String] {
+    var found: [String] = []
+    if !isSafeValue(String(decoding: destination.authorization.bytes, as: UTF8.self)) {
+      found.append("its authorization contains a line break or another control character")
+    }
+    var names = destination.idHeader.isEmpty ? [] : [destination.idHeader]
+    for more in destination.moreSigning {
+      switch more {
+      case .stripe(let header, _), .github(let header, _): names.append(header)
+      }
+    }
+    for name in names where !isToken(name) || reserved.contains(name.lowercased()) {
+      found.append("\"\(name)\" cannot be the name of a header of its own")
+    }
+    if !destination.proxy.isEmpty {
+      let parts = URLParts(destination.proxy)
+      if parts.map({ !["http", "https", "socks5", "socks5h"].contains($0.scheme) }) ?? true {
+        found.append("its proxy \"\(destination.proxy)\" is not a URL such as \"http://proxy.example.com:3128\"")
+      }
+    }
+    let certificates = destination.certificates
+    if certificates.client.isEmpty != certificates.clientKey.bytes.isEmpty {
+      found.append("a client certificate and its key belong together")
+    }
+    return found
   }
 
   /// Headers that would change how the request is framed, or that belong to the signature.

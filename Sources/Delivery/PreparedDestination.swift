@@ -17,10 +17,14 @@ final class PreparedDestination {
   /// The header lines that are the same for every message.
   let fixedLines: UnsafeMutablePointer<curl_slist>?
   let address: UnsafeMutablePointer<CChar>?
+  /// Scheme, host and port, without a path.
+  let origin: String
+  /// Empty: no proxy, not even one of the environment, which would hide the receiver from the guard.
+  let proxy: UnsafeMutablePointer<CChar>?
 
   init(_ destination: Destination, version: String) {
     self.destination = destination
-    signer = WebhookSigner(destination.signing)
+    signer = WebhookSigner(destination)
     let problems = DestinationCheck.problems(of: destination)
     problem = problems.isEmpty ? nil : problems.joined(separator: "; ")
     addressGuard = AddressGuard(allowed: destination.allowedNetworks.compactMap { try? Network($0) })
@@ -28,18 +32,24 @@ final class PreparedDestination {
     for line in PreparedDestination.lines(destination, version: version) { list = curl_slist_append(list, line) }
     fixedLines = list
     address = strdup(destination.url)
+    proxy = strdup(destination.proxy)
+    origin = DestinationCheck.origin(of: destination.url)
   }
 
   deinit {
     curl_slist_free_all(fixedLines)
     free(address)
+    free(proxy)
   }
 
   /// "Expect:" and "Accept:" without a value take libcurl's own lines out.
   private static func lines(_ destination: Destination, version: String) -> [String] {
     var lines = ["expect:", "accept:"]
     let own = Set(destination.headers.map { $0.name.lowercased() })
-    if !own.contains("content-type") { lines.append("content-type: application/json") }
+    if !own.contains("content-type") { lines.append("content-type: \(destination.shape.contentType)") }
+    if !destination.authorization.bytes.isEmpty {
+      lines.append("authorization: " + String(decoding: destination.authorization.bytes, as: UTF8.self))
+    }
     if !own.contains("user-agent") { lines.append("user-agent: nudged/\(version)") }
     for header in destination.headers {
       // A semicolon is how libcurl wants to be told to send a header without a value.

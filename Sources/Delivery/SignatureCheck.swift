@@ -24,6 +24,48 @@ package enum SignatureCheck: Sendable, Equatable {
     }
   }
 
+  /// Standard Webhooks' `v1a`: with the public key alone.
+  package static func check(
+    publicKey: [UInt8], header: (String) -> String?, body: [UInt8], now: Instant
+  ) -> SignatureCheck {
+    guard let id = header("webhook-id"), let stamp = header("webhook-timestamp"),
+      let signature = header("webhook-signature")
+    else { return .refused("one of webhook-id, webhook-timestamp and webhook-signature is missing") }
+    guard let seconds = wholeSeconds(stamp) else {
+      return .refused("webhook-timestamp is not whole seconds since 1970")
+    }
+    if let reason = age(seconds: seconds, now: now) { return .refused(reason) }
+    let candidates = signature.split(separator: " ").filter { $0.hasPrefix("v1a,") }
+    guard !candidates.isEmpty else { return .refused("webhook-signature has no entry that starts with \"v1a,\"") }
+    var message: [UInt8] = []
+    WebhookSigner.signedHead(id: id, timestampSeconds: seconds, into: &message)
+    message += body
+    let isValid = candidates.contains { candidate in
+      SigningKey.verify(Base64.decode(candidate.dropFirst(4)) ?? [], of: message, publicKey: publicKey)
+    }
+    return isValid ? .valid : .refused("no signature matches: the key differs, or the body was changed on its way")
+  }
+
+  /// t=…,v1=… in one header, with HMAC-SHA-256 over "timestamp.body".
+  package static func check(
+    stripeHeader name: String, secret: Secret, header: (String) -> String?, body: [UInt8], now: Instant
+  ) -> SignatureCheck {
+    guard let value = header(name.lowercased()) else { return .refused("the header \(name) is missing") }
+    var stamp: Int64?
+    var candidates: [[UInt8]] = []
+    for part in value.split(separator: ",") {
+      if part.hasPrefix("t=") { stamp = wholeSeconds(String(part.dropFirst(2))) }
+      if part.hasPrefix("v1="), let bytes = Hex.decode(part.dropFirst(3)) { candidates.append(bytes) }
+    }
+    guard let stamp, !candidates.isEmpty else {
+      return .refused("the header \(name) is not t=SECONDS,v1=HEXADECIMAL")
+    }
+    if let reason = age(seconds: stamp, now: now) { return .refused(reason) }
+    let right = MessageHash(secret: secret).hash(Array("\(stamp).".utf8), body)
+    return candidates.contains { MessageHash.equal($0, right) }
+      ? .valid : .refused("no signature matches: the secret differs, or the body was changed on its way")
+  }
+
   private static func standard(
     _ secrets: [Secret], header: (String) -> String?, body: [UInt8], now: Instant
   ) -> SignatureCheck {

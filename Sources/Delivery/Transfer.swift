@@ -17,18 +17,24 @@ final class Transfer {
   private(set) var destination: PreparedDestination?
   private(set) var response: [UInt8] = []
   private(set) var retryAfter: String?
+  /// Of a call: those headers of the answer that its destination lets through.
+  private(set) var replyHeaders: [Destination.Header] = []
+  private var isCall = false
   /// Why addresses were refused, and how many sockets were opened all the same.
   private(set) var refusal: String?
   private(set) var socketsOpened = 0
   private(set) var answerIsTooLong = false
 
+  private var hasCertificates = false
+  private var request = ""
   private let didOpen: (Int32) -> Void
   private var bodyBytesSeen = 0
   private var headerBytesSeen = 0
   private var buffer: UnsafeMutablePointer<UInt8>
   private var capacity: Int
   /// The lines that differ from message to message; the fixed ones of the destination follow them.
-  private let lines = UnsafeMutablePointer<curl_slist>.allocate(capacity: Transfer.mostLines)
+  private var lines = UnsafeMutablePointer<curl_slist>.allocate(capacity: Transfer.usualLines)
+  private var lineCapacity = Transfer.usualLines
   private let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
   /// The last connection that was judged and found right, and for whom.
@@ -37,7 +43,7 @@ final class Transfer {
   private let judgedAddress = UnsafeMutablePointer<CChar>.allocate(capacity: Transfer.addressBytes)
 
   private static let addressBytes = 64
-  private static let mostLines = 3
+  private static let usualLines = 4
   private static let usualCapacity = 2048
   private static let keptCapacity = 64 * 1024
   /// So much of an answer is read before the connection is given up; only the first part is kept.
@@ -51,7 +57,7 @@ final class Transfer {
     self.didOpen = didOpen
     capacity = Transfer.usualCapacity
     buffer = .allocate(capacity: capacity)
-    lines.initialize(repeating: curl_slist(), count: Transfer.mostLines)
+    lines.initialize(repeating: curl_slist(), count: Transfer.usualLines)
     errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
     judgedAddress.initialize(repeating: 0, count: Transfer.addressBytes)
     setFixedOptions()
@@ -111,6 +117,8 @@ final class Transfer {
     started = now
     response.removeAll(keepingCapacity: true)
     retryAfter = nil
+    isCall = start.delivery.tries > 0
+    replyHeaders.removeAll(keepingCapacity: true)
     refusal = nil
     socketsOpened = 0
     bodyBytesSeen = 0
@@ -118,21 +126,54 @@ final class Transfer {
     answerIsTooLong = false
     errorText[0] = 0
     if self.destination !== destination { address(destination) }
+    if start.delivery.request != request { aim(start.delivery.request, destination) }
     fill(head, body: start.delivery.body)
   }
 
   private func address(_ prepared: PreparedDestination) {
     destination = prepared
-    ccurl_set_pointer(easy, CURLOPT_URL, prepared.address)
+    aim("", prepared)
     ccurl_set_long(easy, CURLOPT_TIMEOUT_MS, Int(prepared.destination.timeoutMilliseconds))
     let connect = min(prepared.destination.connectTimeoutMilliseconds, prepared.destination.timeoutMilliseconds)
     ccurl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, Int(connect))
+    ccurl_set_pointer(easy, CURLOPT_PROXY, prepared.proxy)
+    trust(prepared)
+  }
+
+  /// Method and path of this message, where they are not the destination's.
+  private func aim(_ wanted: String, _ prepared: PreparedDestination) {
+    request = wanted
+    let parts = wanted.split(separator: " ", maxSplits: 1)
+    let method = parts.first.map(String.init) ?? prepared.destination.method
+    // Nothing is followed, so that the method stays what it is.
+    ccurl_set_pointer(easy, CURLOPT_CUSTOMREQUEST, method == "POST" ? nil : method)
+    if parts.count == 2 {
+      ccurl_set_pointer(easy, CURLOPT_URL, prepared.origin + String(parts[1]))
+    } else {
+      ccurl_set_pointer(easy, CURLOPT_URL, prepared.address)
+    }
+  }
+
+  /// Certificates in place of the usual ones; libcurl keeps copies of them.
+  private func trust(_ prepared: PreparedDestination) {
+    let certificates = prepared.destination.certificates
+    if hasCertificates { ccurl_forget_certificates(easy) }
+    hasCertificates = certificates != Destination.Certificates()
+    guard hasCertificates else { return }
+    func set(_ bytes: [UInt8], _ option: CURLoption) {
+      guard !bytes.isEmpty else { return }
+      _ = bytes.withUnsafeBytes { ccurl_set_blob(easy, option, $0.baseAddress, $0.count) }
+    }
+    set(certificates.authority, CURLOPT_CAINFO_BLOB)
+    set(certificates.client, CURLOPT_SSLCERT_BLOB)
+    set(certificates.clientKey.bytes, CURLOPT_SSLKEY_BLOB)
   }
 
   /// Lines and body go into one buffer of ours, so that the delivery's own array need not stand still.
   private func fill(_ head: HeaderLines, body: [UInt8]) {
     let needed = head.bytes.count + body.count
     if needed > capacity { resize(to: needed) }
+    if head.starts.count > lineCapacity { addLines(head.starts.count) }
     head.bytes.withUnsafeBufferPointer { buffer.update(from: $0.baseAddress!, count: $0.count) }
     let bodyStart = buffer + head.bytes.count
     body.withUnsafeBufferPointer { bytes in
@@ -144,6 +185,14 @@ final class Transfer {
     }
     ccurl_set_pointer(easy, CURLOPT_POSTFIELDS, bodyStart)
     ccurl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, body.count)
+  }
+
+  private func addLines(_ count: Int) {
+    lines.deallocate()
+    lineCapacity = count
+    lines = .allocate(capacity: count)
+    lines.initialize(repeating: curl_slist(), count: count)
+    ccurl_set_pointer(easy, CURLOPT_HTTPHEADER, lines)
   }
 
   private func resize(to size: Int) {
@@ -164,7 +213,7 @@ final class Transfer {
 
   private func take(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
     bodyBytesSeen += count
-    let room = Limits.responseBytes - response.count
+    let room = (isCall ? Limits.callReplyBytes : Limits.responseBytes) - response.count
     if room > 0, let bytes {
       response.append(contentsOf: UnsafeRawBufferPointer(start: bytes, count: min(room, count)))
     }
@@ -176,13 +225,20 @@ final class Transfer {
   private func takeHeader(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
     headerBytesSeen += count
     if headerBytesSeen > Limits.responseHeaderBytes { return 0 }
-    guard let bytes, count > 12, bytes[0] | 0x20 == 0x72, bytes[5] == 0x2D else { return count }
+    guard let bytes else { return count }
+    let wantsAll = isCall && !(destination?.destination.replyHeaders.isEmpty ?? true)
+    // Almost every header is of no interest, and then no text is made of it.
+    guard wantsAll || (count > 12 && bytes[0] | 0x20 == 0x72 && bytes[5] == 0x2D) else { return count }
     let line = String(decoding: UnsafeRawBufferPointer(start: bytes, count: count), as: UTF8.self)
     let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-    guard parts.count == 2, parts[0].lowercased() == "retry-after" else { return count }
+    guard parts.count == 2 else { return count }
     let isBlank: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D || $0 == 0x0A }
     let value = Array(parts[1].utf8).drop(while: isBlank).reversed().drop(while: isBlank).reversed()
-    retryAfter = String(decoding: value.prefix(64), as: UTF8.self)
+    let name = parts[0].lowercased()
+    if name == "retry-after" { retryAfter = String(decoding: value.prefix(64), as: UTF8.self) }
+    if wantsAll, destination?.destination.replyHeaders.contains(name) == true {
+      replyHeaders.append(.init(name: name, value: String(decoding: value.prefix(1_000), as: UTF8.self)))
+    }
     return count
   }
 

@@ -13,6 +13,7 @@ enum TransferOutcome {
     var result = TransferResult(delivery: transfer.delivery, started: transfer.started, outcome: .other, status: status)
     result.outcome = outcome(of: transfer, code: code, status: status)
     result.message = sentence(result.outcome, transfer: transfer, code: code, status: status)
+    result.replyHeaders = transfer.replyHeaders
     result.retryAfterMilliseconds = transfer.retryAfter.flatMap { RetrySchedule.retryAfterMilliseconds($0, now: now) }
     // An address that cannot be understood will not be understood later either.
     result.isPermanent = result.outcome == .blocked || code == CURLE_URL_MALFORMAT

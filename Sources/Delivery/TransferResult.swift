@@ -20,6 +20,7 @@ package struct TransferResult: Sendable, Equatable {
   package var address: String
   package var timings: Timings
   package var response: [UInt8]
+  package var replyHeaders: [Destination.Header] = []
 
   /// Microseconds since the start of the transfer at which each phase was over; 0 when it did not
   /// take place, as on a connection that was open already.
@@ -50,10 +51,12 @@ package struct TransferResult: Sendable, Equatable {
   }
 
   func attempt(number: Int, settlement: Settlement) -> Attempt {
-    Attempt(
+    var attempt = Attempt(
       delivery: delivery, attempt: number, started: started, outcome: outcome, status: status, settlement: settlement,
       message: message, address: address, dnsMicroseconds: timings.dns, connectMicroseconds: timings.connect,
       tlsMicroseconds: timings.tls, firstByteMicroseconds: timings.firstByte, totalMicroseconds: timings.total,
       response: response)
+    attempt.replyHeaders = replyHeaders
+    return attempt
   }
 }

@@ -13,10 +13,36 @@ package final class WebhookSigner {
     case body(header: String, prefix: String, hash: MessageHash)
     case none
   }
+  private enum More {
+    case stripe(header: String, [MessageHash])
+    case github(header: String, MessageHash)
+  }
   private let scheme: Scheme
+  private let keys: [SigningKey]
+  private let more: [More]
+  private let idHeader: String
   private var scratch: [UInt8] = []
 
-  package init(_ signing: Destination.Signing) {
+  package convenience init(_ destination: Destination) {
+    self.init(
+      destination.signing, keys: destination.signingKeys, more: destination.moreSigning,
+      idHeader: destination.idHeader)
+  }
+
+  /// How many lines a webhook gets at most.
+  package var lineCount: Int { 3 + more.count + (idHeader.isEmpty ? 0 : 1) }
+
+  package init(
+    _ signing: Destination.Signing, keys: [Secret] = [], more: [Destination.MoreSigning] = [], idHeader: String = ""
+  ) {
+    self.keys = keys.compactMap { SigningKey(seed: $0) }
+    self.idHeader = idHeader
+    self.more = more.map {
+      switch $0 {
+      case .stripe(let header, let secrets): .stripe(header: header, secrets.map { MessageHash(secret: $0) })
+      case .github(let header, let secret): .github(header: header, MessageHash(secret: secret))
+      }
+    }
     switch signing {
     case .standard(let secrets): scheme = .standard(secrets.map { MessageHash(secret: $0) })
     case .body(let header, let prefix, let secret):
@@ -36,6 +62,8 @@ package final class WebhookSigner {
   func appendLines(id: String, timestampSeconds: Int64, body: [UInt8], to lines: inout HeaderLines) {
     lines.append("webhook-id: ", id)
     lines.append("webhook-timestamp: ", decimal: timestampSeconds)
+    if !idHeader.isEmpty { lines.append(idHeader + ": ", id) }
+    for one in more { append(one, timestampSeconds, body, to: &lines) }
     switch scheme {
     case .none: return
     case .body(let header, let prefix, let hash):
@@ -44,13 +72,29 @@ package final class WebhookSigner {
       lines.add(Hex.encode(hash.hash([], body)))
       lines.end()
     case .standard(let hashes):
-      guard !hashes.isEmpty else { return }
+      guard !hashes.isEmpty || !keys.isEmpty else { return }
       WebhookSigner.signedHead(id: id, timestampSeconds: timestampSeconds, into: &scratch)
       lines.begin("webhook-signature: ")
       for (position, hash) in hashes.enumerated() {
         lines.add(position == 0 ? "v1," : " v1,")
         lines.add(Base64.encode(hash.hash(scratch, body)))
       }
+      for (position, key) in keys.enumerated() {
+        lines.add(position == 0 && hashes.isEmpty ? "v1a," : " v1a,")
+        lines.add(Base64.encode(key.sign(scratch + body)))
+      }
+      lines.end()
+    }
+  }
+
+  private func append(_ one: More, _ timestampSeconds: Int64, _ body: [UInt8], to lines: inout HeaderLines) {
+    switch one {
+    case .github(let header, let hash):
+      lines.append(header + ": ", "sha256=" + Hex.encode(hash.hash([], body)))
+    case .stripe(let header, let hashes):
+      let head = Array("\(timestampSeconds).".utf8)
+      lines.begin("\(header): t=\(timestampSeconds)")
+      for hash in hashes { lines.add(",v1=" + Hex.encode(hash.hash(head, body))) }
       lines.end()
     }
   }

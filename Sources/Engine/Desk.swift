@@ -40,6 +40,9 @@ package final class Desk {
 
   package var repeats: Int64 { router.repeats }
 
+  /// The subject of an id; nil when none is known.
+  package func find(_ reference: SubjectReference) throws(StoreError) -> Int64? { try router.find(reference) }
+
   /// The lane of a subject.
   package static func lane(of subject: Int64, lanes: Int) -> Int { Shards.shard(of: subject) % lanes }
 

@@ -6,6 +6,7 @@
 // what lets lanes keep undecided changes in such a cache: fewer are ever under way.
 
 internal import Basics
+internal import Model
 internal import Store
 
 /// Subjects as their lane knows them, packed.
@@ -30,7 +31,9 @@ struct SubjectCache {
   mutating func keep(_ cell: SubjectCell) {
     writer.bytes.removeAll(keepingCapacity: true)
     cell.pack(into: &writer, &scratch)
-    if young.count >= capacity {
+    let isHeavy =
+      young.count >= Limits.largeSubjectsInMemory && young.valueBytes >= Limits.subjectGenerationBytes
+    if young.count >= capacity || isHeavy {
       old = young
       young = FlatTable()
     }

@@ -33,8 +33,12 @@ struct Cause {
   /// How many emitted events lie between it and the outside.
   var depth: Int
   var allowance: Int
+  var isTest: Bool
 
-  init(number: Int64, dedupe: Hash128, depth: Int = 0, allowance: Int = Limits.emittedPerEvent) {
+  init(
+    number: Int64, dedupe: Hash128, depth: Int = 0, allowance: Int = Limits.emittedPerEvent, isTest: Bool = false
+  ) {
+    self.isTest = isTest
     self.number = number
     self.dedupe = dedupe
     self.depth = depth
@@ -43,7 +47,8 @@ struct Cause {
 
   init(_ incoming: IncomingEvent, number: Int64) {
     self.init(
-      number: number, dedupe: incoming.dedupe, depth: incoming.event.depth, allowance: incoming.event.allowance)
+      number: number, dedupe: incoming.dedupe, depth: incoming.event.depth, allowance: incoming.event.allowance,
+      isTest: incoming.event.isTest)
   }
 }
 
@@ -74,13 +79,18 @@ package final class Lane {
   var cells = SubjectCache(capacity: Limits.subjectsInMemory)
   var book: RuleBook
   var runtime: RuleRuntime
-  var sequence: Int64 = 0
+  private var sequence: Int64 = 0
+  /// This step's number. Steps without inputs, as those for timers, have one, too: what they decided is
+  /// not on disk because what came before them is.
+  var turn: Int64 = 0
+  /// The last step before this one that decided something.
+  var decidedTurn: Int64 = 0
   var out: Decisions
   private var verdicts = VerdictWriter()
   private var verdictRange: (first: Int64, last: Int64)?
   /// Events that rules emitted to the subject at hand, decided next, in the same step.
   private var emitted: [RoutedEvent] = []
-  private var wishes: [Wish] = []
+  var wishes: [Wish] = []
   /// `now` never runs backwards, whatever the clock does.
   var lastNow = Instant.zero
   private var subjects: [(first: Int64, second: Int64)] = []
@@ -127,7 +137,7 @@ package final class Lane {
   var heldTimers: [Timer] = []
   /// No timer fires before this.
   let timersFrom: Instant
-  /// The newest step of this lane whose decisions are on disk.
+  /// The newest step of this lane whose decisions are on disk, by its turn.
   let durable: Counter
   var listening = Listening()
   /// Versions besides the newest ones, as far as they were needed.
@@ -154,7 +164,10 @@ package final class Lane {
     let now = max(wall, lastNow)
     lastNow = now
     sequence += Int64(inputs.count)
+    if !out.isEmpty { decidedTurn = turn }
+    turn += 1
     out = Decisions(lane: index, sequence: sequence)
+    out.turn = turn
     out.changes.reserve(inputs.count * 3)
     verdicts = VerdictWriter()
     verdictRange = nil
@@ -456,12 +469,12 @@ package final class Lane {
     mark.leave()
     counters.note(outcome.code)
     if let limit = outcome.limit, limit != .time { noteViolation(ruleNumber, outcome.reason, now: now) }
-    var verdict = Verdict(
-      rule: rule.path, code: outcome.code, line: outcome.line, reason: outcome.reason, reads: outcome.reads,
-      effects: outcome.effects.count)
     if outcome.code == .failed || outcome.code == .overBudget {
       tellFailed(rule.path, outcome.reason, line: outcome.line, event, number, dedupe, cell)
     }
+    var verdict = Verdict(
+      rule: rule.path, code: outcome.code, line: outcome.line, reason: outcome.reason, reads: outcome.reads,
+      effects: outcome.effects.count)
     guard outcome.code == .ran else { return verdict }
     if let state = outcome.state {
       cell.setState(of: ruleNumber, state)
@@ -477,7 +490,8 @@ package final class Lane {
     }
     noteEffects(ruleNumber, outcome.effects.count, now: now)
     for (entry, effect) in outcome.effects.enumerated() {
-      apply(effect, entry: entry, rule: rule.path, number, dedupe, cell, now: now, wanted: &wanted)
+      apply(
+        effect, entry: entry, rule: rule.path, number, dedupe, cell, now: now, isTest: event.isTest, wanted: &wanted)
     }
     return verdict
   }
@@ -503,20 +517,32 @@ package final class Lane {
 
   func apply(
     _ effect: Effect, entry: Int, rule: String, _ number: Int64, _ dedupe: Hash128, _ cell: SubjectCell,
-    now: Instant, run: Int64 = 0, wanted: inout [[UInt8]]
+    now: Instant, run: Int64 = 0, isTest: Bool = false, wanted: inout [[UInt8]]
   ) {
     switch effect {
     case .send(let name, let type, let data, let within):
       let id = "msg_" + effectID(dedupe, rule, entry).hex
-      var delivery = delivery(name, type, data, id: id, now, expires: within.map { now + $0 })
-      delivery.orderKey = orderKey(name, data, cell)
-      out.deliveries.append(DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule, run: run))
+      do throws(Unsent) {
+        var delivery = try delivery(name, type, data, id: id, now, expires: within.map { now + $0 }, cell, isTest)
+        delivery.orderKey = orderKey(name, data, cell)
+        out.deliveries.append(
+          DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule, run: run))
+      } catch {
+        noteVerdict(number, 0, [Verdict(rule: rule, code: error.code, reason: "\(type) to \(name): \(error.reason)")])
+      }
     case .call(let name, let type, let data, let within, let tries):
       let id = "msg_" + effectID(dedupe, rule, entry).hex
-      var delivery = delivery(name, type, data, id: id, now, expires: now + within)
-      delivery.tries = tries
-      delivery.orderKey = orderKey(name, data, cell)
-      out.deliveries.append(DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule, run: run))
+      do throws(Unsent) {
+        var delivery = try delivery(name, type, data, id: id, now, expires: now + within, cell, isTest)
+        delivery.tries = tries
+        delivery.orderKey = orderKey(name, data, cell)
+        out.deliveries.append(
+          DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule, run: run))
+      } catch {
+        // The run hears of it like of every other failure: by a reply.
+        refuseCall(run, cell, error.reason)
+        noteVerdict(number, 0, [Verdict(rule: rule, code: error.code, reason: "\(type) to \(name): \(error.reason)")])
+      }
     case .set(let traits):
       wanted.append(traits)
     case .emit(let name, let data, let subject):
@@ -532,11 +558,15 @@ package final class Lane {
   }
 
   private func delivery(
-    _ name: String, _ type: String, _ data: [UInt8], id: String, _ now: Instant, expires: Instant?
-  ) -> Delivery {
-    Delivery(
-      number: numbers.nextDelivery(), id: id, destination: name, type: type, created: now,
-      body: Lane.body(type, data, book.destinations[name]?.shape ?? .standard, now), due: now, expires: expires)
+    _ name: String, _ type: String, _ data: [UInt8], id: String, _ now: Instant, expires: Instant?,
+    _ cell: SubjectCell, _ isTest: Bool
+  ) throws(Unsent) -> Delivery {
+    let message = try MessageShape.make(
+      for: book.destinations[name], type, data, id: id, now, subject: cell.row.names.first, isTest: isTest,
+      parser: parser, runtime: runtime)
+    return Delivery(
+      number: numbers.nextDelivery(), id: id, destination: name, type: type, created: now, body: message.body, due: now,
+      expires: expires, request: message.request)
   }
 
   /// Deliveries to one destination with the same key go out one after the other; 0: in any order.
@@ -553,18 +583,6 @@ package final class Lane {
     return key == 0 ? 1 : key
   }
 
-  private static func body(_ type: String, _ data: [UInt8], _ shape: Destination.Shape, _ now: Instant) -> [UInt8] {
-    if shape == .bare { return data }
-    var writer = JSONWriter(capacity: data.count + 96)
-    writer.beginObject()
-    writer.member("type", type)
-    writer.member("timestamp", ISO8601.format(now))
-    writer.key("data")
-    writer.raw(data)
-    writer.endObject()
-    return writer.bytes
-  }
-
   /// An event of our own about the subject at hand: appended in the same commit, decided in this step.
   func emit(_ name: String, _ data: [UInt8], id: Hash128, _ cell: SubjectCell) {
     guard let reference = cell.row.names.first else { return }
@@ -572,7 +590,7 @@ package final class Lane {
   }
 
   /// What rules want emitted because of one event, before it is known how many there are.
-  private struct Wish {
+  struct Wish {
     var name: String
     var data: [UInt8]
     var id: Hash128
@@ -595,7 +613,7 @@ package final class Lane {
     for wish in wishes.prefix(granted) {
       let body = OwnEvent.body(
         wish.name, wish.data, id: wish.id.hex, about: wish.reference, depth: cause.depth + 1, allowance: share,
-        time: lastNow)
+        isTest: cause.isTest, time: lastNow)
       guard let incoming = OwnEvent.decode(body, received: lastNow, parser: parser, hash: hash) else { continue }
       if wish.isElsewhere {
         pass(incoming, wish, cause.number, cell)

@@ -15,6 +15,8 @@ struct PendingListen {
   var subject: Int64
   /// The subject's newest event when the run asked.
   var head: Int64
+  /// The step whose decisions have to be on disk before the store can tell all that came until then.
+  var awaited: Int64
   /// Those that came since, which the run listens to.
   var since: [(number: Int64, name: String)] = []
   var message: RowKey
@@ -110,6 +112,7 @@ extension Lane {
       let names = (try? version(row.version))?.rule.awaited
     else { return }
     row.listening.append(subject)
+    if row.listening.count > Limits.listenedSubjects { sendUnlisten(row, row.listening.removeFirst()) }
     let listener = RunListener(run: row.number, subject: row.subject, after: row.event, names: names)
     let position = Int64(JournalEntry.hash(subject.description)) << 2
     let message = MessageRow(
@@ -143,7 +146,9 @@ extension Lane {
       newestSubject = max(newestSubject, subject)
       write(cell, wanted: [], Cause(number: 0, dedupe: Hash128(high: 0, low: 0)), changed: cell.isUnwritten)
       pendingListens.append(
-        PendingListen(listener: listener, subject: subject, head: cell.chain, message: key))
+        PendingListen(
+          listener: listener, subject: subject, head: cell.chain, awaited: out.isEmpty ? decidedTurn : turn,
+          message: key))
       cells.keep(cell)
     case .unlisten(let run, _):
       out.changes.append(key, nil)
@@ -165,7 +170,7 @@ extension Lane {
     waiters.sort { $0.run < $1.run }
     for waiter in waiters where waiter.names.contains(name) { sendHeard(waiter, number, name) }
     if waiters.isEmpty {
-      var living = try cell.living(reader)
+      var living = try living(of: cell)
       living.hasWaiters = false
       cell.setLiving(living)
       var packed = LivingRow()
@@ -187,7 +192,7 @@ extension Lane {
   /// What the store may not have yet: a registration, or its end.
   private func noteWaiter(_ subject: Int64, _ run: Int64, _ listener: RunListener?) {
     out.changes.append(RowKey(.waiter, subject, run), listener?.packed)
-    youngWaiters.append(YoungWaiter(subject: subject, run: run, listener: listener, sequence: sequence))
+    youngWaiters.append(YoungWaiter(subject: subject, run: run, listener: listener, sequence: turn))
   }
 
   func forgetWaiters() {
@@ -223,7 +228,10 @@ extension Lane {
     if pendingListens.isEmpty { return }
     var waiting: [PendingListen] = []
     for pending in pendingListens {
-      if pending.head > 0, try reader.engine.event(pending.head) == nil, pending.head > pending.listener.after {
+      // An event that is not in the store although its step is on disk was purged long ago.
+      if pending.head > pending.listener.after, pending.awaited > durable.value,
+        try reader.engine.event(pending.head) == nil
+      {
         waiting.append(pending)
       } else {
         try register(pending, now: now)
@@ -244,7 +252,7 @@ extension Lane {
     out.changes.append(pending.message, nil)
     noteWaiter(pending.subject, listener.run, listener)
     let cell = try cell(pending.subject, isNew: false, reference: nil, now: now)
-    var living = try cell.living(reader)
+    var living = try living(of: cell)
     if !living.hasWaiters {
       living.hasWaiters = true
       cell.setLiving(living)

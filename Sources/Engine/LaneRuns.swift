@@ -27,7 +27,7 @@ extension Lane {
     let rule = book.rules.rules[position]
     let ruleNumber = book.numbers[position]
     if let verdict = try meetSecond(rule, ruleNumber, key, number, cell, now: now) { return verdict }
-    shelf.keep(number, event, sequence: sequence, durable: durable.value)
+    shelf.keep(number, event, sequence: turn, durable: durable.value)
     var row = RunRow(
       number: 0, subject: cell.subject, rule: ruleNumber, version: book.versions[position], event: number, seed: dedupe,
       depth: event.depth, key: key, started: now)
@@ -40,6 +40,7 @@ extension Lane {
       rule: rule.path, code: Lane.code(outcome.ending), line: outcome.line, reason: outcome.reason,
       reads: outcome.reads, effects: outcome.effects.count)
     guard case .waiting(let wait) = outcome.ending else {
+      if try parkStarted(row, outcome, cell, now: now) { verdict.code = .parked }
       if outcome.ending == .finished { noteAgain(rule, againHash, cell, now: now) }
       if outcome.ending == .finished, rule.header.mode == .shadow { verdict.code = .shadow }
       return verdict
@@ -49,6 +50,20 @@ extension Lane {
     try begin(row, cell, now: now)
     verdict.reason = "run \(row.number) \(Lane.describe(wait))"
     return verdict
+  }
+
+  /// A run that fails behind its first checkpoint has done things already, and so it stays.
+  private func parkStarted(
+    _ row: RunRow, _ outcome: ActivationOutcome, _ cell: SubjectCell, now: Instant
+  ) throws(StoreError) -> Bool {
+    guard row.entriesBefore > 0 || !row.saved.isEmpty, [.failed, .overBudget, .diverged].contains(outcome.ending) else {
+      return false
+    }
+    var row = row
+    row.park(.start, outcome.reason, line: outcome.line)
+    try begin(row, cell, now: now)
+    tellParked(row, outcome.reason, line: outcome.line, cell)
+    return true
   }
 
   private func noteAgain(_ rule: Rule, _ againHash: Int64, _ cell: SubjectCell, now: Instant) {
@@ -84,7 +99,7 @@ extension Lane {
   private func meetSecond(
     _ rule: Rule, _ ruleNumber: Int64, _ key: String, _ event: Int64, _ cell: SubjectCell, now: Instant
   ) throws(StoreError) -> Verdict? {
-    let living = try cell.living(reader).runs
+    let living = try living(of: cell).runs
     let same = living.filter { $0.rule == ruleNumber && $0.key == key && $0.event != event }
     let ended = endedByEvent.filter { $0.rule == ruleNumber && $0.key == key }
     if same.isEmpty, ended.isEmpty {
@@ -128,8 +143,10 @@ extension Lane {
       if let failure { throw failure }
       counters.note(Lane.code(outcome.ending))
       if let limit = outcome.limit, limit != .time { noteViolation(row.rule, outcome.reason, now: now) }
-      guard outcome.part != nil else { return outcome }
-      try take(outcome, into: &row, version, cell, isShadow: isShadow, now: now, wanted: &wanted)
+      guard let part = outcome.part else { return outcome }
+      if case .waiting = outcome.ending, row.journal.isTooLong(with: part) { return journalIsTooLong(outcome, row) }
+      try take(
+        outcome, into: &row, version, cell, isShadow: isShadow, isTest: event.isTest, now: now, wanted: &wanted)
       guard case .checkpoint(let saved) = outcome.ending else { return outcome }
       row.saved = saved
       row.journal = Journal()
@@ -142,6 +159,16 @@ extension Lane {
   }
 
   private static let checkpointsPerStep = 8
+
+  private func journalIsTooLong(_ outcome: ActivationOutcome, _ row: RunRow) -> ActivationOutcome {
+    var failed = ActivationOutcome.failure(
+      "the journal of this run takes more than \(Limits.journalBytes) bytes; cut it short with checkpoint now and then")
+    failed.ending = .overBudget
+    failed.limit = .memory
+    if case .waiting(let wait) = outcome.ending { failed.line = wait.line }
+    noteViolation(row.rule, failed.reason, now: lastNow)
+    return failed
+  }
 
   private func mode(of rule: Int64) -> RuleHeader.Mode {
     book.places[rule].map { book.rules.rules[$0].header.mode } ?? .live
@@ -187,7 +214,7 @@ extension Lane {
 
   private func take(
     _ outcome: ActivationOutcome, into row: inout RunRow, _ version: RunVersion, _ cell: SubjectCell, isShadow: Bool,
-    now: Instant, wanted: inout [[UInt8]]
+    isTest: Bool, now: Instant, wanted: inout [[UInt8]]
   ) throws(StoreError) {
     if let state = outcome.state {
       cell.setState(of: row.rule, state)
@@ -205,7 +232,7 @@ extension Lane {
     for (effect, entry) in zip(outcome.effects, outcome.entries) {
       apply(
         effect, entry: entry, rule: version.rule.path, row.event, row.seed, cell, now: now, run: row.number,
-        wanted: &wanted)
+        isTest: isTest, wanted: &wanted)
     }
     noteEffects(row.rule, outcome.effects.count, now: now)
   }
@@ -225,7 +252,7 @@ extension Lane {
   /// A run that sleeps for the first time.
   private func begin(_ row: RunRow, _ cell: SubjectCell, now: Instant) throws(StoreError) {
     var row = row
-    var living = try cell.living(reader)
+    var living = try living(of: cell)
     noteCall(&row)
     listenElsewhere(&row)
     living.runs.append(row)
@@ -252,7 +279,7 @@ extension Lane {
     let key = RowKey(.timer, due.milliseconds, row.number)
     out.changes.append(key, NumberRow.pack(row.subject), isNew: true)
     timers.set(
-      Timer(due: due, run: row.number, subject: row.subject), sequence: sequence, durable: durable.value)
+      Timer(due: due, run: row.number, subject: row.subject), sequence: turn, durable: durable.value)
   }
 
   /// Which delivery a call waits for: the newest one of the run.
@@ -261,12 +288,30 @@ extension Lane {
     row.wait?.delivery = out.deliveries.last { $0.run == row.number }?.delivery.number ?? 0
   }
 
+  /// A call that cannot be made is answered at once, and not when its time is up.
+  func refuseCall(_ run: Int64, _ cell: SubjectCell, _ reason: String) {
+    var json = JSONWriter(capacity: reason.utf8.count + 48)
+    json.beginObject()
+    json.key("ok")
+    json.boolean(false)
+    json.key("unknown")
+    json.boolean(false)
+    json.member("error", reason)
+    json.endObject()
+    let row = MessageRow(
+      kind: .reply, subject: cell.subject, id: "0", received: Instant(milliseconds: run), body: json.bytes)
+    out.changes.append(RowKey(.message, -run, 3), row.packed, isNew: true)
+    out.messages.append(
+      LaneMessage(
+        event: -run, position: 3, subject: cell.subject, content: .reply(run: run, delivery: 0, json: json.bytes)))
+  }
+
   /// Writes a run that lives on.
   private func keep(_ row: RunRow, was: Instant?, _ cell: SubjectCell) throws(StoreError) {
     var row = row
     noteCall(&row)
     listenElsewhere(&row)
-    var living = try cell.living(reader)
+    var living = try living(of: cell)
     guard let place = living.runs.firstIndex(where: { $0.number == row.number }) else { return }
     living.runs[place] = row
     cell.setLiving(living)
@@ -278,7 +323,7 @@ extension Lane {
   func end(
     _ run: RunRow, _ status: RunStatus, _ reason: String, line: Int = 0, _ cell: SubjectCell, now: Instant
   ) throws(StoreError) {
-    var living = try cell.living(reader)
+    var living = try living(of: cell)
     guard let place = living.runs.firstIndex(where: { $0.number == run.number }) else { return }
     let due = living.runs[place].due
     living.runs.remove(at: place)
@@ -315,15 +360,15 @@ extension Lane {
 
   /// A run that cannot go on stays where it is, with the reason, until someone acts.
   private func park(
-    _ run: RunRow, _ trigger: Trigger, _ reason: String, line: Int, _ cell: SubjectCell, now: Instant
+    _ run: RunRow, was due: Instant?, _ trigger: Trigger, _ reason: String, line: Int, _ cell: SubjectCell
   ) throws(StoreError) {
     var row = run
-    let due = run.due
-    row.status = .parked
-    row.reason = reason
-    row.line = line
-    row.pending = trigger
+    row.park(trigger, reason, line: line)
     try keep(row, was: due, cell)
+    tellParked(row, reason, line: line, cell)
+  }
+
+  private func tellParked(_ row: RunRow, _ reason: String, line: Int, _ cell: SubjectCell) {
     counters.parkedRuns.add(1)
     let path = rulePath(row)
     let text = "run \(row.number) is parked: \(reason)" + (line > 0 ? " (line \(line))" : "")
@@ -353,7 +398,7 @@ extension Lane {
     _ event: Event, _ number: Int64, _ cell: SubjectCell, now: Instant, told: inout [Verdict],
     wanted: inout [[UInt8]]
   ) throws(StoreError) {
-    let living = try cell.living(reader)
+    let living = try living(of: cell)
     if living.hasWaiters { try tellWaiters(event.name, number, cell) }
     for run in living.runs {
       guard let version = try version(run.version) else { continue }
@@ -363,7 +408,7 @@ extension Lane {
       }
       guard let name = version.rule.awaited.firstIndex(of: event.name) else { continue }
       guard version.rule.matches || RunKey.fits(version.rule.header, event, run.key) else { continue }
-      shelf.keep(number, event, sequence: sequence, durable: durable.value)
+      shelf.keep(number, event, sequence: turn, durable: durable.value)
       told.append(
         try hear(run, version, Heard(number: number, name: name, isOwn: true), event.name, cell, now: now, &wanted))
     }
@@ -409,9 +454,21 @@ extension Lane {
     return verdict
   }
 
+  /// What lives of a subject; of what cannot be read the log tells.
+  func living(of cell: SubjectCell) throws(StoreError) -> SubjectCell.Living {
+    let living = try cell.living(reader)
+    for number in cell.takeUnreadable() {
+      out.logs.append(
+        RuleLog(
+          rule: "", subject: cell.subject, event: 0,
+          text: "run \(number) of subject \(cell.subject) is parked: \(RunRow.unreadableReason)"))
+    }
+    return living
+  }
+
   /// In memory only: the wake that follows writes the row.
   private func keepHeard(_ row: RunRow, _ cell: SubjectCell) throws(StoreError) {
-    var living = try cell.living(reader)
+    var living = try living(of: cell)
     guard let place = living.runs.firstIndex(where: { $0.number == row.number }) else { return }
     living.runs[place] = row
     cell.setLiving(living)
@@ -431,7 +488,7 @@ extension Lane {
     let due = run.due
     guard let event = event(row.event) else {
       if let failure { throw failure }
-      try park(run, trigger, "the event that started it, number \(row.event), is gone", line: 0, cell, now: now)
+      try park(row, was: due, trigger, "the event that started it, number \(row.event), is gone", line: 0, cell)
       return nil
     }
     let outcome = try play(&row, version, trigger, event, cell, now: now, wanted: &wanted)
@@ -456,7 +513,9 @@ extension Lane {
       try end(row, .skipped, outcome.reason, line: outcome.line, cell, now: now)
       endedByEvent.append(row)
     case .failed, .overBudget, .diverged:
-      try park(run, trigger, outcome.reason, line: outcome.line, cell, now: now)
+      // What stands since a checkpoint is not done again: the run goes on from there.
+      let isCut = row.entriesBefore != run.entriesBefore || row.saved != run.saved
+      try park(row, was: due, isCut ? .start : trigger, outcome.reason, line: outcome.line, cell)
       verdict.code = .parked
     }
     return verdict
@@ -472,7 +531,8 @@ extension Lane {
   /// A cause of its own for each activation: two of them must not give two events one id.
   private func cause(_ row: RunRow) -> Cause {
     let count = row.entriesBefore + row.journal.entryCount
-    return Cause(number: row.event, dedupe: effectID(row.seed, "wake", count))
+    return Cause(
+      number: row.event, dedupe: effectID(row.seed, "wake", count), isTest: event(row.event)?.isTest ?? false)
   }
 
   /// Due timers, as many as fit into one step; after the events, so that an event that came in time wins.
@@ -491,12 +551,13 @@ extension Lane {
 
   private func fire(_ timer: Timer, now: Instant) throws(StoreError) {
     let cell = try cell(timer.subject, isNew: false, reference: nil, now: now)
-    let run = try cell.living(reader).runs.first { $0.number == timer.run }
+    let run = try living(of: cell).runs.first { $0.number == timer.run }
     // A run that was woken or ended by something else has left its timer behind.
     guard let run, run.due == timer.due else { return }
     if pauseOfRun(run) != nil { return heldTimers.append(timer) }
     guard let version = try version(run.version) else {
-      return try park(run, .timer, "the version \(run.version) of its rule cannot be loaded", line: 0, cell, now: now)
+      try park(run, was: run.due, .timer, "the version \(run.version) of its rule cannot be loaded", line: 0, cell)
+      return settle(run, cell, wanted: [], cause(run))
     }
     var wanted: [[UInt8]] = []
     counters.noteTimer(lateMilliseconds: now - timer.due)
@@ -518,7 +579,7 @@ extension Lane {
     var wanted: [[UInt8]] = []
     switch message.content {
     case .heard(let number, let event, let name):
-      guard let run = try cell.living(reader).runs.first(where: { $0.number == number }),
+      guard let run = try living(of: cell).runs.first(where: { $0.number == number }),
         let version = try version(run.version), let place = version.rule.awaited.firstIndex(of: name)
       else { return }
       let heard = Heard(number: event, name: place, isOwn: false)
@@ -526,7 +587,7 @@ extension Lane {
       noteVerdict(event, 0, [verdict])
       settle(run, cell, wanted: wanted, cause(run))
     case .reply(let number, let delivery, let json):
-      let run = try cell.living(reader).runs.first { $0.number == number }
+      let run = try living(of: cell).runs.first { $0.number == number }
       guard let run, run.wait?.kind == .call, run.wait?.delivery == delivery, let version = try version(run.version)
       else { return tellLate(number, delivery, json, cell) }
       if run.status == .parked {
@@ -560,7 +621,7 @@ extension Lane {
   /// False: there is no such run any more.
   func obey(_ command: RunCommand, now: Instant) throws(StoreError) -> Bool {
     let cell = try cell(command.subject, isNew: false, reference: nil, now: now)
-    guard let run = try cell.living(reader).runs.first(where: { $0.number == command.run }) else { return false }
+    guard let run = try living(of: cell).runs.first(where: { $0.number == command.run }) else { return false }
     var wanted: [[UInt8]] = []
     switch command.action {
     case .cancel: try end(run, .cancelled, "by hand", cell, now: now)
@@ -570,7 +631,7 @@ extension Lane {
       row.status = .waiting
       row.reason = ""
       row.line = 0
-      var living = try cell.living(reader)
+      var living = try living(of: cell)
       if let place = living.runs.firstIndex(where: { $0.number == run.number }) { living.runs[place] = row }
       cell.setLiving(living)
       // One that is asleep is woken as if its time had come.
@@ -584,7 +645,7 @@ extension Lane {
 
   /// What was held because its rule was paused gets another chance; the rule may live again.
   func releaseTimers() {
-    for timer in heldTimers { timers.set(timer, sequence: sequence, durable: durable.value) }
+    for timer in heldTimers { timers.set(timer, sequence: turn, durable: durable.value) }
     heldTimers = []
   }
 
@@ -594,6 +655,31 @@ extension Lane {
 
   func noteEffects(_ rule: Int64, _ count: Int, now: Instant) {
     if let reason = guardian.noteEffects(of: rule, count, now: now) { pauseRule(rule, reason, now: now) }
+  }
+
+  /// A rule failed for an event; about the rule, so that one rule of its own can watch all others.
+  func tellFailed(
+    _ path: String, _ reason: String, line: Int, _ event: Event, _ number: Int64, _ dedupe: Hash128,
+    _ cell: SubjectCell
+  ) {
+    let name = "nudged.rule.failed"
+    // Whoever watches failures must not be woken by failing itself.
+    guard !event.name.hasPrefix("nudged.rule."), !book.rules.matching(name).isEmpty else { return }
+    var data = JSONWriter(capacity: 160)
+    data.beginObject()
+    data.member("rule", path)
+    data.member("reason", reason)
+    data.member("line", Int64(line))
+    data.member("subject", cell.row.names.first?.description ?? "")
+    data.member("event", "\(number)")
+    data.endObject()
+    tell(name, ofRule: path, data.bytes, id: effectID(dedupe, name + path, 0))
+  }
+
+  private func tell(_ name: String, ofRule path: String, _ data: [UInt8], id: Hash128) {
+    wishes.append(
+      Wish(
+        name: name, data: data, id: id, reference: SubjectReference(namespace: "rule", id: path), isElsewhere: true))
   }
 
   private func pauseRule(_ rule: Int64, _ reason: String, now: Instant) {
@@ -626,22 +712,5 @@ extension Lane {
       kind: .emitted, subject: 0, target: about.description, id: id, received: now, body: body)
     out.changes.append(RowKey(.message, message.event, message.position), row.packed, isNew: true)
     out.messages.append(message)
-  }
-
-  /// A rule that failed for an event, for those rules that want to react. One that fails because of this
-  /// event is not told of again.
-  func tellFailed(
-    _ rule: String, _ reason: String, line: Int, _ event: Event, _ number: Int64, _ dedupe: Hash128, _ cell: SubjectCell
-  ) {
-    let name = "nudged.rule.failed"
-    guard event.name != name, !book.rules.matching(name).isEmpty else { return }
-    var data = JSONWriter(capacity: 128 + reason.utf8.count)
-    data.beginObject()
-    data.member("rule", rule)
-    data.member("reason", reason)
-    if line > 0 { data.member("line", Int64(line)) }
-    data.member("event", number)
-    data.endObject()
-    emit(name, data.bytes, id: effectID(dedupe, name + " " + rule, 0), cell)
   }
 }

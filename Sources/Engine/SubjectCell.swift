@@ -20,6 +20,7 @@ final class SubjectCell {
   /// What lives of it, packed; nil while nobody has asked.
   private let livingPlace: Range<Int>?
   private var living: Living?
+  private var unreadable: [Int64] = []
   private var openedRow: SubjectRow?
   private let face: SubjectRow.Face
   /// What rules remember, as far as it was looked up or changed since. Empty bytes: nothing.
@@ -187,12 +188,17 @@ final class SubjectCell {
     var found = Living()
     found.hasWaiters = row.hasWaiters
     for number in row.runs {
-      guard let packed = try reader.value(RowKey(.run, number)), let run = RunRow(number: number, packed) else {
-        throw StoreError(.damaged, "the run \(number) of subject \(subject) is missing or unreadable")
-      }
-      found.runs.append(run)
+      let run = try reader.value(RowKey(.run, number)).flatMap { RunRow(number: number, $0) }
+      if run == nil { unreadable.append(number) }
+      found.runs.append(run ?? RunRow.unreadable(number: number, subject: subject))
     }
     return found
+  }
+
+  /// Runs that were just found to be unreadable, each once.
+  func takeUnreadable() -> [Int64] {
+    defer { unreadable = [] }
+    return unreadable
   }
 
   /// To be called with what `living` gave, changed.

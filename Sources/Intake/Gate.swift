@@ -392,9 +392,8 @@ package final class Gate: RequestHandler, @unchecked Sendable {
       }
     }
     exits.ask { reader in
-      guard let packed = try? reader.value(RowKey(.run, number)), let row = RunRow(number: number, packed) else {
-        return answer(false)
-      }
+      guard let packed = try? reader.value(RowKey(.run, number)) else { return answer(false) }
+      let row = RunRow.stored(number: number, packed)
       exits.run(action, number, row.subject) { answer($0) }
     }
   }

@@ -57,7 +57,7 @@ extension Reports {
       for row in rows {
         looked += 1
         from = row.key.first
-        guard let run = row.value.flatMap({ RunRow(number: row.key.first, $0) }), filter.takes(run, rule: rule)
+        guard let run = row.value.map({ RunRow.stored(number: row.key.first, $0) }), filter.takes(run, rule: rule)
         else { continue }
         found.append(run)
         if found.count == limit { return (found, from) }
@@ -78,7 +78,9 @@ extension Reports {
     guard let living = try reader.value(RowKey(.living, subject)).flatMap({ LivingRow($0) }) else { return [] }
     var found: [RunRow] = []
     for number in living.runs {
-      if let row = try reader.value(RowKey(.run, number)).flatMap({ RunRow(number: number, $0) }) { found.append(row) }
+      if let row = try reader.value(RowKey(.run, number)).map({ RunRow.stored(number: number, $0) }) {
+        found.append(row)
+      }
     }
     return found
   }
@@ -170,7 +172,7 @@ extension Reports {
   }
 
   func run(_ number: Int64, _ reader: StoreReader) throws(StoreError) -> JSONValue? {
-    var found = try reader.value(RowKey(.run, number)).flatMap { RunRow(number: number, $0) }
+    var found = try reader.value(RowKey(.run, number)).map { RunRow.stored(number: number, $0) }
     if found == nil { found = try reader.engine.endedRun(number) }
     guard let row = found else { return nil }
     var members = try face(of: row, reader)

@@ -22,11 +22,37 @@ package struct Destination: Sendable, Equatable {
     case body(header: String, prefix: String, secret: Secret)
     case none
   }
-  package enum Shape: Sendable, Equatable {
+  package enum Shape: String, Sendable, Equatable, CaseIterable {
     /// {"type","timestamp","data"}
     case standard
     /// The data alone.
     case bare
+    /// The data as a form: customer=cus_1&items[0][price]=5
+    case form
+    /// A call of Segment's track: the type is the event, the data its properties.
+    case segment
+
+    package var contentType: String {
+      self == .form ? "application/x-www-form-urlencoded" : "application/json"
+    }
+  }
+
+  /// A signature in another's manner, in addition to the first.
+  package enum MoreSigning: Sendable, Equatable {
+    /// t=…,v1=… with HMAC-SHA-256 over "timestamp.body".
+    case stripe(header: String, [Secret])
+    /// sha256=… with HMAC-SHA-256 of the body.
+    case github(header: String, Secret)
+  }
+
+  /// What an encrypted connection shows and trusts; PEM text.
+  package struct Certificates: Sendable, Equatable {
+    /// Whom to trust in place of the system's list.
+    package var authority: [UInt8] = []
+    /// Who we are.
+    package var client: [UInt8] = []
+    package var clientKey = Secret(bytes: [])
+    package init() {}
   }
   package enum Mode: String, Sendable, Equatable {
     case live
@@ -48,6 +74,31 @@ package struct Destination: Sendable, Equatable {
   package var retryDelaysMilliseconds: [Int64]
   /// Networks it may reach although they are private, in CIDR notation, such as "127.0.0.0/8".
   package var allowedNetworks: [String]
+  /// Ed25519 keys that sign as `v1a` beside the secrets.
+  package var signingKeys: [Secret] = []
+  package var moreSigning: [MoreSigning] = []
+  package var method = "POST"
+  package static let methods = ["POST", "PUT", "PATCH", "DELETE"]
+  /// A header that carries the webhook's id, such as "Idempotency-Key".
+  package var idHeader = ""
+  /// A header with a secret in it, such as "Authorization: Bearer …".
+  package var authorization = Secret(bytes: [])
+  package var certificates = Certificates()
+  /// Headers of an answer that a call may read, in small letters.
+  package var replyHeaders: [String] = []
+  /// The proxy it is reached through; empty: none.
+  package var proxy = ""
+  /// The types it takes, with "*" at the end for all that begin so; empty: all.
+  package var types: [String] = []
+  /// A library of the rules folder that makes the request out of the message; empty: none.
+  package var transform = ""
+  /// It gets what test events cause, and nothing else.
+  package var isTest = false
+
+  package func takes(_ type: String) -> Bool {
+    types.isEmpty
+      || types.contains { $0.hasSuffix("*") ? type.hasPrefix($0.dropLast()) : type == $0 }
+  }
   /// How many tries may start within a second; 0: as many as it takes.
   package var ratePerSecond = 0.0
   /// Whose deliveries keep their order: "subject", a path into the data such as "data.invoice", or "" for none.
@@ -107,6 +158,8 @@ package struct Delivery: Sendable, Equatable {
   package var expires: Instant?
   /// How often it is tried at most; 0: as its destination's schedule says.
   package var tries: Int
+  /// Method and path where they are not the destination's, such as "POST /v1/invoices/in_1/pay"; empty: they are.
+  package var request: String
   /// Tries made before a person asked for it once more: its schedule begins anew after them.
   package var triesBefore = 0
   /// Deliveries to one destination with the same key go out one after the other; 0: it has none.
@@ -116,8 +169,9 @@ package struct Delivery: Sendable, Equatable {
 
   package init(
     number: Int64, id: String, destination: String, type: String, created: Instant, body: [UInt8], attempts: Int = 0,
-    due: Instant, expires: Instant? = nil, tries: Int = 0
+    due: Instant, expires: Instant? = nil, tries: Int = 0, request: String = ""
   ) {
+    self.request = request
     self.number = number
     self.id = id
     self.destination = destination
@@ -199,6 +253,8 @@ package struct Attempt: Sendable, Equatable {
   package var totalMicroseconds: Int64
   /// The first bytes of the answer.
   package var response: [UInt8]
+  /// Of a call: headers for its run. They are in the run's journal and not stored with the try.
+  package var replyHeaders: [Destination.Header] = []
 
   /// Another try will hardly change the answer: the message, the address or the key is wrong. The
   /// schedule is kept all the same, because a person may mend it meanwhile.

@@ -97,6 +97,15 @@ package final class Event: Sendable {
       context: context)
   }
 
+  /// Sent with a key that is for trying things out, or caused by such an event. Only test destinations hear
+  /// of what it causes.
+  package var isTest: Bool {
+    source.hasPrefix(Event.testPrefix) || (source == "nudged" && itemCursor["test"]?.boolean == true)
+  }
+
+  /// What the source of a test key begins with.
+  package static let testPrefix = "test:"
+
   /// The subject whose lane decides it: the user, else the thing, else the account.
   package var primary: SubjectReference? { user ?? thing ?? account }
 

@@ -103,7 +103,7 @@ package struct EventDecoder {
 
   /// Our own events carry how deep they lie. From outside that could silence rules or let loops run on.
   private var nativeFields: Set<String> {
-    source == "nudged" ? EventDecoder.nativeFields.union(["depth", "allowance"]) : EventDecoder.nativeFields
+    source == "nudged" ? EventDecoder.nativeFields.union(["depth", "allowance", "test"]) : EventDecoder.nativeFields
   }
 
   private static let nativeFieldCount = Field.depth.rawValue + 1

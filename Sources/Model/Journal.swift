@@ -133,12 +133,38 @@ package struct JournalPart: Sendable, Equatable {
   }
 }
 
+extension JournalPart {
+  /// No less than what it takes when packed.
+  fileprivate var weight: Int {
+    var bytes = 48 + entries.count * 15
+    if case .reply(let json) = trigger { bytes += json.count }
+    bytes += (reads.customerID?.utf8.count ?? 0) + (reads.account?.utf8.count ?? 0)
+    return bytes + (reads.traits?.count ?? 0) + (reads.state?.count ?? 0)
+  }
+}
+
 package struct Journal: Sendable, Equatable {
   package private(set) var parts: [JournalPart] = []
 
   package init() {}
 
-  package mutating func append(_ part: JournalPart) { parts.append(part) }
+  package mutating func append(_ part: JournalPart) {
+    parts.append(part)
+    weight += part.weight
+  }
+
+  /// At least what its parts take when packed.
+  private var weight = 0
+
+  /// Whether it would take more than a journal may with this part behind it.
+  package func isTooLong(with part: JournalPart) -> Bool {
+    guard weight + part.weight > Limits.journalBytes else { return false }
+    var longer = self
+    longer.append(part)
+    var writer = PackedWriter(capacity: Limits.journalBytes)
+    longer.pack(since: parts.first?.now ?? part.now, into: &writer)
+    return writer.bytes.count > Limits.journalBytes
+  }
 
   package var entryCount: Int { parts.reduce(0) { $0 + $1.entries.count } }
 
@@ -148,8 +174,8 @@ package struct Journal: Sendable, Equatable {
     writer.integer(parts.count)
     var before = ActivationReads()
     var time = started
-    for part in parts {
-      Journal.pack(part, before: &before, time: &time, into: &writer)
+    for place in parts.indices {
+      Journal.pack(parts[place], before: &before, time: &time, into: &writer)
     }
   }
 
@@ -196,7 +222,7 @@ package struct Journal: Sendable, Equatable {
     var time = started
     for _ in 0..<count {
       guard let part = part(&reader, before: &before, time: &time) else { return nil }
-      journal.parts.append(part)
+      journal.append(part)
     }
     return reader.failed ? nil : journal
   }

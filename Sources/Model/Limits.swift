@@ -89,6 +89,12 @@ package enum Limits {
   /// The longest time a run can wait in one go.
   package static let waitMilliseconds: Int64 = 10 * 366 * 86_400_000
   package static let callReplyBytes = 64 * 1024
+  /// A reply as a run reads it: a text of which every byte needs an escape, and what stands around it.
+  package static let storedReplyBytes = 6 * callReplyBytes + 4 * 1024
+  /// Names that one wait_any may wait for.
+  package static let awaitedNames = 1_000
+  /// Other subjects whose events one run listens to; the one it asked for first goes first.
+  package static let listenedSubjects = 1_000
   /// Timers that are held in memory at once, by each lane.
   package static let timersInMemory = 20_000
   /// Due timers a lane takes in one step.
@@ -97,6 +103,15 @@ package enum Limits {
   /// So many limits met within so long switch a rule off.
   package static let violations = 5
   package static let violationWindowMilliseconds: Int64 = 600_000
+
+  // Tests of rules and scenarios, in virtual time.
+  /// The second net of one test: each of its steps is a run of the whole engine.
+  package static let testCPUMilliseconds: Int64 = 30_000
+  /// How often runs may wake in one stretch of time, in a test and in a scenario; more is a rule that goes
+  /// round in circles.
+  package static let testWakes = 100_000
+  package static let scenarioWakes = 2_000_000
+  package static let testJobs: Int64 = 64
 
   // Deliveries.
   package static let deliveryBodyBytes = 256 * 1024
@@ -119,6 +134,10 @@ package enum Limits {
 
   // Caches. Each must hold more than can be under way, because undecided changes live in them.
   package static let subjectsInMemory = 131_072
+  /// Of subjects that take much, because runs of theirs wait, only so many are held; still more than can be
+  /// under way.
+  package static let largeSubjectsInMemory = 65_536
+  package static let subjectGenerationBytes = 12 * 1024 * 1024
   package static let identitiesInMemory = 131_072
 
   // Store.

@@ -8,7 +8,7 @@ package import Basics
 package enum OwnEvent {
   package static func body(
     _ name: String, _ data: [UInt8], id: String, about reference: SubjectReference, depth: Int,
-    allowance: Int = Limits.emittedPerEvent,
+    allowance: Int = Limits.emittedPerEvent, isTest: Bool = false,
     time: Instant
   ) -> [UInt8] {
     var writer = JSONWriter(capacity: data.count + 128)
@@ -26,6 +26,10 @@ package enum OwnEvent {
     writer.raw(data.isEmpty ? Array("{}".utf8) : data)
     writer.member("depth", Int64(depth))
     writer.member("allowance", Int64(allowance))
+    if isTest {
+      writer.key("test")
+      writer.boolean(true)
+    }
     writer.endObject()
     return writer.bytes
   }

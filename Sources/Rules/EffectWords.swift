@@ -17,6 +17,8 @@ final class EffectWords: RuleWords {
   @exclusivity(unchecked) private var logBytes = 0
   let destinations: Set<String>?
   let parser = DocumentParser(maximumBytes: Limits.ruleArgumentBytes)
+  /// Of what runs get to see again: the reply of a call has its body inside of an object of ours.
+  let storedParser = DocumentParser(maximumBytes: Limits.storedReplyBytes, maximumDepth: Limits.jsonDepth + 1)
   /// Borrowed for the length of a run.
   @exclusivity(unchecked) private var input: UnsafePointer<RuleInput>?
 
@@ -90,17 +92,21 @@ final class EffectWords: RuleWords {
   static let journalIsFull =
     "the journal of this run has \(Limits.journalEntries) entries; cut it short with checkpoint now and then"
 
-  private func keep(_ effect: Effect, _ call: RuleCall) {
+  /// False: it was one too many, and the call says so.
+  @discardableResult
+  private func keep(_ effect: Effect, _ call: RuleCall) -> Bool {
     guard effects.count < Limits.ruleEffects else {
-      return call.exceed("one run may have \(Limits.ruleEffects) effects; this one asks for more")
+      call.exceed("one run may have \(Limits.ruleEffects) effects; this one asks for more")
+      return false
     }
     effects.append(effect)
+    return true
   }
 
   /// The effect of a call, whose entry is its wait.
-  func keepCall(_ effect: Effect, entry: Int, _ call: RuleCall) {
+  func keepCall(_ effect: Effect, entry: Int, _ call: RuleCall) -> Bool {
     entries.append(entry)
-    keep(effect, call)
+    return keep(effect, call)
   }
 
   /// A text of 1 to 200 bytes, or a failure.

@@ -51,12 +51,14 @@ package enum GlobalNames {
     }
     let known = available.union(words)
     for read in code.globalReads.sorted(by: { $0.line < $1.line }) where !known.contains(read.name) {
-      if told.insert(read.name).inserted { out.append(complaint(file: file, read: read, known: known)) }
+      if told.insert(read.name).inserted { out.append(complaint(file: file, read: read, known: known, words: words)) }
     }
     return out.sorted { $0.line < $1.line }
   }
 
-  private static func complaint(file: String, read: Bytecode.Mention, known: Set<String>) -> RuleComplaint {
+  private static func complaint(file: String, read: Bytecode.Mention, known: Set<String>, words: Set<String>)
+    -> RuleComplaint
+  {
     if later.contains(read.name) {
       return RuleComplaint(file: file, line: read.line, message: "\(read.name)(…) is not available in this version")
     }
@@ -67,7 +69,8 @@ package enum GlobalNames {
     if let advice = elsewhere[read.name] {
       return RuleComplaint(file: file, line: read.line, message: "there is no '\(read.name)' here; \(advice)")
     }
-    let suggestion = Suggestion.nearest(to: read.name, among: known)
+    // The words of this kind of file are meant before those of every file.
+    let suggestion = Suggestion.nearest(to: read.name, among: words) ?? Suggestion.nearest(to: read.name, among: known)
     let message = "there is no '\(read.name)'" + (suggestion == nil ? "; is it misspelt, or is a 'local' missing?" : "")
     return RuleComplaint(file: file, line: read.line, message: message, suggestion: suggestion)
   }

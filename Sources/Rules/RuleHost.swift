@@ -109,6 +109,9 @@ package struct RuleCall {
     return handle
   }
 
+  /// What answering has cost beyond a plain word.
+  func charge(_ units: Int) { reply.pointee.work = UInt32(clamping: units) }
+
   /// A wait is over and the input is another one: what depends on the moment is read anew.
   func moveOn() { reply.pointee.moved = true }
   /// The run ends here for now and keeps its effects.
@@ -249,6 +252,24 @@ package final class RuleHost {
     guard entry(file, text, { rule_host_evaluate(host, $0, $1, $2) }) else { throw complaint }
     return reportText
   }
+
+  /// Nil: the library wants nothing sent.
+  func transform(library: String, _ message: Document) throws(RuleComplaint) -> [UInt8]? {
+    let status = library.withCString { rule_host_transform(host, $0, message.block) }
+    guard status == RULE_OK.rawValue else { throw complaint }
+    return report.pointee.text_count == 0 ? nil : reportText
+  }
+
+  // Tests of rules; see TestFile.
+
+  func prepare() -> Bool { rule_host_prepare_tests(host) == RULE_OK.rawValue }
+  func add(_ word: String, _ number: UInt32) -> Bool {
+    rule_host_add_test_word(host, word, number) == RULE_OK.rawValue
+  }
+  func loadTests(file: String, text: String) throws(RuleComplaint) {
+    guard entry(file, text, { rule_host_load_tests(host, $0, $1, $2) }) else { throw complaint }
+  }
+  func runTest(slot: UInt32) -> rule_status { rule_status(rawValue: UInt32(rule_host_run_test(host, slot))) }
 
   func addConstructor(_ word: String) throws(RuleComplaint) {
     guard rule_host_add_constructor(host, word) == RULE_OK.rawValue else { throw complaint }

@@ -232,7 +232,7 @@ package struct RuleLoader {
   }
 
   /// Compiles and looks at the globals the file touches.
-  private static func compile(_ scan: SourceScan, _ text: String, _ host: RuleHost, words: Set<String>)
+  static func compile(_ scan: SourceScan, _ text: String, _ host: RuleHost, words: Set<String>)
     -> [RuleComplaint]
   {
     let dump: [UInt8]

@@ -78,6 +78,11 @@ package final class RuleRuntime {
     }
   }
 
+  /// What a library makes of a message: a JSON object, or nil when nothing is to be sent.
+  package func transform(library: String, _ message: Document) throws(RuleComplaint) -> [UInt8]? {
+    try host.transform(library: library, message)
+  }
+
   // Runs that may wait.
 
   /// One activation of the rule at `position`: everything its journal holds again, then on from there.
@@ -88,7 +93,7 @@ package final class RuleRuntime {
       let status = RuleRuntime.withInput(pointer) { given in
         withUnsafeMutablePointer(to: &given) { given in
           player = RunPlayer(
-            activation, header: set[position].header, input: given, parser: words.parser, zones: zones)
+            activation, header: set[position].header, input: given, parser: words.storedParser, zones: zones)
           words.player = player
           return host.run(slot: slots[position], &given.pointee)
         }

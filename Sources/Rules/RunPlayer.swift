@@ -34,10 +34,18 @@ final class RunPlayer {
   private var documents: [Document] = []
   private var texts: [UnsafeMutablePointer<CChar>] = []
 
-  /// The events that may end the wait at hand, and the one that is being looked at.
-  private var candidates: [(number: Int64, event: Event)] = []
-  private var candidate = 0
-  private var asking: (hash: UInt32, wait: Wait)?
+  /// The wait at hand, how far the heard events were looked at for it, and the one that may end it.
+  private struct Looking {
+    var hash: UInt32
+    var wait: Wait
+    var names: Set<String>
+    var isNew: Bool
+    var match: [(path: String, text: [UInt8])]?
+    var place = 0
+    var candidate: (number: Int64, event: Event)?
+  }
+  private var looking: Looking?
+  private var work = 0
   /// Heard events that are not to be looked at again.
   private(set) var consumed: Set<Int64> = []
 
@@ -263,20 +271,37 @@ final class RunPlayer {
   /// Begins to look for the event that ends a wait: the oldest that fits.
   /// `forgets`: what was heard before a new wait does not count.
   func look(hash: UInt32, _ wait: Wait, isNew: Bool, forgets: Bool, match: [(path: String, text: [UInt8])]?) {
-    asking = (hash, wait)
-    isNewWait = isNew
-    candidate = 0
-    candidates = []
-    for heard in activation.heard where wait.names.contains(heard.name) && !consumed.contains(heard.number) {
-      if isNew, forgets {
-        consumed.insert(heard.number)
-      } else if let event = activation.load(heard.number), fits(event, isOwn: heard.isOwn, wait, match) {
-        candidates.append((heard.number, event))
+    looking = Looking(hash: hash, wait: wait, names: Set(wait.names), isNew: isNew, match: match)
+    guard isNew, forgets else { return }
+    for heard in activation.heard where wait.names.contains(heard.name) { consumed.insert(heard.number) }
+    work += activation.heard.count
+  }
+
+  /// Goes on to the next event that fits, unless one is at hand. No further: a run that takes a thousand
+  /// events one after the other must not look at all of them each time.
+  func findCandidate() {
+    guard var looking else { return }
+    self.looking = nil
+    defer { self.looking = looking }
+    while looking.candidate == nil, looking.place < activation.heard.count {
+      let heard = activation.heard[looking.place]
+      looking.place += 1
+      work += 1
+      guard looking.names.contains(heard.name), !consumed.contains(heard.number) else { continue }
+      work += RunPlayer.unitsPerLook
+      if let event = activation.load(heard.number), fits(event, isOwn: heard.isOwn, looking.wait, looking.match) {
+        looking.candidate = (heard.number, event)
       }
     }
   }
 
-  private var isNewWait = false
+  private static let unitsPerLook = 12
+
+  /// What looking has cost since this was asked last.
+  func takeWork() -> Int {
+    defer { work = 0 }
+    return work
+  }
 
   private func fits(_ event: Event, isOwn: Bool, _ wait: Wait, _ match: [(path: String, text: [UInt8])]?) -> Bool {
     if let subject = wait.subject {
@@ -292,20 +317,19 @@ final class RunPlayer {
 
   /// The next event to ask the rule's own function about.
   func nextCandidate() -> Event? {
-    guard candidate < candidates.count else { return nil }
-    received.append(candidates[candidate].event)
-    return candidates[candidate].event
+    guard let event = looking?.candidate?.event else { return nil }
+    received.append(event)
+    return event
   }
 
-  func refuseCandidate() { candidate += 1 }
+  func refuseCandidate() { looking?.candidate = nil }
 
   /// The event at hand ends the wait.
   func acceptCandidate() -> Event? {
-    guard candidate < candidates.count, let asking else { return nil }
-    let heard = candidates[candidate]
+    guard let looking, let heard = looking.candidate else { return nil }
     consumed.insert(heard.number)
-    if isNewWait {
-      passOver(asking.wait.kind, hash: asking.hash, event: heard.number)
+    if looking.isNew {
+      passOver(looking.wait.kind, hash: looking.hash, event: heard.number)
     } else {
       trigger = .event(heard.number)
     }
@@ -315,9 +339,9 @@ final class RunPlayer {
 
   /// No event ends the wait: time may be up, or the run sleeps. True when it goes on.
   func endWithoutEvent() -> Bool {
-    guard let asking else { return false }
-    if isNewWait {
-      sleep(asking.wait, hash: asking.hash)
+    guard let looking else { return false }
+    if looking.isNew {
+      sleep(looking.wait, hash: looking.hash)
       return false
     }
     if activation.trigger == .timer { return true }

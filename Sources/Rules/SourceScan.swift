@@ -200,6 +200,9 @@ struct SourceScan {
       if token.text == "wait_for" { findName(after: index) }
       if token.text == "wait_any" { findNames(after: index) }
     }
+    if Set(awaited.map(\.text)).count > Limits.awaitedNames {
+      complain(1, "a rule may wait for at most \(Limits.awaitedNames) different events")
+    }
     matches = waits && hasOption(["match", "subject"])
   }
 
@@ -215,7 +218,7 @@ struct SourceScan {
     if next < tokens.count, tokens[next].text == "(", tokens[next].kind == .symbol { next += 1 }
     let ending = next + 1 < tokens.count ? tokens[next + 1].text : ""
     if next < tokens.count, tokens[next].kind == .string, next == index + 1 || ending == "," || ending == ")" {
-      awaited.append(tokens[next])
+      listen(for: tokens[next])
     } else {
       complain(
         tokens[index].line,
@@ -234,7 +237,7 @@ struct SourceScan {
     var count = 0
     while next < tokens.count, tokens[next].text != "}" || tokens[next].kind != .symbol {
       if tokens[next].kind == .string {
-        awaited.append(tokens[next])
+        listen(for: tokens[next])
         count += 1
       } else if tokens[next].text != ",", tokens[next].text != ";" {
         return complain(tokens[next].line, SourceScan.waitAnyForm)
@@ -242,6 +245,17 @@ struct SourceScan {
       next += 1
     }
     if count == 0 { complain(tokens[index].line, SourceScan.waitAnyForm) }
+    if count > Limits.awaitedNames {
+      complain(tokens[index].line, "wait_any takes at most \(Limits.awaitedNames) names; here are \(count)")
+    }
+  }
+
+  private mutating func listen(for name: LuaToken) {
+    awaited.append(name)
+    if !(1...Limits.eventNameBytes).contains(name.text.utf8.count) {
+      complain(
+        name.line, "an event's name has 1 to \(Limits.eventNameBytes) bytes; this one has \(name.text.utf8.count)")
+    }
   }
 
   private static let waitAnyForm =

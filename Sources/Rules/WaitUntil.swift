@@ -28,9 +28,14 @@ enum WaitUntil {
     for (key, _) in table.members where !known.contains(key) {
       return .wrong("wait_until: unknown option '\(key)'\(Suggestion.ending(for: key, among: known))")
     }
-    guard let clock = table["at"]?.string.flatMap(timeOfDay) else {
-      let given = table["at"].map { String(decoding: $0.text, as: UTF8.self) } ?? "missing"
+    guard let clock = table["at"].flatMap({ $0.count <= 5 ? $0.string : nil }).flatMap(timeOfDay) else {
+      let given = table["at"].map { String(decoding: $0.text.prefix(60), as: UTF8.self) } ?? "missing"
       return .wrong("wait_until: 'at' must be a time of day such as \"09:00\"; it is \(given)")
+    }
+    if let zone = table["zone"], zone.string == nil {
+      return .wrong(
+        "wait_until: 'zone' must be a text such as \"Europe/Berlin\"; it is \(String(decoding: zone.text.prefix(60), as: UTF8.self))"
+      )
     }
     let zone: ZoneRules
     switch name(table["zone"]?.string) {
@@ -45,9 +50,10 @@ enum WaitUntil {
       return moment(today, after: Int(days), clock, zone)
     }
     guard let value = table["weekday"] else { return next(now, today, clock, zone) { _ in true } }
-    guard let wanted = value.string.flatMap({ weekdays.firstIndex(of: $0.lowercased()) }) else {
-      let given = String(decoding: value.text, as: UTF8.self)
-      let near = value.string.map { Suggestion.ending(for: $0, among: weekdays) } ?? ""
+    guard let wanted = (value.count <= 20 ? value.string : nil).flatMap({ weekdays.firstIndex(of: $0.lowercased()) })
+    else {
+      let given = String(decoding: value.text.prefix(60), as: UTF8.self)
+      let near = value.count <= 20 ? value.string.map { Suggestion.ending(for: $0, among: weekdays) } ?? "" : ""
       return .wrong("wait_until: 'weekday' must be such as \"monday\"; it is \(given)\(near)")
     }
     return next(now, today, clock, zone) { $0.weekday == wanted }

@@ -63,16 +63,19 @@ extension EffectWords {
 
   func wait(_ call: RuleCall) {
     if isTooMany(1, "wait", call) { return }
-    guard let player = playing(call), let pause = duration(call.text(0), "wait", call.describe(0), call) else { return }
+    guard let player = playing(call) else { return }
+    // A wait that is in the journal had a duration; only a new one needs it.
+    guard player.isLive else {
+      let settled = player.meet(.wait)
+      if settle(settled, player, call) { return }
+      if case .here = settled { endByTime(player, call) } else { call.moveOn() }
+      return
+    }
+    guard let pause = duration(call.text(0), "wait", call.describe(0), call) else { return }
     let settled = player.meet(.wait)
     if settle(settled, player, call) { return }
-    switch settled {
-    case .new:
-      player.sleep(Wait(kind: .wait, until: player.now + pause))
-      call.suspend()
-    case .here: endByTime(player, call)
-    default: call.moveOn()
-    }
+    player.sleep(Wait(kind: .wait, until: player.now + pause))
+    call.suspend()
   }
 
   private func endByTime(_ player: RunPlayer, _ call: RuleCall) {
@@ -137,27 +140,31 @@ extension EffectWords {
 
   func waitFor(_ call: RuleCall, _ kind: JournalKind) {
     guard let player = playing(call), let names = names(call, kind) else { return }
+    let hash = names.count == 1 ? JournalEntry.hash(names[0]) : JournalEntry.hash(names.joined(separator: "|"))
+    // What a wait that is over was waiting for need not be read again.
+    if player.isLive { return look(kind, names, hash, isNew: true, player, call) }
+    let settled = player.meet(kind, hash: hash)
+    if settle(settled, player, call) { return }
+    if case .atOnce = settled {} else { call.moveOn() }
+    switch settled {
+    case .atOnce(let number): answer(number, player, call)
+    case .ended(let trigger): if case .event(let number) = trigger { answer(number, player, call) }
+    default: look(kind, names, hash, isNew: false, player, call)
+    }
+  }
+
+  /// Looks for the event that ends a wait, among those that were heard.
+  private func look(
+    _ kind: JournalKind, _ names: [String], _ hash: UInt32, isNew: Bool, _ player: RunPlayer, _ call: RuleCall
+  ) {
     guard let options = options(1, kind.word, known: EffectWords.eventOptions, call) else { return }
     var wait = Wait(kind: kind, names: names)
     var forgets = false
     var match: [(path: String, text: [UInt8])]?
     guard read(options, into: &wait, &forgets, &match, kind.word, player, call) else { return }
-    let hash = names.count == 1 ? JournalEntry.hash(names[0]) : JournalEntry.hash(names.joined(separator: "|"))
-    let settled = player.meet(kind, hash: hash)
-    if settle(settled, player, call) { return }
-    switch settled {
-    case .atOnce(let number): answer(number, player, call)
-    case .ended(let trigger):
-      call.moveOn()
-      if case .event(let number) = trigger { answer(number, player, call) }
-    case .here:
-      call.moveOn()
-      player.look(hash: hash, wait, isNew: false, forgets: forgets, match: match)
-      decide(asks: call.boolean(2) ?? false, player, call)
-    default:
-      player.look(hash: hash, wait, isNew: true, forgets: forgets, match: match)
-      decide(asks: call.boolean(2) ?? false, player, call)
-    }
+    if isNew, settle(player.meet(kind, hash: hash), player, call) { return }
+    player.look(hash: hash, wait, isNew: isNew, forgets: isNew && forgets, match: match)
+    decide(asks: call.boolean(2) ?? false, player, call)
   }
 
   private func names(_ call: RuleCall, _ kind: JournalKind) -> [String]? {
@@ -178,7 +185,7 @@ extension EffectWords {
     _ options: [String: JSONCursor], into wait: inout Wait, _ forgets: inout Bool,
     _ match: inout [(path: String, text: [UInt8])]?, _ word: String, _ player: RunPlayer, _ call: RuleCall
   ) -> Bool {
-    func shown(_ value: JSONCursor) -> String { String(decoding: value.text, as: UTF8.self) }
+    func shown(_ value: JSONCursor) -> String { String(decoding: value.text.prefix(60), as: UTF8.self) }
     if let value = options["within"] {
       guard let within = duration(value.string, "\(word): 'within'", shown(value), call) else { return false }
       wait.until = player.now + within
@@ -191,7 +198,8 @@ extension EffectWords {
       forgets = since == "now"
     }
     if let value = options["subject"] {
-      guard let subject = value.string.flatMap({ SubjectReference($0) }), subject.isWellFormed else {
+      let text = value.count <= Limits.namespaceBytes + 1 + Limits.subjectIdBytes ? value.string : nil
+      guard let subject = text.flatMap({ SubjectReference($0) }), subject.isWellFormed else {
         call.fail("\(word): 'subject' must be such as \"webinar:w7\"; it is \(shown(value))")
         return false
       }
@@ -205,6 +213,10 @@ extension EffectWords {
         return false
       }
       match = value.members.map { ($0.key, $0.value.text) }
+      if match?.isEmpty == true {
+        call.fail("\(word): 'match' is empty, so that every event would do; is the value in it nil?")
+        return false
+      }
     }
     return true
   }
@@ -216,6 +228,8 @@ extension EffectWords {
   }
 
   private func decide(asks: Bool, _ player: RunPlayer, _ call: RuleCall) {
+    player.findCandidate()
+    call.charge(player.takeWork())
     if asks, let event = player.nextCandidate() { return call.propose(event, index: player.received.count) }
     if let event = player.acceptCandidate() { return call.answer(event, index: player.received.count) }
     if !player.endWithoutEvent() { call.suspend() }
@@ -261,10 +275,9 @@ extension EffectWords {
     default:
       if player.activation.isShadow { return shadow(options, hash, player, call) }
       player.sleep(Wait(kind: .call, until: player.now + within), hash: hash)
-      keepCall(
-        .call(destination: destination, type: type, data: data, withinMilliseconds: within, tries: tries),
-        entry: player.entryCount - 1, call)
-      call.suspend()
+      let effect = Effect.call(
+        destination: destination, type: type, data: data, withinMilliseconds: within, tries: tries)
+      if keepCall(effect, entry: player.entryCount - 1, call) { call.suspend() }
     }
   }
 

@@ -33,8 +33,8 @@ final class Inserts {
     verdict = try connection.prepare("INSERT INTO verdict (row, first, last, time, packed) VALUES (?,?,?,?,?)")
     delivery = try connection.prepare(
       """
-      INSERT INTO delivery (delivery, id, event, subject, rule, destination, type, created, expires, body, run, tries)
-      VALUES (?,?,?,?,?,?,?,?,?,?,?,?)
+      INSERT INTO delivery (delivery, id, event, subject, rule, destination, type, created, expires, body, run, tries,
+        request) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
       """)
     attempt = try connection.prepare("INSERT OR REPLACE INTO attempt VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
     redo = try connection.prepare("INSERT INTO redo (record, packed) VALUES (?,?)")
@@ -95,7 +95,9 @@ final class Inserts {
       try delivery.binding(5, row.rule) { () throws(StoreError) in
         try delivery.binding(6, row.delivery.destination) { () throws(StoreError) in
           try delivery.binding(7, row.delivery.type) { () throws(StoreError) in
-            try delivery.binding(10, row.delivery.body) { () throws(StoreError) in try delivery.finish() }
+            try delivery.binding(13, row.delivery.request) { () throws(StoreError) in
+              try delivery.binding(10, row.delivery.body) { () throws(StoreError) in try delivery.finish() }
+            }
           }
         }
       }

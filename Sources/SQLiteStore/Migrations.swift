@@ -70,6 +70,7 @@ package enum Migrations {
       "CREATE TABLE ended_run (run INTEGER PRIMARY KEY, ended INTEGER NOT NULL, packed BLOB NOT NULL) STRICT",
       "ALTER TABLE delivery ADD COLUMN run INTEGER NOT NULL DEFAULT 0",
       "ALTER TABLE delivery ADD COLUMN tries INTEGER NOT NULL DEFAULT 0",
+      "ALTER TABLE delivery ADD COLUMN request TEXT NOT NULL DEFAULT ''",
       "CREATE INDEX delivery_by_run ON delivery (run) WHERE run <> 0",
     ],
     // 6: what is remembered of destinations; jobs that send deliveries once more.

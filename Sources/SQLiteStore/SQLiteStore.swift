@@ -254,6 +254,18 @@ package final class SQLiteStore: StoreEngine {
     return held
   }
 
+  package var usedBytes: Int64 {
+    get throws(StoreError) {
+      var numbers: [Int64] = []
+      for name in ["page_count", "freelist_count", "page_size"] {
+        let statement = try connection.statement("PRAGMA \(name)")
+        defer { statement.reset() }
+        numbers.append(try statement.next() ? statement.integer(0) : 0)
+      }
+      return (numbers[0] - numbers[1]) * numbers[2]
+    }
+  }
+
   package var sizeBytes: Int64 {
     var total: Int64 = 0
     for suffix in ["", "-wal"] {

@@ -14,6 +14,12 @@ enum CallReply {
     writer.key("ok")
     writer.boolean(ok)
     if attempt.status > 0 { writer.member("status", Int64(attempt.status)) }
+    if !attempt.replyHeaders.isEmpty {
+      writer.key("headers")
+      writer.beginObject()
+      for header in attempt.replyHeaders { writer.member(header.name, header.value) }
+      writer.endObject()
+    }
     if !attempt.response.isEmpty {
       writer.key("body")
       writer.raw(body(attempt.response))

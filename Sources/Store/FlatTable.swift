@@ -23,6 +23,8 @@ package struct FlatTable {
   package init() {}
 
   private var values: [UInt8] = []
+  /// What the values take, the dead ones included.
+  package var valueBytes: Int { values.count }
   private var living = 0
 
   private func home(_ first: Int64, _ second: Int64) -> Int {

@@ -43,7 +43,9 @@ final class MemoryReader: EngineReader {
   }
 
   func delivery(_ number: Int64) throws(StoreError) -> DeliveryRow? {
-    disk.content.withLock { $0.deliveries.last { $0.delivery.number == number } }
+    disk.content.withLock { content in
+      content.unsettled[number] ?? content.deliveries.last { $0.delivery.number == number }
+    }
   }
 
   func deliveries(before: Int64, limit: Int) throws(StoreError) -> [DeliveryRow] {

@@ -19,6 +19,8 @@ package final class MemoryStore: StoreEngine {
       var events: [EventRow] = []
       var verdicts: [VerdictRow] = []
       var deliveries: [DeliveryRow] = []
+      /// Those that are not settled; kept only by a store that forgets.
+      var unsettled: [Int64: DeliveryRow] = [:]
       var attempts: [Attempt] = []
       var endedRuns: [Int64: RunRow] = [:]
       var keptEvents: [Int64: EventRow] = [:]
@@ -45,10 +47,14 @@ package final class MemoryStore: StoreEngine {
   }
 
   private let disk: Disk
+  private let forgets: Bool
   package let recovered: Recovered
 
-  package init(_ disk: Disk) {
+  /// `forgets`: what nobody will ask for again is not kept, which is for scratch runs of a great length.
+  /// Such a store cannot be opened a second time.
+  package init(_ disk: Disk, forgets: Bool = false) {
     self.disk = disk
+    self.forgets = forgets
     recovered = disk.content.withLock { content in
       var found = Recovered()
       found.record = content.record
@@ -82,23 +88,17 @@ package final class MemoryStore: StoreEngine {
         if left <= 0 { return true }
         content.commitsLeft = left - 1
       }
-      MemoryStore.append(group, to: &content)
+      MemoryStore.append(group, to: &content, forgets: forgets)
       return false
     }
     if refused { throw StoreError(.full, "the disk is full") }
   }
 
-  private static func append(_ group: Group, to content: inout Disk.Content) {
+  private static func append(_ group: Group, to content: inout Disk.Content, forgets: Bool) {
     content.record = max(content.record, group.record)
     for row in group.events.rows { insert(row, into: &content.events) }
     content.newestEvent = max(content.newestEvent, group.events.packs.map(\.last).max() ?? 0)
-    content.verdicts.append(contentsOf: group.verdicts)
-    for rows in group.deliveries { content.deliveries.append(contentsOf: rows) }
-    content.newestDelivery = max(content.newestDelivery, group.deliveries.joined().map(\.delivery.number).max() ?? 0)
-    content.attempts.append(contentsOf: group.attempts)
-    for run in group.endedRuns { content.endedRuns[run.number] = run }
-    if !group.redo.isEmpty { content.redo.append((group.record, group.redo)) }
-    if !group.dedupe.isEmpty { content.dedupe.append((group.record, group.time, group.dedupe)) }
+    if forgets { keepUnsettled(group, in: &content) } else { keepHistory(group, in: &content) }
     for page in group.pages {
       content.pages.removeAll { $0.run == page.run && $0.page == page.page }
       content.pages.append(page)
@@ -112,6 +112,24 @@ package final class MemoryStore: StoreEngine {
       if isKnown == (row.value == nil) { content.sortedKeys[row.key.table] = nil }
     }
     if let mark = group.mark { content.mark = mark }
+  }
+
+  private static func keepUnsettled(_ group: Group, in content: inout Disk.Content) {
+    for row in group.deliveries.joined() { content.unsettled[row.delivery.number] = row }
+    for attempt in group.attempts {
+      if case .retry = attempt.settlement { continue }
+      content.unsettled[attempt.delivery] = nil
+    }
+  }
+
+  private static func keepHistory(_ group: Group, in content: inout Disk.Content) {
+    content.verdicts.append(contentsOf: group.verdicts)
+    for rows in group.deliveries { content.deliveries.append(contentsOf: rows) }
+    content.newestDelivery = max(content.newestDelivery, group.deliveries.joined().map(\.delivery.number).max() ?? 0)
+    content.attempts.append(contentsOf: group.attempts)
+    for run in group.endedRuns { content.endedRuns[run.number] = run }
+    if !group.redo.isEmpty { content.redo.append((group.record, group.redo)) }
+    if !group.dedupe.isEmpty { content.dedupe.append((group.record, group.time, group.dedupe)) }
   }
 
   /// Almost always at the end: only lanes that step at the same time get out of order.
@@ -193,6 +211,15 @@ package final class MemoryStore: StoreEngine {
       // On a disk that is full again there is no room for a reserve either.
       content.hasReserve = content.commitsLeft == nil
       return content.hasReserve
+    }
+  }
+
+  package var usedBytes: Int64 {
+    get throws(StoreError) {
+      disk.content.withLock { content in
+        let attempts = content.attempts.reduce(0) { $0 + $1.response.count + 64 }
+        return Int64(attempts + content.events.reduce(0) { $0 + $1.body.count + 64 })
+      }
     }
   }
 

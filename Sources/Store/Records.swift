@@ -118,7 +118,7 @@ package struct RunListener: Sendable, Equatable {
       guard reader.byte() == 1 else { return nil }
       var listener = RunListener(run: reader.signed(), subject: reader.signed(), after: reader.signed(), names: [])
       let count = reader.integer()
-      guard !reader.failed, (0...1_000).contains(count) else { return nil }
+      guard !reader.failed, (0...Limits.awaitedNames).contains(count) else { return nil }
       for _ in 0..<count { listener.names.append(reader.text()) }
       return reader.failed ? nil : listener
     }
@@ -164,6 +164,8 @@ package struct Decisions: Sendable {
   package var lane: Int
   /// How many inputs the lane has taken so far; tells what is on disk of what it was given.
   package var sequence: Int64
+  /// The lane's step that this is, counted from 1; every step has another one, also one without inputs.
+  package var turn: Int64 = 0
   package var events = EventPacks()
   /// Verdicts of these events, packed; empty when no rule had a say.
   package var verdicts: [UInt8] = []

@@ -244,7 +244,7 @@ package struct LivingRow: Sendable, Equatable {
     writer.byte(hasWaiters ? 1 : 0)
     var before: Int64 = 0
     for run in runs {
-      writer.signed(run - before)
+      writer.signed(run &- before)
       before = run
     }
     return writer.bytes

@@ -70,6 +70,35 @@ package struct RunRow: Sendable, Equatable {
     self.started = started
   }
 
+  package mutating func park(_ trigger: Trigger, _ reason: String, line: Int) {
+    status = .parked
+    self.reason = reason
+    self.line = line
+    pending = trigger
+  }
+
+  /// What stands for a run whose row is damaged: it plays no part any more, and a person can see and end it.
+  package static func unreadable(number: Int64, subject: Int64) -> RunRow {
+    var row = RunRow(
+      number: number, subject: subject, rule: 0, version: 0, event: 0, seed: Hash128(high: 0, low: 0), depth: 0,
+      key: "", started: .zero)
+    row.status = .parked
+    row.reason = unreadableReason
+    return row
+  }
+  /// A row as it stands in the store, whatever became of it there.
+  package static func stored(number: Int64, _ bytes: [UInt8]) -> RunRow {
+    if let row = RunRow(number: number, bytes) { return row }
+    let subject = PackedReader.read(bytes) { reader in
+      _ = reader.byte()
+      return reader.signed()
+    }
+    return unreadable(number: number, subject: subject)
+  }
+
+  package static let unreadableReason =
+    "its row in the store is missing or damaged and cannot be read; it can only be cancelled"
+
   /// When its timer is due.
   package var due: Instant? { status == .waiting ? wait?.until : nil }
 
@@ -127,7 +156,7 @@ package struct RunRow: Sendable, Equatable {
     writer.integer(heard.count)
     var before = event
     for one in heard {
-      writer.signed(one.number - before)
+      writer.signed(one.number &- before)
       writer.unsigned(UInt64(one.name) << 1 | (one.isOwn ? 1 : 0))
       before = one.number
     }
@@ -153,18 +182,24 @@ package struct RunRow: Sendable, Equatable {
     row.status = status
     guard row.readOptional(&reader) else { return nil }
     row.effects = reader.integer()
+    guard counts.contains(row.effects) else { return nil }
     guard let journal = Journal.unpack(&reader, since: started) else { return nil }
     row.journal = journal
     return row
   }
 
+  /// What is counted; with more, the bytes are damaged, and adding to it must not overflow.
+  private static let counts = 0...Int(Int32.max)
+
   private mutating func readOptional(_ reader: inout PackedReader) -> Bool {
     let optional = reader.integer()
     if optional & 1 != 0 { depth = reader.integer() }
+    guard RunRow.counts.contains(depth) else { return false }
     if optional & 2 != 0 { key = reader.text() }
     if optional & 4 != 0 {
       reason = reader.text()
       line = reader.integer()
+      guard RunRow.counts.contains(line) else { return false }
     }
     if optional & 8 != 0 {
       guard let wait = RunRow.wait(&reader, since: started) else { return false }
@@ -174,6 +209,7 @@ package struct RunRow: Sendable, Equatable {
       entriesBefore = reader.integer()
       randoms = reader.unsigned()
       saved = reader.counted()
+      guard RunRow.counts.contains(entriesBefore) else { return false }
     }
     if optional & 32 != 0 {
       let count = reader.integer()
@@ -203,11 +239,14 @@ package struct RunRow: Sendable, Equatable {
     guard let kind = JournalKind(rawValue: tag & 0x3F) else { return nil }
     var wait = Wait(kind: kind)
     if tag & 0x80 != 0 { wait.until = started + reader.signed() }
-    if tag & 0x40 != 0 { wait.subject = SubjectReference(reader.text()) }
+    if tag & 0x40 != 0 {
+      guard let subject = SubjectReference(reader.text()) else { return nil }
+      wait.subject = subject
+    }
     wait.line = reader.integer()
     if kind == .call { wait.delivery = reader.signed() }
     let count = reader.integer()
-    guard !reader.failed, (0...1_000).contains(count) else { return nil }
+    guard !reader.failed, (0...Limits.awaitedNames).contains(count), counts.contains(wait.line) else { return nil }
     for _ in 0..<count { wait.names.append(reader.text()) }
     return wait
   }

@@ -91,6 +91,9 @@ package protocol StoreEngine: AnyObject {
   /// Sets it aside again; false when there is no room for it.
   @discardableResult func restoreReserve() -> Bool
 
+  /// Bytes in use inside the store: what was deleted and waits to be used again does not count.
+  var usedBytes: Int64 { get throws(StoreError) }
+
   /// Bytes the store takes on disk.
   var sizeBytes: Int64 { get }
 

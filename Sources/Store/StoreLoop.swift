@@ -44,6 +44,8 @@ package struct StoreOutputs: Sendable {
   package var completions: [@Sendable () -> Void] = []
   /// The newest committed batch of each lane that had one in this group.
   package var committed: [(lane: Int, sequence: Int64)] = []
+  /// The lanes' steps that are on disk now.
+  package var turns: [(lane: Int, turn: Int64)] = []
   package var closedRuns: [Int64] = []
   /// What changed about destinations.
   package var states: [DestinationState] = []
@@ -61,6 +63,8 @@ package struct Retention: Sendable, Equatable {
   package var verdictsMilliseconds: Int64 = 30 * 86_400_000
   package var attemptsMilliseconds: Int64 = 30 * 86_400_000
   package var endedRunsMilliseconds: Int64 = 90 * 86_400_000
+  /// The most the store may hold, whatever its age; 0: any amount.
+  package var sizeBytes: Int64 = 20_000_000_000
   package var dedupeMilliseconds: Int64 = Limits.dedupeHorizonMilliseconds
   package init() {}
 }
@@ -127,6 +131,8 @@ package final class StoreLoop {
   private var nextPurge: Instant = .zero
   private var eventPurge: EventPurge?
   private var purgedThrough: Int64 = 0
+  /// The last step had something to append.
+  private var isBusy = false
   private var purgeTurn = 0
 
   /// Runs of the dedupe set that are being written, with the page that comes next.
@@ -225,7 +231,10 @@ package final class StoreLoop {
 
   // MARK: step
 
-  package func step(_ inputs: [StoreInput], now: Instant) throws(StoreError) -> StoreOutputs {
+  /// With `tidies` false the caller tidies up itself, once the outputs are on their way.
+  package func step(
+    _ inputs: [StoreInput], now: Instant, tidies: Bool = true
+  ) throws(StoreError) -> StoreOutputs {
     var outputs = StoreOutputs()
     var group = Group(record: record + 1, time: now)
     var changes: [ChangeList] = []
@@ -259,7 +268,8 @@ package final class StoreLoop {
     handOutNew(group.deliveries, to: &outputs)
     try handOutDue(now: now, to: &outputs)
     for case .read(let answer) in inputs { answer(reader) }
-    try purgeSome(now: now, isBusy: group.appends)
+    isBusy = group.appends
+    if tidies { try purgeSome(now: now) }
     outputs.wakeAt = wakeTime(now: now)
     return outputs
   }
@@ -317,6 +327,7 @@ package final class StoreLoop {
     if !decisions.completions.isEmpty { outputs.completions.append(contentsOf: decisions.completions) }
     for (ticket, count) in decisions.tickets where ticket.settle(count) { outputs.answered.append(ticket) }
     outputs.committed.append((decisions.lane, decisions.sequence))
+    outputs.turns.append((decisions.lane, decisions.turn))
   }
 
   /// Commits; a full disk is given one second chance with the reserve freed.
@@ -439,8 +450,12 @@ package final class StoreLoop {
   }
 
   /// One chunk of one log table at a time, between groups; smaller ones while something waits.
-  private func purgeSome(now: Instant, isBusy: Bool) throws(StoreError) {
+  private func purgeSome(now: Instant) throws(StoreError) {
     guard now >= nextPurge else { return }
+    if try squeeze(now: now, limit: isBusy ? 200 : 2_000) {
+      nextPurge = now + 20
+      return
+    }
     let turns: [(LogTable, Int64, Int64)] = [
       (.redo, mark, 0),
       (.event, Int64.max, retention.eventsMilliseconds),
@@ -461,6 +476,18 @@ package final class StoreLoop {
     nextPurge = gone > 0 ? now + 20 : now + 1_000
     // Without a reserve the next full disk would end the process, so that the door stays closed till then.
     if status.full, gone == 0, purgeTurn % turns.count == 0, engine.restoreReserve() { status.full = false }
+  }
+
+  /// Above the ceiling the oldest history goes whatever its age: first tries, then verdicts, runs that have
+  /// ended, and events that no run refers to. Never what lives, nor the newest minutes.
+  private func squeeze(now: Instant, limit: Int) throws(StoreError) -> Bool {
+    guard retention.sizeBytes > 0, try engine.usedBytes > retention.sizeBytes else { return false }
+    let time = now + -600_000
+    let through = try oldestOpenDelivery() - 1
+    for (log, number) in [(LogTable.attempt, through), (.delivery, through), (.verdict, .max), (.endedRun, .max)] {
+      if try engine.purge(log, through: number, olderThan: time, limit: limit) > 0 { return true }
+    }
+    return try purgeEvents(olderThan: time, limit: limit) > 0
   }
 
   /// Goes on with the round that is under way, or begins one; 0 when there is nothing to do.
@@ -489,8 +516,12 @@ package final class StoreLoop {
       ?? Int64.max
   }
 
-  /// To be called after the outputs of a step were passed on: nobody has to wait for it.
-  package func tidy() throws(StoreError) { try engine.tidy() }
+  /// To be called after the outputs of a step were passed on, because nobody waits for it: old history goes,
+  /// and the engine puts its files in order.
+  package func tidy(now: Instant) throws(StoreError) {
+    try purgeSome(now: now)
+    try engine.tidy()
+  }
 
   package func close() { engine.close() }
 }

@@ -63,7 +63,7 @@ package enum StoreThread {
         var wakeAt = clocks.wall()
         var countedAt = Instant.zero
         while let inputs = mailbox.receive(timeoutMilliseconds: max(0, min(1_000, wakeAt - clocks.wall()))) {
-          let outputs = try loop.step(inputs, now: clocks.wall())
+          let outputs = try loop.step(inputs, now: clocks.wall(), tidies: false)
           counters.note(loop.status, tailShare: loop.tailShare)
           if clocks.wall() - countedAt >= 500 || clocks.wall() < countedAt {
             countedAt = clocks.wall()
@@ -71,7 +71,7 @@ package enum StoreThread {
           }
           wakeAt = outputs.wakeAt
           exits.outputs(outputs)
-          try loop.tidy()
+          try loop.tidy(now: clocks.wall())
         }
         try loop.sweepAll(now: clocks.wall())
         loop.close()

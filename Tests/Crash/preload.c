@@ -35,13 +35,15 @@ enum phase {
   CHECKPOINT,    /* while the log is copied into the main file */
   SWEEP,         /* a commit that only writes look-up tables, at idle */
   STOP,          /* the sweep of a clean stop */
-  MIGRATION      /* an older store on its way to the newest version */
+  MIGRATION,     /* an older store on its way to the newest version */
+  REPLAY,        /* in the middle of a rule: when its budget looks at the clock, most often in a replay */
+  STORM          /* a commit of what due timers decide right after a start */
 };
 static const char *const phase_names[] = {"",     "before_append", "appended", "committed", "answered",
-                                          "sent", "checkpoint",    "sweep",    "stop",      "migration"};
+                                          "sent", "checkpoint",    "sweep",    "stop",      "migration", "replay", "storm"};
 
 enum side { BEFORE, AFTER, TORN };
-enum who { UNKNOWN, MAIN, STORE, INTAKE, DELIVERY, OTHER };
+enum who { UNKNOWN, MAIN, STORE, INTAKE, DELIVERY, LANE, OTHER };
 enum file { NEITHER, DATABASE, LOG };
 
 static enum phase phase;
@@ -86,6 +88,7 @@ static enum who caller(void) {
   if (!strcmp(name, "store")) me = STORE;
   else if (!strcmp(name, "intake")) me = INTAKE;
   else if (!strcmp(name, "delivery")) me = DELIVERY;
+  else if (!strncmp(name, "lane-", 5)) me = LANE;
   else if (getpid() == syscall(SYS_gettid)) me = MAIN;
   /* A thread may call before it has its name: only a known one is remembered. */
   return me == UNKNOWN ? OTHER : me;
@@ -140,6 +143,7 @@ static int counts(enum who who, enum file file) {
     case CHECKPOINT: return who == STORE && file == DATABASE && !atomic_load(&stopping);
     case SWEEP: return who == STORE && file == LOG && is_idle() && !atomic_load(&stopping);
     case STOP: return who == STORE && atomic_load(&stopping);
+    case STORM: return who == STORE && file == LOG;
     default: return 0;
   }
 }
@@ -232,6 +236,12 @@ ssize_t recv(int fd, void *bytes, size_t count, int flags) {
   int is_answer = who == DELIVERY && result > 5 && !memcmp(bytes, "HTTP/", 5);
   if (is_answer && phase == SENT && side == AFTER && reached()) end_here();
   return result;
+}
+
+/* Only the budget of rules asks for the coarse clock, now and then between two instructions. */
+int clock_gettime(clockid_t clock, struct timespec *time) {
+  if (phase == REPLAY && clock == CLOCK_MONOTONIC_COARSE && caller() == LANE && reached()) end_here();
+  return (int)syscall(SYS_clock_gettime, clock, time);
 }
 
 /* The intake takes its admin socket away when it stops; from then on the store finishes its work. */

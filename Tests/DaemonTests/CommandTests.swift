@@ -8,7 +8,8 @@ import Testing
 
 @Suite struct CommandTests {
   private static let commands = [
-    "serve", "init", "check", "send", "receive", "rules", "subjects", "events", "deliveries", "status", "doctor",
+    "serve", "init", "check", "test", "play", "send", "receive", "rules", "subjects", "events", "deliveries", "status",
+    "doctor",
   ]
 
   @Test(arguments: commands) func `every command explains itself and knows its flags`(name: String) {
@@ -81,6 +82,8 @@ import Testing
     let made = Child.run(["init", "new/folder"], in: place)
     #expect(made.code == 0 && made.out.contains("wrote new/folder/nudged.lua"), "\(made)")
     #expect(Child.run(["check", "--config", "new/folder/nudged.lua"], in: place).out.hasPrefix("1 rule, nothing"))
+    let tested = Child.run(["test", "--config", "new/folder/nudged.lua"], in: place)
+    #expect(tested.code == 0 && tested.out.hasSuffix("1 test passed\n"), "\(tested)")
     var information = stat()
     stat(place.path("new/folder/webhook.secret"), &information)
     #expect(information.st_mode & 0o777 == 0o600)

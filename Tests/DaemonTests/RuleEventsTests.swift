@@ -12,17 +12,17 @@ import Testing
       """
     let listening = """
       return rule {
-        title = "Hear", on = "nudged.rule.failed",
+        title = "Hear", on = "nudged.rule.failed", per = "rule",
         run = function(event) state.rule = event.data.rule state.n = (state.n or 0) + 1 end,
       }
       """
     let hearing = """
-      return rule { title = "Fail as well", on = "nudged.rule.failed", run = function(event, customer) local x = customer.traits.none + 1 end }
+      return rule { title = "Fail as well", on = "nudged.rule.failed", per = "rule", run = function(event, customer) local x = customer.traits.none + 1 end }
       """
     let daemon = try Daemon(Place(rules: ["fail": failing, "hear": listening, "worse": hearing]))
     #expect(try daemon.post(#"{"name":"signup","user":"ada","data":{}}"#).status == 200)
-    #expect(try Wait.until { try daemon.state("user:ada", "hear")?["rule"] == "fail" })
-    #expect(try daemon.state("user:ada", "hear")?["n"] == 1)
+    #expect(try Wait.until { try daemon.state("rule:fail", "hear")?["rule"] == "fail" })
+    #expect(try daemon.state("rule:fail", "hear")?["n"] == 1)
   }
 
   @Test func `a rule hears that another was paused`() throws {

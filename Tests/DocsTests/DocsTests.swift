@@ -7,6 +7,7 @@ import Basics
 import Daemon
 import Glibc
 import Model
+import Rehearsal
 import RuleCheck
 import Rules
 import Testing
@@ -63,7 +64,7 @@ import Testing
     #expect(Nudged.run(["init", folder]) == 0)
     let written = Pages.readAbsolute(folder + "/rules/welcome.lua")
     #expect(written == first.text)
-    Pages.remove(folder, ["rules/welcome.lua", "nudged.lua", "webhook.secret"])
+    Pages.remove(folder, ["rules/welcome.lua", "rules/welcome_test.lua", "nudged.lua", "webhook.secret"])
   }
 
   @Test func `everything that a check can say is on the page`() {
@@ -99,6 +100,72 @@ import Testing
     }
   }
 
+  // MARK: tests of rules
+
+  private static let testing = "etc/doc/testing.md"
+
+  private static func trial(_ test: String) -> TestRun.FileResult? {
+    let rule = Pages.blocks("lua", in: [testing]).first { $0.name == "trial.lua" }
+    let sources = [
+      RuleSource(path: "trial.lua", text: rule?.text ?? ""), RuleSource(path: "trial_test.lua", text: test),
+    ]
+    return TestRun(sources: sources, folder: "rules").run([sources[1]], jobs: 1).first
+  }
+
+  @Test func `the first tests on the page pass, and the fragment does`() throws {
+    let blocks = Pages.blocks("lua", in: [DocsTests.testing])
+    let file = try #require(blocks.first { $0.name == "trial_test.lua" })
+    let fragments = blocks.filter { $0.name == "fragment" }
+    #expect(!fragments.isEmpty)
+    for text in [file.text] + fragments.map({ "test('it', function(t)\n\($0.text)end)\n" }) {
+      let result = try #require(DocsTests.trial(text))
+      #expect(result.complaints.isEmpty && !result.results.isEmpty, "\(result.complaints)")
+      for one in result.results { #expect(one.failure == nil, "\(one.sentence): \(one.failure?.unmet as Any)") }
+    }
+  }
+
+  @Test func `a failure looks as the page shows it`() throws {
+    let file = try #require(Pages.blocks("lua", in: [DocsTests.testing]).first { $0.name == "trial_test.lua" })
+    let wrong = file.text.split(separator: "plan = \"pro\" })\nend)").joined(separator: "plan = \"team\" })\nend)")
+    let result = try #require(DocsTests.trial(wrong)?.results.first)
+    let failure = try #require(result.failure)
+    let page = Pages.read(DocsTests.testing)
+    #expect(page.contains("rules/trial_test.lua:\(failure.line): \(result.sentence)\n  \(failure.unmet.message)\n"))
+    #expect(
+      page.contains(
+        "    \(failure.unmet.field)  expected \(failure.unmet.expected)\n          found    \(failure.unmet.found)\n"))
+    for line in TimelineText(folder: "rules").lines(failure.timeline) {
+      #expect(page.contains("    \(line)\n"), "\(line)")
+    }
+  }
+
+  @Test func `the scenario on the page is played and ends as the page says`() throws {
+    let blocks = Pages.blocks("json", in: [DocsTests.testing])
+    let events = try #require(blocks.first { $0.name == "events.ndjson" })
+    let rule = try #require(Pages.blocks("lua", in: [DocsTests.testing]).first { $0.name == "trial.lua" })
+    let set = RuleSet.load(sources: [RuleSource(path: "trial.lua", text: rule.text)], knownDestinations: nil).set
+    let room = try Scenario(Array(events.text.utf8), knownDestinations: nil).play(
+      set, destinations: [], zone: "UTC", until: nil)
+    let page = Pages.read(DocsTests.testing)
+    #expect(page.contains("It is \(TimelineText.time(room.now)) (all times in UTC)."))
+    let runs = room.timeline.runs.values
+    #expect(runs.count == 1)
+    for run in runs { #expect(page.contains("run \(run.number) \(TimelineText.describe(run.wait, at: room.now))\n")) }
+  }
+
+  @Test func `every word of tests is on its page and in the list of changes`() {
+    let page = Pages.read(DocsTests.testing)
+    let changes = Pages.read("etc/CHANGELOG.md")
+    for word in TestWord.allCases {
+      #expect(page.contains("| `t:\(word.rawValue)"), "t:\(word.rawValue) is not in a table")
+      #expect(changes.contains("`t:\(word.rawValue)`"), "t:\(word.rawValue) is not among the changes")
+    }
+    for word in TestFile.fileWords { #expect(page.contains("`\(word)"), "\(word) is not mentioned") }
+    for option in Reply.options { #expect(page.contains(option), "the field \(option) of a reply is not mentioned") }
+    let start = TimelineText.time(Rehearsal.start).split(separator: " ")
+    #expect(page.contains("\(start[1]), at 09:00 UTC") && start[2] == "09:00:00" && start[0] == "Mon")
+  }
+
   // MARK: configuration
 
   @Test(arguments: Pages.blocks("lua").filter { $0.name == "nudged.lua" && !luaPages.contains($0.page) })
@@ -108,6 +175,9 @@ import Testing
     var files = [
       ("nudged.lua", block.text), ("rules/x.lua", "return rule { title = 'T', on = 'x', run = function() end }"),
     ]
+    for library in Pages.blocks("lua", in: [block.page]) {
+      if let name = library.name, name.hasPrefix("lib/") { files.append(("rules/" + name, library.text)) }
+    }
     for word in ["file", "credential"] {
       for name in Pages.words(after: word + " \"", in: [block.page])
       where !name.contains(" ") && name != "PATH" && name != "NAME" {
@@ -165,12 +235,12 @@ import Testing
   }
 
   @Test func `every command is in the list of changes`() {
-    let files = ["Serve", "Checking", "Send", "Receive", "Reading", "Deliveries"].map {
+    let files = ["Serve", "Checking", "Testing", "Send", "Receive", "Reading", "Deliveries"].map {
       "Sources/Daemon/Commands/\($0).swift"
     }
     let page = Pages.read("etc/CHANGELOG.md")
     let commands = Pages.words(after: "name: \"", in: files)
-    #expect(commands.count >= 11)
+    #expect(commands.count >= 13)
     for command in commands { #expect(page.contains("`\(command)"), "\(command) is not mentioned") }
   }
 

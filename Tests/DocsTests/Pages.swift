@@ -20,7 +20,7 @@ enum Pages {
   static let root = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
   static let all = [
     "README.md", "etc/CHANGELOG.md", "etc/BENCHMARKS.md", "etc/doc/rules.md", "etc/doc/events.md",
-    "etc/doc/configuration.md", "etc/doc/webhooks.md", "etc/doc/operating.md",
+    "etc/doc/configuration.md", "etc/doc/webhooks.md", "etc/doc/operating.md", "etc/doc/testing.md",
   ]
 
   static func read(_ path: String) -> String { readAbsolute(root + "/" + path) }

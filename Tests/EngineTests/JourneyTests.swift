@@ -253,6 +253,21 @@ import Testing
     #expect(String(decoding: late.deliveries[0].delivery.body, as: UTF8.self).contains(#""unknown":true"#))
   }
 
+  @Test func `a reply has the headers its destination lets through, and a body of any kind`() throws {
+    let rule = Workshop.rule(
+      "on = 'a'",
+      "local r = call('crm', 'x', {}) finish(tostring(r.headers and r.headers['x-id']) .. ' ' .. tostring(r.body))")
+    let shop = try Workshop(["r": rule])
+    let asked = try shop.take(JourneyTests.event("a", "a"))
+    _ = try shop.store.step([.wants(10, except: [])], now: shop.now)
+    var attempt = Attempt(
+      delivery: asked.deliveries[0].delivery.number, attempt: 1, started: shop.now, outcome: .delivered, status: 200,
+      settlement: .delivered, response: Array("plain \"text\"".utf8))
+    attempt.replyHeaders = [.init(name: "x-id", value: "7")]
+    shop.settled = [attempt]
+    #expect(try shop.run([]).ended.map(\.reason) == ["7 plain \"text\""])
+  }
+
   @Test func `an error after a wait parks that run only, and a person can wake or cancel it`() throws {
     let rule = Workshop.rule(
       "on = 'a'",
@@ -431,6 +446,26 @@ import Testing
     #expect(
       try shop.take(JourneyTests.event("a", "2")).logs.contains { $0.contains("more than 3 effects within an hour") })
     #expect(try shop.take(JourneyTests.event("a", "3")).verdict("r")?.code == .paused)
+  }
+
+  @Test func `a rule can watch the others fail and be paused, and is not woken by failing itself`() throws {
+    let shop = try Workshop([
+      "bad": Workshop.rule("on = 'a'", "local n = event.data.none + 1"),
+      "loop": Workshop.rule("on = 'b'", "while true do end"),
+      "watch": Workshop.rule(
+        "on = { 'nudged.rule.failed', 'nudged.rule.paused' }, per = 'rule'",
+        "log(event.name .. ' ' .. event.data.rule) local n = event.data.none + 1"),
+    ])
+    let failed = try shop.take(JourneyTests.event("a", "a"))
+    #expect(failed.verdict("watch")?.code == .failed)
+    #expect(failed.verdict("watch")?.reads.isEmpty == true)
+    var told: [String] = []
+    for number in 1...5 {
+      for verdict in try shop.take(JourneyTests.event("b", "b\(number)")).verdicts.flatMap(\.verdicts)
+      where verdict.rule == "watch" { told.append(verdict.code.word) }
+    }
+    // Five failures and the pause; a watcher that fails wakes nobody.
+    #expect(told == Array(repeating: "failed", count: 6))
   }
 
   @Test func `an event that comes with a due timer in one batch wins`() throws {

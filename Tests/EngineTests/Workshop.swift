@@ -65,7 +65,8 @@ final class Workshop {
 
   init(
     _ files: [String: String] = [:], lanes count: Int = 1, disk: MemoryStore.Disk = .init(),
-    mark: EvaluationMark = EvaluationMark(), switchedOff: Set<String> = [], effectsPerHour: Int = 0
+    mark: EvaluationMark = EvaluationMark(), switchedOff: Set<String> = [], effectsPerHour: Int = 0,
+    destinations: [Destination] = Workshop.destinations
   ) throws {
     self.disk = disk
     self.mark = mark
@@ -84,7 +85,7 @@ final class Workshop {
     hash = KeyedHash(key0: store.recovered.hashKey.0, key1: store.recovered.hashKey.1)
     let known = try Workshop.knownRules(reader)
     book = RuleBook(
-      rules: try Workshop.rules(files), known: known, highest: store.highestRule, destinations: Workshop.destinations,
+      rules: try Workshop.rules(files), known: known, highest: store.highestRule, destinations: destinations,
       switchedOff: switchedOff, versions: try Recovery.versions(reader), highestVersion: store.highestVersion)
     let guardian = RuleGuard(pauses: try Recovery.pauses(reader), effectsPerHour: effectsPerHour)
     self.guardian = guardian
@@ -143,7 +144,7 @@ final class Workshop {
       }
       let outputs = try store.step(inputs, now: now)
       if outputs.record > 0 { committed.set(outputs.record) }
-      for (lane, sequence) in outputs.committed { durable[lane].set(sequence) }
+      for (lane, turn) in outputs.turns { durable[lane].set(turn) }
       happened.handedOut += outputs.deliveries
       happened.answered += outputs.answered.count
       happened.messages += outputs.messages.count
@@ -152,6 +153,19 @@ final class Workshop {
       if next.allSatisfy({ if case .committed = $0 { true } else { false } }) { next = [] }
     }
     return happened
+  }
+
+  /// One step of the first lane, which is not on disk until it is committed.
+  func decide(_ inputs: [DeskInput]) throws -> Decisions {
+    try lanes[0].step(desk.step(inputs, now: now).lanes[0], now: now)
+  }
+
+  /// Commits steps and gives what follows from them.
+  func commit(_ steps: [Decisions]) throws -> [DeskInput] {
+    let outputs = try store.step(steps.filter { !$0.isEmpty }.map { .decisions($0) }, now: now)
+    if outputs.record > 0 { committed.set(outputs.record) }
+    for (lane, turn) in outputs.turns { durable[lane].set(turn) }
+    return outputs.messages.map { .message($0) }
   }
 
   private func note(_ decisions: Decisions, _ happened: inout Happened) {

@@ -18,9 +18,10 @@ import Testing
     "Intake": ["Basics", "Model", "Store", "CPlatform", "Glibc", "Synchronization"],
     "Engine": ["Basics", "Model", "Rules", "Store", "CPlatform", "Glibc", "Synchronization"],
     "Delivery": ["Basics", "Model", "Store", "CPlatform", "CCurl", "CCrypto", "Glibc", "Synchronization"],
+    "Rehearsal": ["Basics", "Model", "Rules", "Store", "Engine", "Synchronization"],
     "Daemon": [
-      "Basics", "Model", "Rules", "RuleCheck", "Store", "SQLiteStore", "Intake", "Engine", "Delivery", "CPlatform",
-      "Glibc", "Synchronization",
+      "Basics", "Model", "Rules", "RuleCheck", "Store", "SQLiteStore", "Intake", "Engine", "Delivery", "Rehearsal",
+      "CPlatform", "Glibc", "Synchronization",
     ],
     "nudged": ["Daemon", "Glibc"],
   ]
@@ -55,7 +56,8 @@ import Testing
     let manifest = tree.read("Package.swift")
     for (room, neighbours) in [
       "Intake": ["Engine", "Delivery"], "Engine": ["Intake", "Delivery"], "Delivery": ["Intake", "Engine"],
-      "SQLiteStore": ["Rules", "RuleCheck"], "RuleCheck": ["Store", "SQLiteStore"], "Model": ["Store", "Rules"],
+      "SQLiteStore": ["Rules", "RuleCheck"], "RuleCheck": ["Store", "SQLiteStore"],
+      "Rehearsal": ["Delivery", "Intake", "SQLiteStore"], "Model": ["Store", "Rules"],
     ] {
       let start = try #require(manifest.firstRange(of: "name: \"\(room)\""), "\(room) is missing in the manifest")
       let end = manifest[start.upperBound...].firstRange(of: "swiftSettings")?.lowerBound ?? manifest.endIndex

@@ -2,6 +2,7 @@
 //
 // Thread: each test its own. Promise: no socket is needed to tell them apart.
 
+import CPlatform
 import Glibc
 import Testing
 

@@ -119,7 +119,7 @@ final class SimulatedDaemon {
     if crashesAfterCommit { return SimulatedOutputs() }
     storeWakeAt = outputs.wakeAt
     if outputs.record > 0 { committed.set(outputs.record) }
-    for (lane, sequence) in outputs.committed { durable[lane].set(sequence) }
+    for (lane, turn) in outputs.turns { durable[lane].set(turn) }
     if !outputs.deliveries.isEmpty { deliveryInputs.append(.deliver(outputs.deliveries)) }
     if !outputs.states.isEmpty { deliveryInputs.append(.states(outputs.states)) }
     if !outputs.cancels.isEmpty { deliveryInputs.append(.cancel(outputs.cancels)) }

@@ -90,6 +90,43 @@ package enum StoreContract {
     #expect(hashes == [group.dedupe])
   }
 
+  /// An event that is set aside outlives its range, also over a start, until it is let go; runs that have
+  /// ended are found by number and newest first.
+  package static func keepsEventsAndEndedRuns(_ under: EngineUnderTest) throws {
+    let engine = try under.open()
+    var group = Group(record: 1, time: now)
+    group.events = EventPacks([event(1), event(2, previous: 1), event(3, previous: 2)])
+    var run = RunRow(
+      number: 5, subject: 1, rule: 2, version: 3, event: 2, seed: Hash128(high: 4, low: 5), depth: 1, key: "in_1",
+      started: now)
+    run.status = .stopped
+    run.reason = "invoice.paid"
+    run.ended = now + 9
+    var older = run
+    older.number = 4
+    group.endedRuns = [older, run]
+    try engine.commit(group)
+    var newer = Group(record: 2, time: now)
+    newer.events = EventPacks([event(2_000, previous: 3, at: now + 10)])
+    try engine.commit(newer)
+    try engine.keepEvents([2])
+    while try engine.purge(.event, through: 3, olderThan: now + 5, limit: 10) > 0 {}
+    engine.close()
+    let again = try under.open()
+    defer { again.close() }
+    let reader = try again.makeReader()
+    #expect(try reader.event(2) == event(2, previous: 1))
+    #expect(try reader.event(1) == nil)
+    #expect(again.recovered.run == 5)
+    #expect(try reader.endedRun(5) == run)
+    #expect(try reader.endedRuns(before: .max, limit: 1).map(\.number) == [5])
+    #expect(try reader.endedRuns(before: 5, limit: 9).map(\.number) == [4])
+    try again.keepEvents([])
+    #expect(try reader.event(2) == nil)
+    while try again.purge(.endedRun, through: .max, olderThan: now + 10, limit: 10) > 0 {}
+    #expect(try reader.endedRun(4) == nil)
+  }
+
   /// A swept row replaces, a tombstone removes, and the mark decides what recovery reads.
   package static func sweepsAndMarks(_ under: EngineUnderTest) throws {
     let engine = try under.open()

@@ -13,6 +13,10 @@ import Testing
   }
 
   @Test func `a group comes back whole`() throws { try StoreContract.keepsWholeGroups(under) }
+
+  @Test func `events that are set aside stay, and ended runs are found`() throws {
+    try StoreContract.keepsEventsAndEndedRuns(under)
+  }
   @Test func `a sweep replaces, removes and marks`() throws { try StoreContract.sweepsAndMarks(under) }
   @Test func `ranges come in order`() throws { try StoreContract.readsRangesInOrder(under) }
   @Test func `old rows go in chunks`() throws { try StoreContract.purgesInChunks(under) }

@@ -37,4 +37,46 @@ import Testing
     #expect(try reader.engine.deliveries(before: .max, limit: 10).isEmpty)
     #expect(try reader.engine.attempts(of: 1).isEmpty)
   }
+
+  private func event(_ number: Int64, at time: Instant) -> EventRow {
+    EventRow(
+      number: number, subject: 1, previous: number - 1, received: time, source: "web", name: "n", cause: 0, depth: 0,
+      body: [UInt8](repeating: 0x20, count: 1_000))
+  }
+
+  private func events(_ numbers: ClosedRange<Int64>, run: Int64? = nil, at time: Instant) -> StoreInput {
+    var decisions = Decisions(lane: 0, sequence: numbers.upperBound)
+    for number in numbers { decisions.events.append(event(number, at: time)) }
+    if let run {
+      let row = RunRow(
+        number: run, subject: 1, rule: 1, version: 1, event: numbers.lowerBound, seed: Hash128(high: 1, low: 2),
+        depth: 0, key: "", started: time)
+      decisions.changes.append(RowKey(.run, run), row.packed)
+    }
+    return .decisions(decisions)
+  }
+
+  private func end(_ run: Int64) -> StoreInput {
+    var decisions = Decisions(lane: 0, sequence: 0)
+    decisions.changes.append(RowKey(.run, run), nil)
+    return .decisions(decisions)
+  }
+
+  @Test(arguments: [false, true])
+  func `old events go by age or by the ceiling, but not those that a run that lives refers to`(byCeiling: Bool) throws {
+    let loop = try StoreLoop(engine: MemoryStore(MemoryStore.Disk()))
+    loop.retention.sizeBytes = byCeiling ? 20_000 : 0
+    _ = try loop.step([events(1...100, run: 7, at: start)], now: start)
+    var later = start + (byCeiling ? 3_600_000 : 91 * 86_400_000)
+    for second in Int64(1)...200 { _ = try loop.step([], now: later + second * 1_000) }
+    let reader = try loop.makeReader()
+    #expect(try reader.engine.event(1) == event(1, at: start))
+    #expect(try reader.engine.event(2) == nil)
+    // With the run the event goes, too, in the next round that finds something old.
+    _ = try loop.step([end(7), events(101...200, at: later)], now: later + 300_000)
+    later = later + (byCeiling ? 3_600_000 : 91 * 86_400_000)
+    for second in Int64(1)...200 { _ = try loop.step([], now: later + second * 1_000) }
+    #expect(try reader.engine.event(1) == nil)
+    #expect(try reader.engine.event(101) == nil)
+  }
 }

@@ -3,7 +3,8 @@
 // Contract: `start` returns once the thread runs. The body runs on the new thread alone and owns the
 // C handles it opens there. Stopping is the owner's affair: it tells the loop through its mailbox and
 // then calls `join`, which returns when the body has returned; `join` may be called once, by one thread.
-// Stack: 8 MiB, address space only, because the deepest error message of a rule needs it.
+// Stack: 8 MiB unless a test wants less, address space only, because the deepest error message of a rule
+// needs it.
 
 internal import CPlatform
 internal import Glibc
@@ -23,12 +24,13 @@ package final class Worker: @unchecked Sendable {
 
   private init(name: String) { self.name = name }
 
-  package static func start(_ name: String, _ body: @escaping @Sendable () -> Void) -> Worker {
+  package static func start(_ name: String, stackBytes: Int = 8 << 20, _ body: @escaping @Sendable () -> Void) -> Worker
+  {
     let worker = Worker(name: name)
     let start = Unmanaged.passRetained(Start(name: name, body: body))
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)
-    pthread_attr_setstacksize(&attributes, 8 << 20)
+    pthread_attr_setstacksize(&attributes, stackBytes)
     defer { pthread_attr_destroy(&attributes) }
     let entry: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { context in
       let start = Unmanaged<Start>.fromOpaque(context!).takeRetainedValue()

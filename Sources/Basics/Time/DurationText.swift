@@ -23,6 +23,8 @@ package enum DurationText {
   package static func milliseconds(_ text: String) -> Int64? { try? parse(text) }
 
   package static func parse(_ text: String) throws(DurationError) -> Int64 {
+    // No duration is so long; and a rule must not have a long text looked at for the price of a short one.
+    guard text.utf8.count <= 200 else { throw DurationError(description: "a duration has at most 200 bytes; \(form)") }
     var scanner = Scanner(text)
     var total: Int64 = 0
     var finest = Int64.max

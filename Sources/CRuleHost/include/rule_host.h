@@ -80,7 +80,12 @@ enum rule_word {
   RULE_WORD_CANDIDATE = 9, /* what that function said of the last one */
   RULE_WORD_CALL = 10,
   RULE_WORD_FINISH = 11,
-  RULE_WORD_CHECKPOINT = 12
+  RULE_WORD_CHECKPOINT = 12,
+  /* Of test files: */
+  RULE_WORD_TEST = 13,    /* a test was declared: its sentence, line and slot */
+  RULE_WORD_RULES = 14,   /* rules { … } */
+  RULE_WORD_MISSING = 15, /* a word that `t` does not have was asked for; the answer says so */
+  RULE_WORD_OF_TEST = 64  /* the first of the words that Swift adds to `t` */
 };
 
 enum rule_field {
@@ -124,6 +129,7 @@ typedef struct rule_reply {
   rule_value value;
   rule_event event;
   const document *document;
+  uint32_t work; /* units that answering has cost, charged to the run */
   bool moved; /* a wait is over: the callback has put the next activation's values into the input */
   char message[RULE_MESSAGE_BYTES];
 } rule_reply;
@@ -225,10 +231,23 @@ int rule_host_add_constructor(rule_host *host, const char *word);
 /* Runs a file and leaves the table it returns as JSON in the report. */
 int rule_host_evaluate(rule_host *host, const char *path, const char *text, size_t count);
 
+/* For tests of rules: gives the host the words test and rules, and a `t` without words; then one word
+ * after the other to that `t`. */
+int rule_host_prepare_tests(rule_host *host);
+int rule_host_add_test_word(rule_host *host, const char *name, uint32_t word);
+/* Runs a test file; every test it declares is told to the callback. */
+int rule_host_load_tests(rule_host *host, const char *path, const char *text, size_t count);
+/* One test. */
+int rule_host_run_test(rule_host *host, uint32_t slot);
+
 /* Says that a rule's functions are short, have no loops and call nothing but words and library functions.
  * Such a rule needs no instruction hook, which would cost more than the rule itself; what it calls is
  * charged all the same. */
 void rule_host_trust(rule_host *host, uint32_t slot);
+
+/* Calls the function that a library is, or its field `transform`, with a document; the report holds the table it
+ * returns as JSON, or nothing when it returns nil. */
+int rule_host_transform(rule_host *host, const char *library, const document *message);
 
 /* One run of one rule. */
 int rule_host_run(rule_host *host, uint32_t slot, const rule_input *input);

@@ -57,8 +57,8 @@ extension Command {
     help: """
       nudged init [DIR]
 
-      Writes DIR/nudged.lua, DIR/rules/welcome.lua and DIR/webhook.secret (default: this folder). Files that
-      exist are left as they are.
+      Writes DIR/nudged.lua, DIR/rules/welcome.lua with its test, and DIR/webhook.secret (default: this
+      folder). Files that exist are left as they are.
       """
   ) { raw in
     let arguments = try Arguments(raw)
@@ -69,6 +69,7 @@ extension Command {
     let secret = (0..<4).flatMap { _ in withUnsafeBytes(of: random.next()) { Array($0) } }
     let files: [(String, String, mode_t)] = [
       ("nudged.lua", Starter.configuration, 0o644), ("rules/welcome.lua", Starter.rule, 0o644),
+      ("rules/welcome_test.lua", Starter.test, 0o644),
       ("webhook.secret", "whsec_" + Base64.encode(secret) + "\n", 0o600),
     ]
     for (name, text, mode) in files {
@@ -86,6 +87,7 @@ extension Command {
       """
 
       Next:
+        \(place)nudged test                                   (runs the test of the rule)
         \(place)nudged receive --secret-file webhook.secret   (in one terminal)
         \(place)nudged serve                                  (in another)
         \(place)nudged send signup --user 42                  (in a third)
@@ -138,6 +140,16 @@ enum Starter {
         send("crm", "user.welcome", { customer = customer.id, plan = event.data.plan })
       end,
     }
+
+    """
+  static let test = """
+    test("whoever signs up is welcomed once", function(t)
+      t:event("signup", { plan = "pro" })
+      t:expect_sent("crm", "user.welcome", { customer = "42", plan = "pro" })
+      t:event("signup", { plan = "pro" })
+      t:expect_verdict("not again")
+      t:expect_nothing()
+    end)
 
     """
 }

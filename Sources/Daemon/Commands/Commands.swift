@@ -16,9 +16,8 @@ struct Command: Sendable {
 
 package enum Nudged {
   static let commands: [Command] = [
-    .serve, .initialize, .check, .send, .receive, .rules, .runs, .explain, .subjects, .events, .deliveries,
-    .destinations,
-    .status, .doctor,
+    .serve, .initialize, .check, .test, .play, .send, .receive, .verify, .keys, .rules, .runs, .explain, .subjects,
+    .events, .deliveries, .destinations, .status, .doctor,
   ]
 
   /// The whole program. `arguments` are without the program's own name.

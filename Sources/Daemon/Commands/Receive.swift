@@ -14,14 +14,15 @@ extension Command {
   static let receive = Command(
     name: "receive", summary: "receive webhooks, check their signatures and print them",
     help: """
-      nudged receive [--listen HOST:PORT] [--secret-file FILE] [--header NAME] [--status N] [--count N]
+      nudged receive [--listen HOST:PORT] [--secret-file FILE] [--header NAME] [--stripe-header NAME]
+                     [--public-key whpk_…] [--status N] [--count N]
 
       Listens (default 127.0.0.1:9000), verifies the Standard Webhooks signature with the secret in FILE
-      (whsec_…), or, with --header, the HMAC of the body in that header, and prints each webhook. Without
-      --secret-file nothing is verified. --status answers that instead of 200, to see retries; --count ends
-      after so many.
+      (whsec_…); with --header the HMAC of the body in that header (sha256=…), with --stripe-header the form
+      t=…,v1=…; with --public-key the signature v1a. Prints each webhook. Without a secret or key nothing is
+      verified. --status answers that instead of 200, to see retries; --count ends after so many.
       """
-  ) { raw in try Receive(Arguments(raw, values: ["--secret-file", "--header", "--status", "--count"])).run() }
+  ) { raw in try Receive(Arguments(raw, values: Verification.flags + ["--status", "--count"])).run() }
 }
 
 private struct Receive {
@@ -32,37 +33,25 @@ private struct Receive {
   func run() throws -> Int32 {
     let signals = platform_signalfd([SIGTERM, SIGINT], 2)
     try arguments.takeNoWords()
-    let signing = try signing()
+    let verification = try Verification(arguments)
     let status = try arguments.integer("--status").map(Int.init) ?? 200
     guard (200...599).contains(status) else { throw UsageError("--status must be 200 to 599, not \(status)") }
     if try arguments.integer("--count") == 0 { throw UsageError("--count must be at least 1") }
     let address = arguments.value("--listen") ?? "127.0.0.1:9000"
     let finished = WakeUp()
     let receiver = Receiving(
-      signing: signing, status: status, json: arguments.wantsJSON, left: try arguments.integer("--count"),
+      verification: verification, status: status, json: arguments.wantsJSON, left: try arguments.integer("--count"),
       finished: finished)
     let listener = try Listener(address.hasPrefix("/") ? .unix(path: address) : .tcp(address), kind: .public)
     let port = listener.port
     let loop = ConnectionLoop(listeners: [listener], handler: receiver, answers: AnswerBox())
     let worker = Worker.start("intake") { loop.run() }
-    let how = signing == .none ? "signatures are not checked" : "signatures are checked"
+    let how = verification.isNone ? "signatures are not checked" : "signatures are checked"
     Terminal.complain("receiving on \(address.hasSuffix(":0") ? "port \(port)" : address); \(how)")
     wait(signals, finished)
     loop.stop(deadlineMilliseconds: 1_000)
     worker.join()
     return 0
-  }
-
-  private func signing() throws -> Destination.Signing {
-    guard let path = arguments.value("--secret-file") else { return .none }
-    guard let bytes = Files.read(path) else {
-      throw UsageError("cannot read the secret from \(path): \(String(cString: strerror(errno)))")
-    }
-    let text = String(decoding: bytes.filter { $0 > 0x20 }, as: UTF8.self)
-    if let header = arguments.value("--header") {
-      return .body(header: header, prefix: "sha256=", secret: Secret(bytes: Array(text.utf8)))
-    }
-    return .standard([try WebhookSecret.parse(text)])
   }
 
   private func wait(_ signals: Int32, _ finished: WakeUp) {
@@ -76,14 +65,14 @@ private struct Receive {
 }
 
 private final class Receiving: RequestHandler, @unchecked Sendable {
-  private let signing: Destination.Signing
+  private let verification: Verification
   private let status: Int
   private let json: Bool
   private var left: Int64?
   private let finished: WakeUp
 
-  init(signing: Destination.Signing, status: Int, json: Bool, left: Int64?, finished: WakeUp) {
-    self.signing = signing
+  init(verification: Verification, status: Int, json: Bool, left: Int64?, finished: WakeUp) {
+    self.verification = verification
     self.status = status
     self.json = json
     self.left = left
@@ -98,13 +87,10 @@ private final class Receiving: RequestHandler, @unchecked Sendable {
       return Answer(status: 405, code: "wrong_method", message: "webhooks come with POST")
     }
     var headers: [String: String] = [:]
-    for name in Receiving.names { headers[name] = request.headerText(named: name) }
-    if case .body(let name, _, _) = signing {
-      headers[name.lowercased()] = request.headerText(named: name.lowercased())
-    }
+    for name in Receiving.names + verification.headers { headers[name] = request.headerText(named: name) }
     let body = Array(request.body)
     let found = headers
-    let check = SignatureCheck.check(signing, header: { found[$0] }, body: body, now: Clocks.system.wall())
+    let check = verification.check(header: { found[$0] }, body: body, now: Clocks.system.wall())
     show(check, headers, body)
     if let count = left {
       left = count - 1
@@ -119,7 +105,7 @@ private final class Receiving: RequestHandler, @unchecked Sendable {
   private func show(_ check: SignatureCheck, _ headers: [String: String], _ body: [UInt8]) {
     let verdict: String =
       switch check {
-      case .valid: signing == .none ? "not checked" : "valid"
+      case .valid: verification.isNone ? "not checked" : "valid"
       case .refused(let reason): "REFUSED: " + reason
       }
     let value = (try? Document.parse(body))?.root.value ?? .string(String(decoding: body, as: UTF8.self))

@@ -11,6 +11,7 @@ enum Crash {
   static func main() {
     let options = Options(Array(CommandLine.arguments.dropFirst()))
     say("crash: seed \(options.seed)")
+    if options.trials > 0 { return race(options) }
     let began = Patience.milliseconds()
     var tally = Tally()
     var number = options.firstLife
@@ -20,6 +21,13 @@ enum Crash {
     }
     report(tally, seconds: Double(Patience.milliseconds() - began) / 1000)
     say("\(tally.total) passed, 0 failed")
+  }
+
+  private static func race(_ options: Options) {
+    do { try Races(options).run() } catch {
+      say("crash: \(error)")
+      exit(1)
+    }
   }
 
   private static func isEnough(_ tally: Tally, _ options: Options) -> Bool {

@@ -13,6 +13,10 @@ struct SentEvent: Sendable {
   /// How many webhooks it is to cause.
   var hooks: Int
   var echoes: Bool
+  /// How often the run that it starts sleeps; 0: it starts none.
+  var naps = 0
+  /// How long each time.
+  var pause = "30 ms"
   var isAcknowledged = false
 
   func append(to writer: inout JSONWriter) {
@@ -26,6 +30,10 @@ struct SentEvent: Sendable {
     writer.member("hooks", Int64(hooks))
     writer.key("echo")
     writer.boolean(echoes)
+    if naps > 0 {
+      writer.member("naps", Int64(naps))
+      writer.member("pause", pause)
+    }
     writer.endObject()
     writer.endObject()
   }
@@ -37,6 +45,9 @@ struct Expected: Equatable, Sendable {
   var echoes: [String: Int64] = [:]
   var seen: [String: Int64] = [:]
   var told: [String: Int64] = [:]
+  var naps: [String: Int64] = [:]
+  /// Runs that must have ended, by their key.
+  var runs: Set<String> = []
   /// Webhooks, "event/part".
   var hooks: Set<String> = []
 }
@@ -103,6 +114,11 @@ final class Ledger: Sendable {
       if let account = event.account {
         out.seen["account:" + account, default: 0] += 1
         out.told["account:" + account, default: 0] += 1
+      }
+      if event.naps > 0 {
+        out.naps[user, default: 0] += Int64(event.naps)
+        out.runs.insert(event.id)
+        for nap in 1...event.naps { out.hooks.insert("\(event.id)/\(100 + nap)") }
       }
       for part in 0..<event.hooks { out.hooks.insert("\(event.id)/\(part + 1)") }
     }

@@ -91,6 +91,7 @@ struct Life {
 
   private mutating func round(_ order: Order, _ tally: inout Tally) throws {
     self.order = order
+    if order.phase == .storm { try gather() }
     let began = Patience.milliseconds()
     let before = ledger.count
     let daemon = try DaemonProcess(options, folder: scene.folder, order: order)
@@ -99,6 +100,7 @@ struct Life {
       switch order.phase {
       case .moment: meetMoment(order, daemon)
       case .stop: meetStop(daemon)
+      case .storm: meetStorm(daemon)
       case .sweep: try meet(daemon, requests: 12, idleMilliseconds: 900)
       default: try meet(daemon, requests: 40, idleMilliseconds: 0)
       }
@@ -113,7 +115,12 @@ struct Life {
   }
 
   private func count(_ order: Order, _ daemon: DaemonProcess, _ tally: inout Tally) throws {
-    let ending = daemon.wait(milliseconds: 10_000)
+    // A storm that is over has left everybody alive.
+    let ending = daemon.wait(milliseconds: order.phase == .storm ? 0 : 10_000)
+    if order.phase == .storm, ending == nil {
+      tally.missed[.storm, default: 0] += 1
+      return daemon.kill()
+    }
     if order.phase == .stop, ending == .exited(0) {
       tally.missed[.stop, default: 0] += 1
       return
@@ -143,6 +150,28 @@ struct Life {
       }
       if ledger.complaint != nil { return daemon.kill() }
     }
+  }
+
+  /// Thousands of runs fall asleep for a second, and the daemon is ended before they wake.
+  private mutating func gather() throws {
+    let daemon = try DaemonProcess(options, folder: scene.folder, order: nil)
+    guard try daemon.start() == .ready else { throw Wrong("the daemon does not start before a storm") }
+    var load = load(daemon, requests: 60)
+    load.napShare = 100
+    load.pause = "1 s"
+    load.run(ledger)
+    daemon.kill()
+  }
+
+  /// Nobody sends; the timers alone are at work. It is over when no run sleeps any more.
+  private func meetStorm(_ daemon: DaemonProcess) {
+    guard let client = Client(scene.admin) else { return }
+    Patience.until(milliseconds: 30_000) {
+      if daemon.ended() != nil { return true }
+      guard let response = client.get("/v1/runs?limit=1"), response.status == 200 else { return false }
+      return (try? Document.parse(response.body))?.root["runs"]?.count == 0
+    }
+    Patience.until(milliseconds: 200) { daemon.ended() != nil }
   }
 
   private mutating func meetStop(_ daemon: DaemonProcess) {

@@ -16,6 +16,9 @@ struct Load: Sendable {
   /// Of a hundred events, how many are the hot subject's.
   var hotShare: UInt64
   var seed: UInt64
+  /// Of a hundred events, how many start a run that sleeps, and how long it does.
+  var napShare: UInt64 = 4
+  var pause = "30 ms"
 
   /// Sends everything, or as much as the daemon lives to take. True: everything was sent.
   @discardableResult
@@ -72,7 +75,8 @@ private struct Sender {
     return SentEvent(
       id: Hex.encode(random.next()) + Hex.encode(random.next()), user: user,
       account: random.chance(1, in: 5) ? "a\(random.next(below: 6))" : nil,
-      hooks: hooks < 7 ? 0 : hooks < 9 ? 1 : 2, echoes: random.chance(1, in: 5))
+      hooks: hooks < 7 ? 0 : hooks < 9 ? 1 : 2, echoes: random.chance(1, in: 5),
+      naps: random.next(below: 100) < load.napShare ? Int(1 + random.next(below: 3)) : 0, pause: load.pause)
   }
 
   private func repeated(_ event: SentEvent, _ client: Client) -> Bool {

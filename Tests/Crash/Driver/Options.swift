@@ -19,6 +19,8 @@ struct Options: Sendable {
   var firstLife = 1
   /// Only these, when not empty.
   var phases: [Phase] = []
+  /// Races instead of kills: so many.
+  var trials = 0
   var keeps = false
   var talks = false
 
@@ -34,6 +36,7 @@ struct Options: Sendable {
       --phase NAME      only this phase; may be given several times
       --seed N          repeats the choices of an earlier run
       --life N          begins with the N-th store of that seed
+      --trials N        no kills: N races of events with the waits they end
       --keep            leaves the scratch folder of the last store
       --talk            says what each round does
     """
@@ -64,6 +67,7 @@ struct Options: Sendable {
     case "--fixtures": fixtures = value
     case "--each": each = Options.number(value)
     case "--rounds": rounds = Options.number(value)
+    case "--trials": trials = Options.number(value)
     case "--increments": increments = Options.number(value)
     case "--connections": connections = max(1, Options.number(value))
     case "--life": firstLife = Options.number(value)

@@ -9,6 +9,10 @@ enum Phase: String, CaseIterable, Sendable {
   case migration
   case beforeAppend = "before_append"
   case appended, committed, answered, sent, checkpoint, sweep, stop
+  /// In the middle of a rule, most often while a run is played again.
+  case replay
+  /// While the timers of thousands of runs are due, right after a start.
+  case storm
   /// SIGKILL from outside, at no chosen call.
   case moment
 
@@ -21,6 +25,8 @@ enum Phase: String, CaseIterable, Sendable {
     case .checkpoint: 500
     case .sweep: 60
     case .stop: 90
+    case .replay: 400
+    case .storm: 600
     case .moment: 0
     }
   }
@@ -28,10 +34,10 @@ enum Phase: String, CaseIterable, Sendable {
   /// Which sides of a call are different moments.
   var sides: [String] {
     switch self {
-    case .beforeAppend, .committed, .answered: ["before"]
+    case .beforeAppend, .committed, .answered, .replay: ["before"]
     case .appended: ["before", "torn"]
     case .sent: ["before", "after"]
-    case .migration, .checkpoint, .sweep, .stop: ["before", "after", "torn"]
+    case .migration, .checkpoint, .sweep, .stop, .storm: ["before", "after", "torn"]
     case .moment: [""]
     }
   }

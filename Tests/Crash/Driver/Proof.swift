@@ -6,6 +6,8 @@
 
 import Basics
 import Glibc
+import Model
+import Store
 
 struct Proof {
   let options: Options
@@ -28,6 +30,7 @@ struct Proof {
     if let complaint = ledger.complaint { throw Wrong(complaint) }
     try stop(daemon)
     try StoreFile(path: scene.store).proveClean()
+    try proveRuns(expected)
     // Once more from the tables alone: what was in memory is gone.
     let again = try DaemonProcess(options, folder: scene.folder, order: nil)
     guard try again.start() == .ready else { throw Wrong("the daemon does not start after a clean stop") }
@@ -88,6 +91,29 @@ struct Proof {
     }
   }
 
+  /// Every run has ended, once, by itself.
+  private func proveRuns(_ expected: Expected) throws {
+    var ended: [String: Int] = [:]
+    try StoreFile(path: scene.store).eachEndedRun { run in
+      ended[run.key, default: 0] += 1
+      guard run.reason == "slept well" else {
+        throw Wrong("the run of \(run.key) ended otherwise: \(run.status.word) \(run.reason)")
+      }
+    }
+    if let lost = expected.runs.first(where: { ended[$0] == nil }) { throw Wrong("the run of \(lost) is lost") }
+    if let twice = ended.first(where: { $0.value > 1 }) {
+      throw Wrong("the event \(twice.key) has \(twice.value) ended runs")
+    }
+    if ended.count != expected.runs.count {
+      throw Wrong("there are \(ended.count) ended runs, not \(expected.runs.count)")
+    }
+  }
+
+  /// Whether a run still sleeps.
+  private func someLive(_ client: Client) throws -> Bool {
+    try ask(client, "/v1/runs?limit=1")?["runs"]?.count != 0
+  }
+
   // MARK: draining
 
   private func drain(_ expected: Expected, _ daemon: DaemonProcess) throws {
@@ -107,6 +133,10 @@ struct Proof {
         let status = try ask(client, "/v1/status")
         guard status?["deliveries_held"]?.integer == 0, try noneOpen(client) else {
           reason = "some deliveries stay open"
+          return false
+        }
+        if try someLive(client) {
+          reason = "some runs never end"
           return false
         }
         reason = try difference(expected) ?? ""
@@ -141,6 +171,7 @@ struct Proof {
       for (rule, key, wanted) in [
         ("count", "ticks", expected.ticks[name]), ("echo", "echoes", expected.echoes[name]),
         ("seen", "seen", expected.seen[name]), ("told", "told", expected.told[name]),
+        ("nap", "naps", expected.naps[name]),
       ] {
         let found = state?[name: rule]?[name: key]?.integer
         if found != wanted { return "\(name) has \(key) = \(found ?? 0), it must be \(wanted ?? 0)" }

@@ -28,6 +28,22 @@ struct Scene {
       end,
     }
     """,
+    "nap": """
+    return rule {
+      title = "Sleep and work", on = "tick", key = "id", second = "parallel", limit = 1000,
+      when = function(event) return event.data.naps ~= nil end,
+      run = function(event, customer)
+        local n = 0
+        for i = 1, 3000 do n = n + i % 7 end
+        for nap = 1, event.data.naps do
+          wait(event.data.pause)
+          state.naps = (state.naps or 0) + 1
+          send("hook", "nap", { event = event.id, part = 100 + nap, sum = n })
+        end
+        finish("slept well")
+      end,
+    }
+    """,
     "echo": """
     return rule {
       title = "Count echoes", on = "echo",
@@ -67,6 +83,7 @@ struct Scene {
         store = "sqlite:nudged.db",
         rules = "rules",
         lanes = \(lanes),
+        timers_after_start = 0,
         retention = { events = "20000 days", verdicts = "20000 days", attempts = "20000 days" },
         destinations = {
           hook = {
@@ -98,8 +115,10 @@ struct Scene {
     ((try? Scene.read(folder + "/serve.log")) ?? "").split(separator: "\n").suffix(12).joined(separator: "\n")
   }
 
+  static let ruleNames = ["count", "echo", "seen", "told", "nap", "ask", "near", "far"]
+
   func remove() {
-    for name in ["count", "echo", "seen", "told"] { unlink(folder + "/rules/\(name).lua") }
+    for name in Scene.ruleNames { unlink(folder + "/rules/\(name).lua") }
     rmdir(folder + "/rules")
     for name in ["nudged.lua", "webhook.secret", "serve.log", "mark"] { unlink(folder + "/" + name) }
     for end in ["", "-wal", "-shm", ".lock", ".reserve", ".sock", ".lanes"] { unlink(store + end) }

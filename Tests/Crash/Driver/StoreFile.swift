@@ -5,6 +5,7 @@
 
 import CSQLite
 import Glibc
+import Store
 
 struct StoreFile {
   let path: String
@@ -44,9 +45,34 @@ struct StoreFile {
       ("messages that nobody took", "SELECT count(*) FROM message"),
       ("deliveries that are not settled", "SELECT count(*) FROM open_delivery"),
       ("due deliveries", "SELECT count(*) FROM due"),
+      ("runs that live", "SELECT count(*) FROM run"),
+      ("timers", "SELECT count(*) FROM timer"),
+      ("runs that listen to others", "SELECT count(*) FROM waiter"),
     ] {
       let count = try first(handle, sql)
       guard count == "0" else { throw Wrong("a clean stop after everything had drained left \(count) \(what)") }
+    }
+  }
+
+  /// Every run that has ended, as it is stored.
+  func eachEndedRun(_ body: (RunRow) throws -> Void) throws {
+    var handle: OpaquePointer?
+    guard sqlite3_open_v2(path, &handle, SQLITE_OPEN_READONLY, nil) == SQLITE_OK, let handle else {
+      throw Wrong("cannot open \(path)")
+    }
+    defer { sqlite3_close_v2(handle) }
+    var statement: OpaquePointer?
+    guard sqlite3_prepare_v2(handle, "SELECT run, packed FROM ended_run", -1, &statement, nil) == SQLITE_OK else {
+      throw Wrong("\(String(cString: sqlite3_errmsg(handle)))")
+    }
+    defer { sqlite3_finalize(statement) }
+    while sqlite3_step(statement) == SQLITE_ROW {
+      let bytes = UnsafeRawBufferPointer(
+        start: sqlite3_column_blob(statement, 1), count: Int(sqlite3_column_bytes(statement, 1)))
+      guard let run = RunRow(number: sqlite3_column_int64(statement, 0), Array(bytes)) else {
+        throw Wrong("an ended run cannot be read")
+      }
+      try body(run)
     }
   }
 
