@@ -337,7 +337,10 @@ final class House: @unchecked Sendable {
             desk.sendAlways(.committed(outputs.committed.map { ($0.lane, $0.sequence) }))
           }
           for completion in outputs.completions { completion() }
-          for line in outputs.logs { log.info(line.text, ["rule": line.rule, "event": "\(line.event)"]) }
+          for line in outputs.logs {
+            let about: Log.Pairs = ["rule": line.rule, "event": "\(line.event)"]
+            if line.isWarning { log.warning(line.text, about) } else { log.info(line.text, about) }
+          }
         },
         failed: { events.sendAlways(.failed($0)) }),
       loop: Carried(loop))
@@ -476,7 +479,8 @@ final class House: @unchecked Sendable {
 
   /// Pauses a rule or lets it live again.
   func pause(_ path: String, _ reason: String?, _ token: AnswerToken) {
-    guard let book = book.withLock({ $0 }), let number = book.known[path] else {
+    // A rule whose file is gone may still have runs that sleep.
+    guard let book = book.withLock({ $0 }), let number = book.known[path] ?? forgotten[path] else {
       let near = book.withLock { $0.map { Array($0.known.keys) } } ?? []
       let ending = Suggestion.ending(for: path, among: near)
       return answers.post(

@@ -488,7 +488,7 @@ package final class Lane {
       verdict.code = .shadow
       return verdict
     }
-    noteEffects(ruleNumber, outcome.effects.count, now: now)
+    noteEffects(ruleNumber, outcome.effects, now: now)
     for (entry, effect) in outcome.effects.enumerated() {
       apply(
         effect, entry: entry, rule: rule.path, number, dedupe, cell, now: now, isTest: event.isTest, wanted: &wanted)

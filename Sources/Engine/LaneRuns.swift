@@ -134,7 +134,7 @@ extension Lane {
   ) throws(StoreError) -> ActivationOutcome {
     var trigger = trigger
     for _ in 0..<Lane.checkpointsPerStep {
-      let isShadow = mode(of: row.rule) == .shadow
+      let isShadow = try mode(of: row, version) == .shadow
       let activation = try activation(row, version, trigger, event, cell, isShadow: isShadow, now: now)
       mark.enter(rule: row.rule, event: row.seed)
       var outcome = version.runtime.activate(version.place, activation)
@@ -170,8 +170,15 @@ extension Lane {
     return failed
   }
 
-  private func mode(of rule: Int64) -> RuleHeader.Mode {
-    book.places[rule].map { book.rules.rules[$0].header.mode } ?? .live
+  /// The mode of a run's rule as it is now. Of a rule whose file is gone: the strictest of what it was last
+  /// and what the run began with, so that nothing is sent because a file was deleted or got another name.
+  private func mode(of row: RunRow, _ version: RunVersion) throws(StoreError) -> RuleHeader.Mode {
+    if let place = book.places[row.rule] { return book.rules.rules[place].header.mode }
+    var modes = [version.rule.header.mode]
+    if let last = book.knownVersions[row.rule]?.last, let found = try self.version(last.number) {
+      modes.append(found.rule.header.mode)
+    }
+    return modes.contains(.paused) ? .paused : modes.contains(.shadow) ? .shadow : .live
   }
 
   private func activation(
@@ -234,7 +241,7 @@ extension Lane {
         effect, entry: entry, rule: version.rule.path, row.event, row.seed, cell, now: now, run: row.number,
         isTest: isTest, wanted: &wanted)
     }
-    noteEffects(row.rule, outcome.effects.count, now: now)
+    noteEffects(row.rule, outcome.effects, now: now)
   }
 
   /// A journal that grows is told once, long before it is too long.
@@ -244,7 +251,7 @@ extension Lane {
     guard count >= Limits.journalWarningEntries, count - added < Limits.journalWarningEntries else { return }
     let text =
       "the journal of run \(row.number) has \(count) entries, \(Limits.journalEntries) are possible; cut it short with checkpoint"
-    out.logs.append(RuleLog(rule: version.rule.path, subject: row.subject, event: row.event, text: text))
+    out.logs.append(RuleLog(rule: version.rule.path, subject: row.subject, event: row.event, text: text, isWarning: true))
   }
 
   // MARK: rows
@@ -372,7 +379,7 @@ extension Lane {
     counters.parkedRuns.add(1)
     let path = rulePath(row)
     let text = "run \(row.number) is parked: \(reason)" + (line > 0 ? " (line \(line))" : "")
-    out.logs.append(RuleLog(rule: path, subject: row.subject, event: row.event, text: text))
+    out.logs.append(RuleLog(rule: path, subject: row.subject, event: row.event, text: text, isWarning: true))
     tell("nudged.run.parked", [("rule", path), ("run", "\(row.number)"), ("reason", reason)], row, cell)
   }
 
@@ -446,11 +453,14 @@ extension Lane {
     if row.heard.count > Limits.heardEvents { row.heard.removeFirst(row.heard.count - Limits.heardEvents) }
     let verdict = Verdict(rule: version.rule.path, code: .heard, reason: "run \(run.number) has heard it")
     let waits = row.wait.map { $0.names.contains(name) && ($0.subject == nil) == heard.isOwn } ?? false
-    if row.status == .waiting, waits, pauseOfRun(row) == nil {
-      try keepHeard(row, cell)
-      return try wake(row, version, .event(heard.number), cell, now: now, wanted: &wanted) ?? verdict
+    if row.status == .waiting, waits {
+      if try pause(of: row, version) == nil {
+        try keepHeard(row, cell)
+        return try wake(row, was: run.due, version, .event(heard.number), cell, now: now, wanted: &wanted) ?? verdict
+      }
+      row.pending = row.pending ?? .event(heard.number)
     }
-    try keep(row, was: row.due, cell)
+    try keep(row, was: run.due, cell)
     return verdict
   }
 
@@ -461,7 +471,7 @@ extension Lane {
       out.logs.append(
         RuleLog(
           rule: "", subject: cell.subject, event: 0,
-          text: "run \(number) of subject \(cell.subject) is parked: \(RunRow.unreadableReason)"))
+          text: "run \(number) of subject \(cell.subject) is parked: \(RunRow.unreadableReason)", isWarning: true))
     }
     return living
   }
@@ -474,18 +484,23 @@ extension Lane {
     cell.setLiving(living)
   }
 
-  private func pauseOfRun(_ row: RunRow) -> String? { book.places[row.rule].flatMap { pause(of: $0) } }
+  /// Why a run is not woken now; nil when it is.
+  private func pause(of row: RunRow, _ version: RunVersion) throws(StoreError) -> String? {
+    if let place = book.places[row.rule] { return pause(of: place) }
+    if let reason = guardian.pause(of: row.rule) { return reason }
+    return try mode(of: row, version) == .paused ? "" : nil
+  }
 
   // MARK: waking
 
-  /// Wakes a run. Its verdict belongs to the event that woke it, if one did.
+  /// Wakes a run whose timer stands at `due`. Its verdict belongs to the event that woke it, if one did.
   @discardableResult
   func wake(
-    _ run: RunRow, _ version: RunVersion, _ trigger: Trigger, _ cell: SubjectCell, now: Instant,
+    _ run: RunRow, was due: Instant?, _ version: RunVersion, _ trigger: Trigger, _ cell: SubjectCell, now: Instant,
     wanted: inout [[UInt8]]
   ) throws(StoreError) -> Verdict? {
     var row = run
-    let due = run.due
+    row.pending = nil
     guard let event = event(row.event) else {
       if let failure { throw failure }
       try park(row, was: due, trigger, "the event that started it, number \(row.event), is gone", line: 0, cell)
@@ -498,7 +513,6 @@ extension Lane {
     switch outcome.ending {
     case .waiting(let wait):
       row.wait = wait
-      row.pending = nil
       try keep(row, was: due, cell)
       verdict.reason = "run \(row.number) \(Lane.describe(wait))"
     case .unchanged, .checkpoint:
@@ -529,10 +543,12 @@ extension Lane {
   }
 
   /// A cause of its own for each activation: two of them must not give two events one id.
-  private func cause(_ row: RunRow) -> Cause {
+  /// What woke it by an event of another subject stands as deep as that event.
+  private func cause(_ row: RunRow, heard: Event? = nil) -> Cause {
     let count = row.entriesBefore + row.journal.entryCount
     return Cause(
-      number: row.event, dedupe: effectID(row.seed, "wake", count), isTest: event(row.event)?.isTest ?? false)
+      number: row.event, dedupe: effectID(row.seed, "wake", count), depth: heard?.depth ?? 0,
+      allowance: heard?.allowance ?? Limits.emittedPerEvent, isTest: event(row.event)?.isTest ?? false)
   }
 
   /// Due timers, as many as fit into one step; after the events, so that an event that came in time wins.
@@ -554,14 +570,14 @@ extension Lane {
     let run = try living(of: cell).runs.first { $0.number == timer.run }
     // A run that was woken or ended by something else has left its timer behind.
     guard let run, run.due == timer.due else { return }
-    if pauseOfRun(run) != nil { return heldTimers.append(timer) }
     guard let version = try version(run.version) else {
-      try park(run, was: run.due, .timer, "the version \(run.version) of its rule cannot be loaded", line: 0, cell)
+      try park(run, was: run.due, run.pending ?? .timer, "the version \(run.version) of its rule cannot be loaded", line: 0, cell)
       return settle(run, cell, wanted: [], cause(run))
     }
+    if try pause(of: run, version) != nil { return heldTimers.append(timer) }
     var wanted: [[UInt8]] = []
-    counters.noteTimer(lateMilliseconds: now - timer.due)
-    try wake(run, version, .timer, cell, now: now, wanted: &wanted)
+    if run.pending == nil { counters.noteTimer(lateMilliseconds: now - timer.due) }
+    try wake(run, was: run.due, version, run.pending ?? .timer, cell, now: now, wanted: &wanted)
     settle(run, cell, wanted: wanted, cause(run))
     try decideEmitted(now: now)
   }
@@ -585,17 +601,19 @@ extension Lane {
       let heard = Heard(number: event, name: place, isOwn: false)
       let verdict = try hear(run, version, heard, name, cell, now: now, &wanted)
       noteVerdict(event, 0, [verdict])
-      settle(run, cell, wanted: wanted, cause(run))
+      settle(run, cell, wanted: wanted, cause(run, heard: self.event(event)))
     case .reply(let number, let delivery, let json):
       let run = try living(of: cell).runs.first { $0.number == number }
       guard let run, run.wait?.kind == .call, run.wait?.delivery == delivery, let version = try version(run.version)
       else { return tellLate(number, delivery, json, cell) }
-      if run.status == .parked {
+      let reason = try pause(of: run, version)
+      if run.status == .parked || reason != nil {
         var row = run
         row.pending = .reply(json)
-        return try keep(row, was: row.due, cell)
+        try keep(row, was: run.due, cell)
+      } else {
+        try wake(run, was: run.due, version, .reply(json), cell, now: now, wanted: &wanted)
       }
-      try wake(run, version, .reply(json), cell, now: now, wanted: &wanted)
       settle(run, cell, wanted: wanted, cause(run))
     case .observe, .emitted, .listen, .unlisten: break
     }
@@ -631,11 +649,16 @@ extension Lane {
       row.status = .waiting
       row.reason = ""
       row.line = 0
+      if try pause(of: run, version) != nil {
+        row.pending = run.pending ?? .timer
+        try keep(row, was: run.due, cell)
+        break
+      }
       var living = try living(of: cell)
       if let place = living.runs.firstIndex(where: { $0.number == run.number }) { living.runs[place] = row }
       cell.setLiving(living)
       // One that is asleep is woken as if its time had come.
-      try wake(row, version, run.pending ?? .timer, cell, now: now, wanted: &wanted)
+      try wake(row, was: run.due, version, run.pending ?? .timer, cell, now: now, wanted: &wanted)
     }
     settle(run, cell, wanted: wanted, cause(run))
     return true
@@ -653,7 +676,9 @@ extension Lane {
     if let reason = guardian.noteViolation(of: rule, what, now: now) { pauseRule(rule, reason, now: now) }
   }
 
-  func noteEffects(_ rule: Int64, _ count: Int, now: Instant) {
+  /// What leaves the rule counts; what it only writes down about its subject does not.
+  func noteEffects(_ rule: Int64, _ effects: [Effect], now: Instant) {
+    let count = effects.count { $0.leaves }
     if let reason = guardian.noteEffects(of: rule, count, now: now) { pauseRule(rule, reason, now: now) }
   }
 
@@ -688,7 +713,7 @@ extension Lane {
     out.logs.append(
       RuleLog(
         rule: path, subject: 0, event: 0,
-        text: "the rule is paused: \(reason); look at it and resume it with: nudged rules resume \(path)"))
+        text: "the rule is paused: \(reason); look at it and resume it with: nudged rules resume \(path)", isWarning: true))
     tellPaused(rule, path, reason, now: now)
   }
 

@@ -286,6 +286,9 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     if let refusal = refusal(caller, needs: .read) { return refusal }
     if request.isPath("/v1/events"), onlyGet(request) != nil { return wrongMethod("GET, POST") }
     if let refusal = onlyGet(request) { return refusal }
+    let ofRuns = segments.dropFirst().first == "runs"
+    let statuses = ofRuns ? RunFilter.statuses : DeliveryFilter.statuses
+    if let refusal = Gate.parameterRefusal(request, segments, isCommand: false, statuses: statuses) { return refusal }
     switch segments.dropFirst().first ?? "" {
     case "" where segments.first == "metrics":
       return Answer(status: 200, contentType: "text/plain; version=0.0.4", body: exits.metrics())
@@ -295,9 +298,6 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     case "rules" where segments == ["v1", "rules", "reload"]: return wrongMethod("POST")
     default: break
     }
-    let ofRuns = segments.dropFirst().first == "runs"
-    let refusal = Gate.queryRefusal(request, statuses: ofRuns ? RunFilter.statuses : DeliveryFilter.statuses)
-    if let refusal { return refusal }
     let question: Question
     if segments.dropFirst().elementsEqual(["deliveries"]) {
       let (wanted, refusal) = deliveryQuery(request)
@@ -328,6 +328,8 @@ package final class Gate: RequestHandler, @unchecked Sendable {
         ? wrongMethod("GET") : notFound(request.pathText)
     }
     if let refusal = refusal(caller, needs: .admin) { return refusal }
+    let statuses = segments[1] == "runs" ? RunFilter.statuses : DeliveryFilter.statuses
+    if let refusal = Gate.parameterRefusal(request, segments, isCommand: true, statuses: statuses) { return refusal }
     if segments[1] == "runs" { return runCommand(Array(segments.dropFirst(2)), request, token) }
     if ["deliveries", "replays", "destinations"].contains(segments[1]) {
       return deliveryCommand(Array(segments.dropFirst()), request, token)
@@ -364,7 +366,6 @@ package final class Gate: RequestHandler, @unchecked Sendable {
       oneRun(action, number, token)
       return nil
     }
-    if let refusal = Gate.queryRefusal(request, statuses: RunFilter.statuses) { return refusal }
     let filter = RunFilter(
       status: request.queryValue("status") ?? "alive", rule: request.queryValue("rule"),
       subject: request.queryValue("subject"))
@@ -416,26 +417,6 @@ package final class Gate: RequestHandler, @unchecked Sendable {
       let word = isCount ? "count" : "asked"
       answers.post(token, Answer(status: 200, body: Array("{\"\(word)\":\(count)}\n".utf8)))
     }
-  }
-
-  /// A slip in a parameter must not look like an answer: a client would page for ever, or see nothing fail.
-  private static func queryRefusal(_ request: borrowing Request, statuses: [String]) -> Answer? {
-    func refuse(_ name: String, _ right: String) -> Answer {
-      Answer(status: 400, code: "bad_query", message: "the parameter \(name) must be \(right)")
-    }
-    if let text = request.queryValue("limit"), !(1...Question.maximumLimit).contains(Int(text) ?? 0) {
-      return refuse("limit", "a whole number from 1 to \(Question.maximumLimit)")
-    }
-    if let text = request.queryValue("before"), Int64(text).map({ $0 >= 0 }) != true {
-      return refuse("before", "a whole number, such as next_before of the page before")
-    }
-    if let text = request.queryValue("after"), Int64(text).map({ $0 >= 0 }) != true {
-      return refuse("after", "a whole number, such as next_after of the page before")
-    }
-    if let text = request.queryValue("status"), !statuses.contains(text) {
-      return refuse("status", "\(statuses.dropLast().joined(separator: ", ")) or \(statuses.last ?? "")")
-    }
-    return nil
   }
 
   private func notFound(_ path: String) -> Answer {

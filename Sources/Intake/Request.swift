@@ -85,6 +85,19 @@ package struct Request: ~Copyable {
     return nil
   }
 
+  /// Every query parameter, decoded; nil where one is not UTF-8.
+  package var queryPairs: [(name: String, value: String)]? {
+    var pairs: [(name: String, value: String)] = []
+    for pair in query.split(separator: 0x26) {
+      let parts = pair.split(separator: 0x3D, maxSplits: 1, omittingEmptySubsequences: false)
+      guard let name = PercentText.decode(parts[0], plusIsSpace: true),
+        let value = parts.count == 1 ? "" : PercentText.decode(parts[1], plusIsSpace: true)
+      else { return nil }
+      pairs.append((name, value))
+    }
+    return pairs
+  }
+
   /// The first header of that name, which is given in lower case.
   package func header(_ name: StaticString) -> UnsafeRawBufferPointer? {
     for field in head.fields where matches(base + Int(field.nameStart), Int(field.nameLength), name) {

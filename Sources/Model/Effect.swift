@@ -13,6 +13,14 @@ package enum Effect: Sendable, Equatable {
   case log(text: String)
   /// A webhook whose answer the run waits for.
   case call(destination: String, type: String, data: [UInt8], withinMilliseconds: Int64, tries: Int)
+
+  /// Others see it: a webhook or an event.
+  package var leaves: Bool {
+    switch self {
+    case .send, .call, .emit: true
+    case .set, .log: false
+    }
+  }
 }
 
 /// One read of something that can change, kept for "why?".

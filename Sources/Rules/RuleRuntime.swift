@@ -263,6 +263,24 @@ package enum RuleKey {
     return found
   }
 
+  /// Whether the event has anything at the path, usable as a key or not.
+  static func isPresent(at path: String, event: Event) -> Bool {
+    let steps = path.split(separator: ".", maxSplits: 1)
+    let node: UInt32?
+    switch steps[0] {
+    case "data": node = event.data
+    case "traits": node = event.traits
+    case "context": node = event.context
+    case "user": return event.user != nil
+    case "account": return event.account != nil
+    case "thing": return event.thing != nil
+    case "id", "name": return true
+    default: return false
+    }
+    guard let node, steps.count > 1 else { return false }
+    return JSONCursor(document: event.document, index: node).at(path: String(steps[1])) != nil
+  }
+
   private static func nested(_ node: UInt32?, _ path: String?, _ event: Event) -> String? {
     guard let node, let path, let value = JSONCursor(document: event.document, index: node).at(path: path) else {
       return nil

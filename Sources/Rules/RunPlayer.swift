@@ -350,20 +350,22 @@ final class RunPlayer {
   }
 }
 
-/// Whether an event that a run hears is about its key: it is when it carries none.
+/// Whether an event that a run hears is about its key: it is when it carries none. One whose key cannot be
+/// read, because it is null, empty, a list or too long, is about no run at all.
 package enum RunKey {
   package static func fits(_ header: RuleHeader, _ event: Event, _ key: String, path: String? = nil) -> Bool {
-    let found: String?? =
+    let place: String? =
       if let path {
-        RuleKey.value(at: path, event: event)
+        path
       } else {
         switch header.key {
         case .subject: nil
-        case .path(let path): RuleKey.value(at: path, event: event)
-        case .byEvent(let paths): paths[event.name].map { RuleKey.value(at: $0, event: event) } ?? nil
+        case .path(let path): path
+        case .byEvent(let paths): paths[event.name]
         }
       }
-    guard let found = found ?? nil else { return true }
+    guard let place else { return true }
+    guard let found = RuleKey.value(at: place, event: event) else { return !RuleKey.isPresent(at: place, event: event) }
     return found == key
   }
 }

@@ -203,14 +203,33 @@ struct SourceScan {
     if Set(awaited.map(\.text)).count > Limits.awaitedNames {
       complain(1, "a rule may wait for at most \(Limits.awaitedNames) different events")
     }
-    matches = waits && hasOption(["match", "subject"])
+    matches = waits && mayHaveOption(["match", "subject"])
   }
 
-  /// An option anywhere in the file is enough: it only decides what a run keeps, not what it takes.
-  private func hasOption(_ names: Set<String>) -> Bool {
-    tokens.indices.dropLast().contains {
-      tokens[$0].kind == .name && names.contains(tokens[$0].text) && tokens[$0 + 1].text == "="
+  /// The word anywhere in the file is enough, as a name or a text, and so is a table of options that comes
+  /// from elsewhere: it only decides what a run keeps, not what it takes.
+  private func mayHaveOption(_ names: Set<String>) -> Bool {
+    tokens.indices.contains { index in
+      let token = tokens[index]
+      if token.kind == .name || token.kind == .string, names.contains(token.text) { return true }
+      guard token.kind == .name, token.text == "wait_for" || token.text == "wait_any" else { return false }
+      return hasForeignOptions(after: index)
     }
+  }
+
+  /// A call's second argument that is not written out as a table.
+  private func hasForeignOptions(after index: Int) -> Bool {
+    var depth = 0
+    for next in tokens.indices.dropFirst(index + 1) where tokens[next].kind == .symbol {
+      switch tokens[next].text {
+      case "(", "{", "[": depth += 1
+      case ")", "}", "]": depth -= 1
+      case "," where depth == 1: return next + 1 < tokens.count && tokens[next + 1].text != "{"
+      default: break
+      }
+      if depth <= 0 { return false }
+    }
+    return false
   }
 
   private mutating func findName(after index: Int) {

@@ -150,12 +150,15 @@ package struct RuleLog: Sendable {
   package var subject: Int64
   package var event: Int64
   package var text: String
+  /// Someone should look at it; else it is what a rule itself wrote.
+  package var isWarning: Bool
 
-  package init(rule: String, subject: Int64, event: Int64, text: String) {
+  package init(rule: String, subject: Int64, event: Int64, text: String, isWarning: Bool = false) {
     self.rule = rule
     self.subject = subject
     self.event = event
     self.text = text
+    self.isWarning = isWarning
   }
 }
 

@@ -48,7 +48,8 @@ package struct RunRow: Sendable, Equatable {
   /// Events it listens to and has not consumed, in the order of arrival.
   package var heard: [Heard] = []
   package var effects = 0
-  /// What woke it last, when it was parked: it is woken with the same.
+  /// What it is to be woken with: of a parked run, what woke it last; of a waiting one, what came while its
+  /// rule was paused.
   package var pending: Trigger?
   /// Subjects whose events it listens to besides its own.
   package var listening: [SubjectReference] = []
@@ -99,8 +100,9 @@ package struct RunRow: Sendable, Equatable {
   package static let unreadableReason =
     "its row in the store is missing or damaged and cannot be read; it can only be cancelled"
 
-  /// When its timer is due.
-  package var due: Instant? { status == .waiting ? wait?.until : nil }
+  /// When its timer is due. What came while its rule was paused is due since ever: the same instant in every
+  /// reading of the row, so that the timer's own row is found again.
+  package var due: Instant? { status == .waiting ? pending == nil ? wait?.until : started : nil }
 
   package var packed: [UInt8] {
     var writer = PackedWriter(capacity: 96)

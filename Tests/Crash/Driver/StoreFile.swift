@@ -44,7 +44,6 @@ struct StoreFile {
       ),
       ("messages that nobody took", "SELECT count(*) FROM message"),
       ("deliveries that are not settled", "SELECT count(*) FROM open_delivery"),
-      ("due deliveries", "SELECT count(*) FROM due"),
       ("runs that live", "SELECT count(*) FROM run"),
       ("timers", "SELECT count(*) FROM timer"),
       ("runs that listen to others", "SELECT count(*) FROM waiter"),
