@@ -42,7 +42,8 @@ struct Breaker: Sendable, Equatable {
   func lets(through now: Instant) -> Bool {
     switch state {
     case .closed: true
-    case .open(let until): until <= now
+    // A clock that was set back must not keep it open for longer than it ever is.
+    case .open(let until): until <= now || until - now > Breaker.longestPauseMilliseconds
     case .probing: false
     }
   }
@@ -114,14 +115,18 @@ struct Pace: Sendable {
 
   mutating func set(_ perSecond: Double) { interval = perSecond > 0 ? 1_000_000 / perSecond : 0 }
 
-  /// When the next may start; nil: at once.
+  /// When the next may start; nil: at once. A clock that was set back does not make it wait for longer
+  /// than it ever does.
   func waits(now: Instant) -> Instant? {
-    if interval == 0 || next <= Double(now.milliseconds) * 1000 { return nil }
+    let moment = Double(now.milliseconds) * 1000
+    if interval == 0 || next <= moment || next - moment > 2 * interval + Pace.slackMicroseconds { return nil }
     return Instant(milliseconds: Int64((next / 1000).rounded(.up)))
   }
 
   mutating func started(now: Instant) {
     guard interval > 0 else { return }
-    next = max(next, Double(now.milliseconds) * 1000 - Pace.slackMicroseconds) + interval
+    let moment = Double(now.milliseconds) * 1000
+    if next - moment > 2 * interval + Pace.slackMicroseconds { next = moment }
+    next = max(next, moment - Pace.slackMicroseconds) + interval
   }
 }

@@ -148,6 +148,8 @@ package struct DeliveryLoop: Sendable {
   /// Who was told to have enough, and when that may be told anew.
   private var passedOver: [String] = []
   private var tellAgainAt = Instant.zero
+  /// Of the last step: when the clock was set back, everyone who waits for a moment is looked at anew.
+  private var lastNow = Instant.zero
   private var stopping = false
   private var out = Outputs()
   package private(set) var counters = Counters()
@@ -172,6 +174,8 @@ package struct DeliveryLoop: Sendable {
       }
     }
     if !stopping {
+      if now < lastNow { for receiver in receivers.indices { list(receiver) } }
+      lastNow = now
       awaken(now: now)
       resumeDue(now: now)
       judgePatience(now: now)

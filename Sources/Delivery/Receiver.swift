@@ -127,7 +127,7 @@ struct Receiver: Sendable {
 
   /// When its breaker or its rate lets something start; nil: now, or not before something else happens.
   func waits(now: Instant) -> Instant? {
-    let breakerOpens = breaker.probesAt.flatMap { $0 > now ? $0 : nil }
+    let breakerOpens = breaker.lets(through: now) ? nil : breaker.probesAt
     return breakerOpens ?? pace.waits(now: now)
   }
 

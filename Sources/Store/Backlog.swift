@@ -112,7 +112,8 @@ struct Backlog {
     while out.count < limit, idle < places.count {
       turn = turn + 1 < places.count ? turn + 1 : 0
       let before = out.count
-      if !places[turn].isStopped, except.isEmpty || !except.contains(places[turn].name) {
+      let waits = places[turn].first.firstDue != nil || places[turn].again.firstDue != nil
+      if waits, !places[turn].isStopped, except.isEmpty || !except.contains(places[turn].name) {
         takeTurn(turn, limit, forRetries, now, &out)
       }
       idle = out.count == before ? idle + 1 : 0
@@ -135,10 +136,11 @@ struct Backlog {
   /// When the first of those that may be taken is due.
   func nextDue(except: Set<String>) -> Instant? {
     var found: Int64?
-    for place in places where !place.isStopped && !except.contains(place.name) {
-      for due in [place.first.firstDue, place.again.firstDue] {
-        if let due { found = min(found ?? due, due) }
-      }
+    for place in places {
+      let due = min(place.first.firstDue ?? .max, place.again.firstDue ?? .max)
+      // Almost all have nothing that waits.
+      guard due < found ?? .max, !place.isStopped, except.isEmpty || !except.contains(place.name) else { continue }
+      found = due
     }
     return found.map { Instant(milliseconds: $0) }
   }

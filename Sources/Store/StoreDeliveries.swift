@@ -73,6 +73,15 @@ extension StoreLoop {
     backlog.wait(number, open.destination, due: open.due, isRetry: open.isRetry)
   }
 
+  /// Older versions had a table of when deliveries are due. What it says stands in their own rows as well,
+  /// so that it goes, a few rows with each step.
+  func dropOldDue() throws(StoreError) {
+    guard hasOldDue else { return }
+    let rows = try reader.rows(from: RowKey(.due, .min, .min), to: RowKey(.due, .max, .max), limit: 1_000)
+    for row in rows { work.changes.append(row.key, nil) }
+    hasOldDue = !rows.isEmpty
+  }
+
   // MARK: rows
 
   private func openRow(_ number: Int64) throws(StoreError) -> OpenDelivery? {

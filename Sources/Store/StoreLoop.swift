@@ -116,6 +116,8 @@ package final class StoreLoop {
   var satisfied: Set<String> = []
   /// The last look found something to hand out, so that there may be more.
   var foundDue = false
+  /// There may be rows of an older version that say when deliveries are due.
+  var hasOldDue = true
   var destinations: [String: (number: Int64, state: DestinationState)] = [:]
   var highestDestination: Int64 = 0
   var replays: [(number: Int64, row: ReplayRow)] = []
@@ -193,6 +195,7 @@ package final class StoreLoop {
 
   /// What is remembered of destinations.
   package var states: [DestinationState] { destinations.values.map(\.state).sorted { $0.name < $1.name } }
+  package var replaysUnderWay: Int { replays.count }
   /// How many deliveries are open, by destination.
   package var openByDestination: [String: Int] { backlog.counts }
 
@@ -248,6 +251,7 @@ package final class StoreLoop {
       }
     }
     try cancelRuns(group, now: now)
+    try dropOldDue()
     try runReplays(now: now, isBusy: !group.events.isEmpty)
     group.attempts = work.attempts
     changes.append(work.changes)
@@ -439,7 +443,7 @@ package final class StoreLoop {
     if granted > 0, let due = backlog.nextDue(except: satisfied), due > now || foundDue {
       wake = min(wake, max(now, due))
     }
-    if !toCancel.isEmpty { wake = now }
+    if !toCancel.isEmpty || hasOldDue { wake = now }
     if let due = replayWakesAt(now: now) { wake = min(wake, due) }
     if sweepingAllowed, behind.count > 0 { wake = min(wake, now + 200) }
     return wake

@@ -95,6 +95,27 @@ private struct Town {
     #expect(town.loop.standings.first?.trusted == 8)
   }
 
+  @Test func `A clock that is set back keeps neither the breaker open nor the rate waiting`() {
+    var one = destination("http://a/", retries: FlowTests.patient, concurrency: 8)
+    one.ratePerSecond = 50
+    var town = Town([one])
+    town.bring(2_000)
+    for _ in 0..<2_000 where town.breaker == "closed" {
+      town.answer(500)
+      town.pass(20)
+    }
+    #expect(town.breaker == "open")
+    town.answer(500)
+    town.pass(-86_400_000)
+    #expect(town.underWay.count == 1)
+    town.answer(200)
+    for _ in 0..<10 {
+      town.pass(20)
+      town.answer(200)
+    }
+    #expect(town.settled.count { $0.outcome == .delivered } >= 8)
+  }
+
   @Test func `What the message is to blame for does not open the breaker`() {
     var town = Town([destination("http://a/", retries: FlowTests.patient, concurrency: 8)])
     town.bring(200)

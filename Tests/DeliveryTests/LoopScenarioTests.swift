@@ -1,5 +1,6 @@
-// The delivery loop in ten thousand seeded steps: receivers that come and go, answer, fail and hang,
-// deliveries that are brought twice, memory that is too small.
+// The delivery loop in twenty thousand seeded steps: receivers that come and go, answer, fail and hang,
+// deliveries that are brought twice, memory that is too small, people who hold, enable and cancel; held
+// against a model that only counts.
 //
 // Thread: any. Promise: pure; the same seed gives the same story.
 
@@ -26,6 +27,11 @@ private struct World {
   var problems: [String] = []
   /// Destinations that answered 410; someone enables them again after a while.
   var disabled: Set<String> = []
+  /// Destinations that a person holds.
+  var held: Set<String> = []
+  /// When deliveries to "c", which has a rate, were started.
+  var paced: [Instant] = []
+  var started: [String: Int] = [:]
 
   init(seed: UInt64, bounds: DeliveryLoop.Bounds) {
     random = SeededRandom(seed: seed)
@@ -36,7 +42,59 @@ private struct World {
   mutating func expect(_ holds: Bool, _ what: @autoclosure () -> String) { if !holds { problems.append(what()) } }
 
   func configuration() -> [Destination] {
-    names.map { destination("http://\($0)/", name: $0, retries: [1_000, 90_000, 5_000], concurrency: 5) }
+    names.map { name in
+      var made = destination("http://\(name)/", name: name, retries: [1_000, 90_000, 5_000], concurrency: 5)
+      if name == "c" { made.ratePerSecond = World.rate }
+      return made
+    }
+  }
+
+  static let rate = 20.0
+
+  /// One step, with what the model knows before it.
+  mutating func step(_ inputs: [DeliveryLoop.Input]) {
+    let shut = loop.standings.filter { $0.breaker == "half-open" || ($0.probesAt.map { $0 > now } ?? false) }
+    let shutNames = Set(shut.map(\.name))
+    var isConfigured = false
+    var isResult = false
+    for input in inputs {
+      if case .configure = input { isConfigured = true }
+      if case .result = input { isResult = true }
+      if case .states = input { isConfigured = true }
+    }
+    let out = loop.step(inputs, now: now)
+    for start in out.starts {
+      let name = start.delivery.destination
+      expect(!held.contains(name) && !disabled.contains(name), "\(name) takes nothing and got something")
+      // A result may close a breaker, and a change of configuration may as well.
+      if !isResult, !isConfigured { expect(!shutNames.contains(name), "the breaker of \(name) is open") }
+      if name == "c" { paced.append(now) }
+      started[name, default: 0] += 1
+    }
+    apply(out)
+    let perName = Dictionary(grouping: underWay.keys.compactMap { all[$0]?.destination }, by: { $0 }).mapValues(\.count)
+    expect(perName.values.allSatisfy { $0 <= 5 }, "more under way than its concurrency: \(perName)")
+    paced.removeAll { now - $0 >= 1_000 }
+    let count = paced.count
+    expect(Double(count) <= World.rate * 1.05 + 1, "\(count) starts in a second, \(World.rate) may")
+  }
+
+  /// Somebody holds, releases, cancels.
+  mutating func meddle() -> [DeliveryLoop.Input] {
+    var inputs: [DeliveryLoop.Input] = []
+    if random.chance(1, in: 60) {
+      let name = ["a", "b", "c"][Int(random.next(below: 3))]
+      var state = DestinationState(name: name)
+      if !held.contains(name) { state.heldSince = now }
+      held.formSymmetricDifference([name])
+      disabled.remove(name)
+      inputs.append(.states([state]))
+    }
+    if random.chance(1, in: 10), created > 0 {
+      let number = 1 + Int64(random.next(below: UInt64(created)))
+      inputs.append(.cancel([CancelRequest(delivery: number, reason: "by hand", isForced: random.chance(1, in: 2))]))
+    }
+    return inputs
   }
 
   mutating func createSome() {
@@ -75,6 +133,9 @@ private struct World {
 
   mutating func apply(_ out: DeliveryLoop.Outputs) {
     for attempt in out.settled { settle(attempt) }
+    for number in out.tooLate {
+      expect(underWay[number] != nil || attempts[number] != nil, "\(number) could have been cancelled")
+    }
     for start in out.starts {
       expect(underWay[start.delivery.number] == nil, "\(start.delivery.number) is under way twice")
       expect(!settled.contains(start.delivery.number), "\(start.delivery.number) starts after it was settled")
@@ -98,8 +159,8 @@ private struct World {
 
   /// Someone looks at what was switched off.
   mutating func enable() -> DeliveryLoop.Input {
-    defer { disabled = [] }
-    return .states(disabled.sorted().map { DestinationState(name: $0) })
+    defer { disabled = disabled.intersection(held) }
+    return .states(disabled.subtracting(held).sorted().map { DestinationState(name: $0) })
   }
 
   private mutating func settle(_ attempt: Attempt) {
@@ -115,12 +176,12 @@ private struct World {
 }
 
 @Suite struct LoopScenarioTests {
-  @Test(arguments: [1, 2] as [UInt64])
+  @Test(arguments: [1, 2, 3, 4] as [UInt64])
   func `Nothing is under way twice and everything settles`(seed: UInt64) {
     let bounds = DeliveryLoop.Bounds(transfers: 6, deliveries: 40, bytes: 20_000)
     var world = World(seed: seed, bounds: bounds)
-    world.apply(world.loop.step([.configure(world.configuration())], now: world.now))
-    for step in 0..<10_000 {
+    world.step([.configure(world.configuration())])
+    for step in 0..<20_000 {
       if step < 6_000 { world.createSome() }
       var inputs: [DeliveryLoop.Input] = []
       if step % 3 == 0 { inputs.append(world.bring()) }
@@ -130,11 +191,17 @@ private struct World {
         inputs.append(.configure(world.configuration()))
       }
       if world.random.chance(1, in: 20) { inputs.append(world.enable()) }
+      if step < 6_000 { inputs += world.meddle() }
+      if step == 6_000 {
+        inputs.append(.states(world.held.sorted().map { DestinationState(name: $0) }))
+        world.held = []
+      }
       world.now = world.now + Int64(world.random.next(below: step < 6_000 ? 200 : 20_000))
-      world.apply(world.loop.step(inputs, now: world.now))
+      world.step(inputs)
     }
     #expect(world.problems.isEmpty, "\(world.problems.prefix(5))")
     #expect(world.settled.count == Int(world.created), "\(world.stored.count) left in the store")
+    #expect(world.loop.counters.cancelled > 0)
     #expect(world.loop.held == 0 && world.loop.bytesHeld == 0 && world.loop.transfersUnderWay == 0)
   }
 }

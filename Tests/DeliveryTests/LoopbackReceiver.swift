@@ -36,6 +36,39 @@ final class LoopbackReceiver: Sendable {
         if poll(&poller, 1, 20) > 0 { return }
       }
     }
+    func pause(_ milliseconds: Int32) -> Bool {
+      var nothing = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+      return poll(&nothing, 1, milliseconds) == 0 && !stopping()
+    }
+    /// False: the connection is to be closed.
+    func perform(_ line: Line) -> Bool {
+      switch line {
+      case .status(let status, let headers): answer(status, headers: headers)
+      case .slow(let milliseconds):
+        guard pause(milliseconds) else { return false }
+        answer(200)
+      case .hang:
+        hang()
+        return false
+      case .drip:
+        send("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        while pause(20) { send("x") }
+        return false
+      case .reset:
+        reset()
+        return false
+      case .half:
+        send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")
+        reset()
+        return false
+      case .huge(let status):
+        send("HTTP/1.1 \(status) X\r\nContent-Length: 100000000\r\n\r\n")
+        let part = String(repeating: "y", count: 65_536)
+        for _ in 0..<64 where !stopping() { send(part) }
+        return false
+      }
+      return true
+    }
     /// Closes with a reset instead of a polite end.
     func reset() {
       var option = linger(l_onoff: 1, l_linger: 0)
@@ -68,6 +101,32 @@ final class LoopbackReceiver: Sendable {
     LoopbackReceiver { _, answering in
       answering.answer(status, headers: headers)
       return true
+    }
+  }
+
+  /// What a receiver does with one request.
+  enum Line: Sendable {
+    case status(Int, String = "")
+    /// Answers 200 after so many milliseconds.
+    case slow(Int32)
+    /// Never answers.
+    case hang
+    /// A byte of its answer now and then, never all of it.
+    case drip
+    /// Breaks the connection before an answer, or in the middle of one.
+    case reset
+    case half
+    /// An answer of a hundred megabytes, as far as anybody reads it.
+    case huge(Int)
+  }
+
+  /// Does one line of the script for each request, and the last one for all that follow.
+  static func following(_ script: [Line]) -> LoopbackReceiver {
+    let served = Counter()
+    return LoopbackReceiver { _, answering in
+      let place = Int(served.value)
+      served.add(1)
+      return answering.perform(script[min(place, script.count - 1)])
     }
   }
 

@@ -72,6 +72,11 @@ final class SimulatedDaemon {
   var hashKey: (UInt64, UInt64) { store.recovered.hashKey }
 
   func submit(_ events: [IncomingEvent]) { deskInputs += events.map { .incoming($0) } }
+  /// A breaker is half-open: one delivery finds out whether its receiver is back.
+  var isProbing: Bool { delivery.standings.contains { $0.breaker == "half-open" } }
+  /// A job that sends deliveries once more is not through.
+  var isReplaying: Bool { store.replaysUnderWay > 0 }
+
   /// What a person asks of the store.
   func ask(_ input: StoreInput) { storeInputs.append(input) }
   func finish(_ result: TransferResult) { deliveryInputs.append(.result(result)) }

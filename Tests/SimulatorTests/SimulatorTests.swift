@@ -17,14 +17,19 @@ import Testing
     }
     var crashes = 0
     var deliveries = 0
+    var probing = 0
+    var replaying = 0
     for seed in 1...(SimulatorTests.number("NUDGED_SEEDS") ?? 60) {
       let simulation = try Simulation(seed: seed, rules: rules)
       try simulation.run(events: 150)
       crashes += simulation.crashes
       deliveries += simulation.deliveries
+      probing += simulation.crashesWhileProbing
+      replaying += simulation.crashesWhileReplaying
     }
     #expect(crashes > 0)
     #expect(deliveries > 0)
+    #expect(probing > 0 && replaying > 0, "kills during a probe: \(probing), during a replay: \(replaying)")
   }
 
   @Test func `runs that wait do everything once, whenever the process ends and however the clock jumps`() throws {
