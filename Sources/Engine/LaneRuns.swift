@@ -251,7 +251,8 @@ extension Lane {
     guard count >= Limits.journalWarningEntries, count - added < Limits.journalWarningEntries else { return }
     let text =
       "the journal of run \(row.number) has \(count) entries, \(Limits.journalEntries) are possible; cut it short with checkpoint"
-    out.logs.append(RuleLog(rule: version.rule.path, subject: row.subject, event: row.event, text: text, isWarning: true))
+    out.logs.append(
+      RuleLog(rule: version.rule.path, subject: row.subject, event: row.event, text: text, isWarning: true))
   }
 
   // MARK: rows
@@ -571,7 +572,9 @@ extension Lane {
     // A run that was woken or ended by something else has left its timer behind.
     guard let run, run.due == timer.due else { return }
     guard let version = try version(run.version) else {
-      try park(run, was: run.due, run.pending ?? .timer, "the version \(run.version) of its rule cannot be loaded", line: 0, cell)
+      try park(
+        run, was: run.due, run.pending ?? .timer, "the version \(run.version) of its rule cannot be loaded", line: 0,
+        cell)
       return settle(run, cell, wanted: [], cause(run))
     }
     if try pause(of: run, version) != nil { return heldTimers.append(timer) }
@@ -713,7 +716,8 @@ extension Lane {
     out.logs.append(
       RuleLog(
         rule: path, subject: 0, event: 0,
-        text: "the rule is paused: \(reason); look at it and resume it with: nudged rules resume \(path)", isWarning: true))
+        text: "the rule is paused: \(reason); look at it and resume it with: nudged rules resume \(path)",
+        isWarning: true))
     tellPaused(rule, path, reason, now: now)
   }
 

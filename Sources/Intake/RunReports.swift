@@ -53,7 +53,8 @@ extension Reports {
     var from = after
     var looked = 0
     while looked < Reports.runsPerQuestion {
-      let rows = try reader.rows(from: RowKey(.run, from == .max ? from : from + 1), to: RowKey(.run, .max), limit: 1_000)
+      let rows = try reader.rows(
+        from: RowKey(.run, from == .max ? from : from + 1), to: RowKey(.run, .max), limit: 1_000)
       for row in rows {
         looked += 1
         from = row.key.first

@@ -39,7 +39,8 @@ extension Command {
     let complaints = scene.complaints(about: tests)
     let results = complaints.isEmpty ? run.run(tests, jobs: Int(jobs)) : []
     return TestReport(
-      results, complaints: scene.files.complaints + complaints, arguments, folder: scene.configuration.rules).show()
+      results, complaints: scene.files.complaints + complaints, arguments, folder: scene.configuration.rules
+    ).show()
   }
 
   static let play = Command(
