@@ -314,7 +314,7 @@ struct ConfigurationReader {
       if let known = Destination.Mode(rawValue: mode) {
         destination.mode = known
       } else {
-        complain(path + ".mode", "must be \"live\" or \"log\"")
+        complain(path + ".mode", "must be \"live\", \"hold\" or \"log\"")
       }
     }
     for (header, content) in value["headers"]?.members ?? [] {

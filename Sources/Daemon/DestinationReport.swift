@@ -11,10 +11,13 @@ enum DestinationReport {
   static func value(
     _ destination: Destination, _ state: DestinationState?, _ standing: DeliveryLoop.Standing?, open: Int
   ) -> JSONValue {
+    let isHeld = destination.mode == .hold && state?.takesNothing != true
     func time(_ moment: Instant?) -> JSONValue { moment.map { .string(ISO8601.format($0)) } ?? .null }
     var members: [JSONValue.Member] = [
-      .init("destination", .string(destination.name)), .init("status", .string(state?.word ?? "well")),
-      .init("reason", .string(state?.reason ?? "")), .init("open", .integer(Int64(open))),
+      .init("destination", .string(destination.name)),
+      .init("status", .string(isHeld ? "held" : state?.word ?? "well")),
+      .init("reason", .string(isHeld ? "mode = \"hold\" in the configuration" : state?.reason ?? "")),
+      .init("open", .integer(Int64(open))),
       .init("breaker", .string(standing?.breaker ?? "closed")), .init("probes_at", time(standing?.probesAt)),
       .init("under_way", .integer(Int64(standing?.underWay ?? 0))),
       .init("trusted", .integer(Int64(standing?.trusted ?? 1))),

@@ -294,8 +294,12 @@ final class House: @unchecked Sendable {
   /// What the store has to know of rules and destinations.
   private func tellStore(_ book: RuleBook) {
     let blocking = book.destinations.values.filter(\.blocksPoisoned).map(\.name)
-    let listens = ["nudged.delivery.failed"].filter { !book.rules.matching($0).isEmpty }
-    storeMailbox.sendAlways(.configure(blocking: Set(blocking), listens: Set(listens)))
+    let listens = ["nudged.delivery.failed"].filter { name in
+      !book.rules.matching(name).isEmpty || book.rules.rules.contains { $0.awaited.contains(name) }
+    }
+    let holding = book.destinations.values.filter { $0.mode == .hold }.map(\.name)
+    storeMailbox.sendAlways(
+      .configure(blocking: Set(blocking), listens: Set(listens), holding: Set(holding)))
   }
 
   /// What is remembered of destinations, for reports.

@@ -596,7 +596,8 @@ package struct DeliveryLoop: Sendable {
       receivers[receiver].breaker.beginOpen(now: now)
     }
     if state.takesNothing, !receivers[receiver].isStopped { return stop(receiver) }
-    guard !state.takesNothing, receivers[receiver].isStopped else { return }
+    let isHeld = receivers[receiver].destination?.mode == .hold
+    guard !state.takesNothing, receivers[receiver].isStopped, !isHeld else { return }
     receivers[receiver].isStopped = false
     if state.failingSince == nil {
       receivers[receiver].failingSince = nil
@@ -691,13 +692,19 @@ package struct DeliveryLoop: Sendable {
     }
     for destination in destinations {
       if let receiver = receiverOfName[destination.name] {
+        let wasHeld = receivers[receiver].destination?.mode == .hold
         change(receiver, now: now) { $0.configure(destination) }
+        if destination.mode == .hold, !receivers[receiver].isStopped { stop(receiver) }
+        if wasHeld, destination.mode != .hold, states[destination.name]?.takesNothing != true {
+          receivers[receiver].isStopped = false
+        }
         list(receiver)
       } else {
         addReceiver(destination)
         if let state = states[destination.name], let receiver = receiverOfName[destination.name] {
           apply(state, to: receiver, now: now)
         }
+        if destination.mode == .hold, let receiver = receiverOfName[destination.name] { stop(receiver) }
       }
     }
   }

@@ -332,7 +332,7 @@ package final class Lane {
       return false
     }
     cell.row.traits = merged.traits
-    if !book.rules.matching("nudged.trait.changed").isEmpty {
+    if isAwaited("nudged.trait.changed") {
       var data = JSONWriter(capacity: merged.changed.count + 16)
       data.beginObject()
       data.key("traits")
@@ -423,6 +423,18 @@ package final class Lane {
     return wanted
   }
 
+  private static func noKey(_ key: RuleHeader.Key, _ name: String) -> String {
+    let path: String? =
+      switch key {
+      case .subject: nil
+      case .path(let path): path
+      case .byEvent(let paths): paths[name]
+      }
+    guard let path else { return "the rule's key has no path for \(name)" }
+    return
+      "the event has nothing at '\(path)' that can be the rule's key: a text or a whole number of at most \(Limits.keyBytes) bytes"
+  }
+
   func noteVerdict(_ number: Int64, _ notMatched: Int, _ told: [Verdict]) {
     // A batch is looked for near its first event; what a run heard of weeks ago is told by the run.
     if let verdictRange, abs(verdictRange.last - number) > 50_000 { return }
@@ -439,7 +451,7 @@ package final class Lane {
     var key = ""
     if rule.header.key != .subject {
       guard let found = runtime.key(position, event: event) else {
-        return Verdict(rule: rule.path, code: .noKey, reason: "the event does not carry the rule's key")
+        return Verdict(rule: rule.path, code: .noKey, reason: Lane.noKey(rule.header.key, event.name))
       }
       key = found
     }

@@ -389,9 +389,12 @@ extension Lane {
     return (older[row.version] ?? nil)?.rule.path ?? "rule \(row.rule)"
   }
 
+  /// Whether a rule begins with an event of this name or a run of one may listen to it.
+  func isAwaited(_ name: String) -> Bool { !book.rules.matching(name).isEmpty || listening.hears(name) }
+
   /// An own event about a run's subject, for those rules that want to react.
   func tell(_ name: String, _ members: [(String, String)], _ row: RunRow, _ cell: SubjectCell) {
-    guard !book.rules.matching(name).isEmpty else { return }
+    guard isAwaited(name) else { return }
     var data = JSONWriter(capacity: 128)
     data.beginObject()
     for (key, value) in members { data.member(key, value) }
@@ -624,7 +627,7 @@ extension Lane {
 
   /// A reply that nobody waits for any more.
   private func tellLate(_ run: Int64, _ delivery: Int64, _ json: [UInt8], _ cell: SubjectCell) {
-    guard !book.rules.matching("nudged.call.late").isEmpty else { return }
+    guard isAwaited("nudged.call.late") else { return }
     var data = JSONWriter(capacity: 64 + json.count)
     data.beginObject()
     data.member("run", run)
@@ -692,7 +695,7 @@ extension Lane {
   ) {
     let name = "nudged.rule.failed"
     // Whoever watches failures must not be woken by failing itself.
-    guard !event.name.hasPrefix("nudged.rule."), !book.rules.matching(name).isEmpty else { return }
+    guard !event.name.hasPrefix("nudged.rule."), isAwaited(name) else { return }
     var data = JSONWriter(capacity: 160)
     data.beginObject()
     data.member("rule", path)

@@ -33,6 +33,8 @@ struct Listening {
     }
   }
 
+  func hears(_ name: String) -> Bool { kinds[name] != nil }
+
   func hears(_ name: String, _ kind: String) -> Bool {
     if kinds.isEmpty { return false }
     guard let found = kinds[name] else { return false }

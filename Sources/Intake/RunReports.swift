@@ -152,7 +152,7 @@ extension Reports {
       .init("subject", .string(try name(of: row.subject, reader))), .init("key", .string(row.key)),
       .init("status", .string(row.status.word)), .init("started", .string(ISO8601.format(row.started))),
     ]
-    if let wait = row.wait, row.status.isAlive {
+    if let wait = row.wait, row.status == .waiting {
       members.append(.init("waits", .string(Reports.describe(wait))))
       members.append(.init("line", .integer(Int64(wait.line))))
       members.append(.init("until", wait.until.map { .string(ISO8601.format($0)) } ?? .null))

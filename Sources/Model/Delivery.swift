@@ -58,6 +58,8 @@ package struct Destination: Sendable, Equatable {
     case live
     /// Deliveries are recorded and logged, and count as delivered; nothing leaves.
     case log
+    /// Deliveries are recorded and wait, unspent, until the mode is another one.
+    case hold
   }
 
   package var name: String

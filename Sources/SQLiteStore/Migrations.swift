@@ -90,6 +90,16 @@ package enum Migrations {
     return try statement.next() ? Int(statement.integer(0)) : 0
   }
 
+  /// A file of ours has its version with its first table, in one transaction.
+  static func refuseForeign(_ connection: Connection, _ path: String) throws(StoreError) {
+    let first = try connection.prepare("SELECT 1 FROM sqlite_schema LIMIT 1")
+    defer { first.reset() }
+    guard try version(of: connection) == 0, try first.next() else { return }
+    throw StoreError(
+      .foreign,
+      "\(path) is a database of something else and stays as it is; name another file with store = \"sqlite:PATH\"")
+  }
+
   /// Takes the file to the newest version. An older file with records that were not swept keeps them:
   /// every step so far adds, and records keep their format.
   static func run(on connection: Connection) throws(StoreError) {

@@ -28,6 +28,7 @@ package final class SQLiteStore: StoreEngine {
     lock = try StoreLock(path)
     SQLiteStore.makeForOwner(path)
     connection = try Connection(path: path, readOnly: false, cacheKilobytes: Limits.writerCacheKilobytes)
+    try Migrations.refuseForeign(connection, path)
     try connection.run("PRAGMA journal_mode = WAL")
     try connection.run("PRAGMA synchronous = FULL")
     try connection.run("PRAGMA secure_delete = OFF")

@@ -217,6 +217,15 @@ extension StoreLoop {
     outputs.deliveries.append(delivery)
   }
 
+  /// What the configuration holds from now on; what it does not hold any more goes unless a person holds it.
+  func hold(_ names: Set<String>) {
+    let changed = holding.symmetricDifference(names)
+    holding = names
+    for name in changed {
+      backlog.setStopped(name, names.contains(name) || (destinations[name]?.state.takesNothing ?? false))
+    }
+  }
+
   /// Looks for due deliveries that nobody holds.
   func handOutDue(now: Instant, to outputs: inout StoreOutputs) throws(StoreError) {
     status.openDeliveries = handedOut.count
@@ -430,7 +439,7 @@ extension StoreLoop {
       if destinations[name] == nil { highestDestination += 1 }
       let number = destinations[name]?.number ?? highestDestination
       destinations[name] = (number, state)
-      backlog.setStopped(name, state.takesNothing)
+      backlog.setStopped(name, state.takesNothing || holding.contains(name))
       work.changes.append(RowKey(.destination, number), DestinationRow(state).packed)
       work.states.append(state)
       if let event = change.event { tell(event, number, state, now: now) }

@@ -17,6 +17,8 @@ package struct StoreError: Error, Sendable, CustomStringConvertible {
     case damaged
     /// Made by a newer version.
     case newer
+    /// A file that something else made.
+    case foreign
     /// Anything else the disk or the library said. The process must end: nothing can be assumed.
     case failed
   }

@@ -28,7 +28,7 @@ package enum StoreInput: Sendable {
   /// Something is to be remembered of a destination.
   case destination(String, DestinationChange, done: (@Sendable (DestinationState) -> Void)?)
   /// Destinations where a delivery that was given up blocks those behind it; own events that rules wait for.
-  case configure(blocking: Set<String>, listens: Set<String>)
+  case configure(blocking: Set<String>, listens: Set<String>, holding: Set<String> = [])
   /// The oldest part of the dedupe set, to be written as a closed run.
   case closeRun(DedupeRun)
   /// A question, answered between two commits with everything committed so far.
@@ -125,6 +125,8 @@ package final class StoreLoop {
   /// Up to when the oldest job has sent what its rate allows.
   var replayedSeconds: Double?
   var blocking: Set<String> = []
+  /// Destinations whose deliveries wait because the configuration says so.
+  var holding: Set<String> = []
   var listens: Set<String> = []
   let parser = DocumentParser(maximumBytes: Limits.inflatedBodyBytes, maximumDepth: Limits.jsonDepth)
   let hash: KeyedHash
@@ -289,8 +291,9 @@ package final class StoreLoop {
     case .replay(let filter, let rate, let done): try beginReplay(filter, ratePerSecond: rate, now: now, done: done)
     case .endReplay(let number, let done): endReplay(number, now: now, done: done)
     case .destination(let name, let change, let done): note(name, change, now: now, done: done)
-    case .configure(let blocking, let listens):
+    case .configure(let blocking, let listens, let holding):
       self.blocking = blocking
+      hold(holding)
       self.listens = listens
     case .decisions, .closeRun, .read: break
     }

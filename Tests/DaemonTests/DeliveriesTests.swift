@@ -83,6 +83,35 @@ import Testing
     #expect(daemon.command("deliveries", "retry").code == 2)
   }
 
+  @Test func `mode = "hold" keeps the webhooks of a destination, over a kill, until the configuration says otherwise`()
+    throws
+  {
+    let place = Place()
+    let receiver = try Receiver(in: place)
+    func configure(_ mode: String) {
+      place.configure(destination: receiver.port)
+      place.write("nudged.lua", place.read("nudged.lua").replacing("mode = \"live\"", with: "mode = \"\(mode)\""))
+    }
+    configure("hold")
+    var daemon = try Daemon(place)
+    try DeliveriesTests.signUp(daemon, 20)
+    #expect(daemon.command("destinations").out.contains("held"))
+    #expect(daemon.command("deliveries", "release", "crm").code == 0)
+    daemon.crash()
+    daemon = try Daemon(place)
+    try DeliveriesTests.signUp(daemon, 5, from: 50)
+    #expect(try DeliveriesTests.count(daemon, "status=waiting") == 25)
+    #expect(receiver.ids.isEmpty)
+    configure("live")
+    #expect(daemon.command("rules", "reload").code == 0)
+    #expect(receiver.waitFor(25))
+    configure("hold")
+    #expect(daemon.command("rules", "reload").code == 0)
+    try DeliveriesTests.signUp(daemon, 3, from: 100)
+    #expect(try DeliveriesTests.count(daemon, "status=waiting") == 3)
+    #expect(Set(receiver.ids).count == 25)
+  }
+
   @Test func `410 disables a destination, a rule hears of it, and enable lets it live again`() throws {
     let listening = """
       return rule {

@@ -71,6 +71,18 @@ import Testing
     #expect(error?.code == .newer)
   }
 
+  @Test func `a database of something else is refused and stays as it was`() throws {
+    var opened: OpaquePointer?
+    try #require(sqlite3_open_v2(path, &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nil) == SQLITE_OK)
+    try #require(sqlite3_exec(opened, "CREATE TABLE wish (name TEXT)", nil, nil, nil) == SQLITE_OK)
+    sqlite3_close_v2(opened)
+    let before = try PlainFile.bytes(of: path)
+    let error = #expect(throws: StoreError.self) { try SQLiteStore(path: path) }
+    #expect(error?.code == .foreign)
+    #expect(error?.message.contains("a database of something else") == true)
+    #expect(try PlainFile.bytes(of: path) == before)
+  }
+
   // MARK: what is in the fixtures
 
   private func findEverything(_ path: String, since version: Int) throws {
@@ -162,11 +174,14 @@ private final class PlainFile {
 
   private static func text(of version: Int, file: String = #filePath) throws -> String {
     let path = file.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 } + "/Fixtures/store-\(version).sql"
+    return String(decoding: try bytes(of: path), as: UTF8.self)
+  }
+
+  static func bytes(of path: String) throws -> [UInt8] {
     let opened = try #require(fopen(path, "r"), "cannot read \(path)")
     defer { fclose(opened) }
     var bytes = [UInt8](repeating: 0, count: 1 << 20)
-    let count = fread(&bytes, 1, bytes.count, opened)
-    return String(decoding: bytes[..<count], as: UTF8.self)
+    return Array(bytes[..<fread(&bytes, 1, bytes.count, opened)])
   }
 
   func run(_ sql: String) throws {

@@ -89,7 +89,11 @@ extension Command {
     }
     let ending = filter.isAlive ? ["waits", "until"] : ["ended", "reason"]
     let columns = ["run", "rule", "subject", "key", "status", "started"] + ending
-    Columns.print(columns, rows.map { row in columns.map { (row[$0] ?? .null).plain } })
+    Columns.print(
+      columns,
+      rows.map { row in
+        columns.map { $0 == "waits" && row["waits"] == nil ? (row["reason"] ?? .null).plain : (row[$0] ?? .null).plain }
+      })
     if let next { Terminal.print("more with \(next)") }
     return 0
   }
@@ -112,6 +116,7 @@ extension Command {
       let until = value["until"].flatMap { $0 == .null ? nil : " until \($0.plain)" } ?? ""
       Terminal.print("  waits for \(waits.plain)\(until), at line \(value["line"]?.plain ?? "?")")
     }
+    if let line = value["parked_line"] { Terminal.print("  it stopped at line \(line.plain)") }
     Terminal.print("")
     for part in elements(value["timeline"]) {
       Terminal.print("\(part["at"]?.plain ?? "")  woken by \(part["woken_by"]?.plain ?? "")")

@@ -9,9 +9,8 @@ enum OwnEvents {
       ["nudged.rule.failed", "nudged.rule.paused"],
       ["rule": .text, "reason": .text, "line": .integer, "event": .integer]),
     entries(
-      ["nudged.run.parked", "nudged.run.diverged"],
-      ["rule": .text, "run": .text, "key": .text, "reason": .text, "line": .integer, "subject": .text]),
-    entries(["nudged.event.parked"], ["event": .text, "rule": .text, "reason": .text]),
+      ["nudged.run.parked"],
+      ["rule": .text, "run": .text, "reason": .text]),
     entries(
       ["nudged.destination.failing", "nudged.destination.disabled", "nudged.destination.recovered"],
       ["destination": .text, "status": .text, "failing_since": .time, "reason": .text]),
@@ -21,10 +20,8 @@ enum OwnEvents {
         "delivery": .integer, "id": .text, "destination": .text, "type": .text, "rule": .text, "attempts": .integer,
         "outcome": .text, "status": .integer, "message": .text, "event": .integer, "run": .integer,
       ]),
-    entries(["nudged.effect.expired"], ["destination": .text, "type": .text, "rule": .text]),
-    entries(["nudged.store.low_disk"], ["free_bytes": .integer]),
     entries(["nudged.trait.changed"], [:]),
-    entries(["nudged.call.late"], ["rule": .text, "run": .text, "destination": .text, "type": .text]),
+    entries(["nudged.call.late"], ["run": .integer]),
   ].flatMap { $0 }
 
   private static func entries(_ names: [String], _ fields: [String: FieldType]) -> [(String, [String: FieldType])] {
