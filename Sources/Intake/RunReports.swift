@@ -153,9 +153,11 @@ extension Reports {
       .init("status", .string(row.status.word)), .init("started", .string(ISO8601.format(row.started))),
     ]
     if let wait = row.wait, row.status == .waiting {
-      members.append(.init("waits", .string(Reports.describe(wait))))
+      // What it waited for has come; it goes on as soon as it may.
+      let isDue = row.pending != nil
+      members.append(.init("waits", .string(isDue ? "its rule, which was paused" : Reports.describe(wait))))
       members.append(.init("line", .integer(Int64(wait.line))))
-      members.append(.init("until", wait.until.map { .string(ISO8601.format($0)) } ?? .null))
+      members.append(.init("until", isDue ? .null : wait.until.map { .string(ISO8601.format($0)) } ?? .null))
     }
     if let ended = row.ended { members.append(.init("ended", .string(ISO8601.format(ended)))) }
     if !row.reason.isEmpty { members.append(.init("reason", .string(row.reason))) }

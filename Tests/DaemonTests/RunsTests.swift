@@ -83,6 +83,19 @@ import Testing
     #expect(daemon.command("rules", "pause", "wiat").err.contains("did you mean 'wait'"))
   }
 
+  @Test func `what came for a run while its rule was paused is kept over a restart, shown, and taken on resume`() throws {
+    let place = Place(more: "timers_after_start = 0,", rules: ["wait": RunsTests.waiting])
+    var daemon = try Daemon(place)
+    try RunsTests.begin(daemon, "a")
+    #expect(daemon.command("rules", "pause", "wait").code == 0)
+    #expect(try daemon.post(#"{"name":"next","user":"ada","data":{"key":"a","reason":"it came"}}"#).status == 200)
+    daemon.crash()
+    daemon = try Daemon(place)
+    #expect(daemon.command("runs", "list").out.contains("its rule, which was paused"))
+    #expect(daemon.command("rules", "resume", "wait").code == 0)
+    #expect(Wait.until { daemon.command("runs", "list", "--status", "ended").out.contains("it came") })
+  }
+
   @Test func `explain tells what waits and why a rule did not run`() throws {
     let daemon = try Daemon(Place(rules: ["wait": RunsTests.waiting, "welcome": Place.welcome]))
     try RunsTests.begin(daemon, "a")
