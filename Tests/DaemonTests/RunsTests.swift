@@ -83,7 +83,8 @@ import Testing
     #expect(daemon.command("rules", "pause", "wiat").err.contains("did you mean 'wait'"))
   }
 
-  @Test func `what came for a run while its rule was paused is kept over a restart, shown, and taken on resume`() throws {
+  @Test func `what came for a run while its rule was paused is kept over a restart, shown, and taken on resume`() throws
+  {
     let place = Place(more: "timers_after_start = 0,", rules: ["wait": RunsTests.waiting])
     var daemon = try Daemon(place)
     try RunsTests.begin(daemon, "a")
