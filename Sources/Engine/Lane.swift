@@ -498,6 +498,10 @@ package final class Lane {
     }
     if rule.header.mode == .shadow {
       verdict.code = .shadow
+      verdict.reason = record(
+        shadow: outcome.effects, entries: Array(outcome.effects.indices), rule: rule.path, number, dedupe, cell,
+        now: now,
+        isTest: event.isTest)
       return verdict
     }
     noteEffects(ruleNumber, outcome.effects, now: now)
@@ -532,27 +536,15 @@ package final class Lane {
     now: Instant, run: Int64 = 0, isTest: Bool = false, wanted: inout [[UInt8]]
   ) {
     switch effect {
-    case .send(let name, let type, let data, let within):
-      let id = "msg_" + effectID(dedupe, rule, entry).hex
+    case .send(let name, let type, _, _), .call(let name, let type, _, _, _):
       do throws(Unsent) {
-        var delivery = try delivery(name, type, data, id: id, now, expires: within.map { now + $0 }, cell, isTest)
-        delivery.orderKey = orderKey(name, data, cell)
+        let id = "msg_" + effectID(dedupe, rule, entry).hex
+        let delivery = try delivery(of: effect, id: id, cell, now: now, isTest: isTest)
         out.deliveries.append(
           DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule, run: run))
       } catch {
-        noteVerdict(number, 0, [Verdict(rule: rule, code: error.code, reason: "\(type) to \(name): \(error.reason)")])
-      }
-    case .call(let name, let type, let data, let within, let tries):
-      let id = "msg_" + effectID(dedupe, rule, entry).hex
-      do throws(Unsent) {
-        var delivery = try delivery(name, type, data, id: id, now, expires: now + within, cell, isTest)
-        delivery.tries = tries
-        delivery.orderKey = orderKey(name, data, cell)
-        out.deliveries.append(
-          DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule, run: run))
-      } catch {
-        // The run hears of it like of every other failure: by a reply.
-        refuseCall(run, cell, error.reason)
+        // A run hears of a call that cannot be made like of every other failure: by a reply.
+        if case .call = effect { refuseCall(run, cell, error.reason) }
         noteVerdict(number, 0, [Verdict(rule: rule, code: error.code, reason: "\(type) to \(name): \(error.reason)")])
       }
     case .set(let traits):
@@ -567,6 +559,59 @@ package final class Lane {
     case .log(let text):
       out.logs.append(RuleLog(rule: rule, subject: cell.subject, event: number, text: text))
     }
+  }
+
+  /// What a rule in shadow wanted: its webhooks stand in the log of deliveries and are never sent; the rest
+  /// is told in one line, which a person reads and which stays short however much there is.
+  func record(
+    shadow effects: [Effect], entries: [Int], rule: String, _ number: Int64, _ dedupe: Hash128, _ cell: SubjectCell,
+    now: Instant, run: Int64 = 0, isTest: Bool
+  ) -> String {
+    var told: [String] = []
+    for (effect, entry) in zip(effects, entries) {
+      switch effect {
+      case .send(let name, let type, _, _), .call(let name, let type, _, _, _):
+        do throws(Unsent) {
+          let id = "msg_" + effectID(dedupe, rule, entry).hex
+          let delivery = try delivery(of: effect, id: id, cell, now: now, isTest: isTest)
+          out.shadowed.append(
+            DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule, run: run))
+          told.append("send \(type) to \(name)")
+        } catch {
+          told.append("fail to send \(type) to \(name): \(error.reason)")
+        }
+      case .set(let traits): told.append("set " + String(decoding: traits, as: UTF8.self))
+      case .emit(let name, let data, _): told.append("emit \(name) " + String(decoding: data, as: UTF8.self))
+      case .log(let text): told.append("log " + text)
+      }
+    }
+    guard !told.isEmpty else { return "" }
+    var line = told.prefix(20).map { $0.count > 200 ? $0.prefix(200) + "…" : $0 }.joined(separator: "; ")
+    if told.count > 20 { line += "; and \(told.count - 20) more" }
+    return "it would " + line
+  }
+
+  /// The webhook of a send or a call.
+  private func delivery(
+    of effect: Effect, id: String, _ cell: SubjectCell, now: Instant, isTest: Bool
+  ) throws(Unsent) -> Delivery {
+    let (name, type, data): (String, String, [UInt8])
+    var expires: Instant?
+    var tries = 0
+    switch effect {
+    case .send(let destination, let kind, let body, let within):
+      (name, type, data) = (destination, kind, body)
+      expires = within.map { now + $0 }
+    case .call(let destination, let kind, let body, let within, let most):
+      (name, type, data) = (destination, kind, body)
+      expires = now + within
+      tries = most
+    case .set, .emit, .log: preconditionFailure("only send and call are webhooks")
+    }
+    var made = try delivery(name, type, data, id: id, now, expires: expires, cell, isTest)
+    made.tries = tries
+    made.orderKey = orderKey(name, data, cell)
+    return made
   }
 
   private func delivery(

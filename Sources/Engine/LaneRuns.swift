@@ -235,7 +235,13 @@ extension Lane {
     }
     row.effects += outcome.effects.count
     warn(row, version)
-    if isShadow { return }
+    if isShadow {
+      let told = record(
+        shadow: outcome.effects, entries: outcome.entries, rule: version.rule.path, row.event, row.seed, cell, now: now,
+        run: row.number, isTest: isTest)
+      guard !told.isEmpty else { return }
+      return noteVerdict(row.event, 0, [Verdict(rule: version.rule.path, code: .shadow, reason: told)])
+    }
     for (effect, entry) in zip(outcome.effects, outcome.entries) {
       apply(
         effect, entry: entry, rule: version.rule.path, row.event, row.seed, cell, now: now, run: row.number,

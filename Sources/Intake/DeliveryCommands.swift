@@ -86,6 +86,12 @@ extension Gate {
           answers.post(
             token,
             Answer(status: 409, code: "under_way", message: "delivery \(number) is under way or due within a minute"))
+        case .shadow:
+          answers.post(
+            token,
+            Answer(
+              status: 409, code: "shadow",
+              message: "delivery \(number) was only written down, because its rule was in shadow; it is never sent"))
         case .missing:
           answers.post(token, Answer(status: 404, code: "not_found", message: "there is no delivery \(number)"))
         }
@@ -100,7 +106,7 @@ extension Gate {
         case .done, .cancelled:
           answers.post(
             token, Answer(status: 200, body: Array("{\"delivery\":\(number),\"done\":\"cancelled\"}\n".utf8)))
-        case .tooLate:
+        case .tooLate, .shadow:
           answers.post(
             token, Answer(status: 409, code: "too_late", message: "delivery \(number) is under way or over"))
         case .missing:

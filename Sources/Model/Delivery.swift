@@ -208,6 +208,8 @@ package enum AttemptOutcome: UInt8, Sendable, CaseIterable {
   case other = 11
   /// Its run has ended, or a person wanted it gone, before it was tried.
   case cancelled = 12
+  /// A rule in shadow wanted it: it is only written down.
+  case shadow = 13
 
   package var word: String {
     switch self {
@@ -223,6 +225,7 @@ package enum AttemptOutcome: UInt8, Sendable, CaseIterable {
     case .noDestination: "no destination"
     case .other: "other"
     case .cancelled: "cancelled"
+    case .shadow: "shadow"
     }
   }
 }

@@ -273,10 +273,10 @@ extension EffectWords {
       }
       answer(player.activation.trigger, within, player, call)
     default:
-      if player.activation.isShadow { return shadow(options, hash, player, call) }
-      player.sleep(Wait(kind: .call, until: player.now + within), hash: hash)
       let effect = Effect.call(
         destination: destination, type: type, data: data, withinMilliseconds: within, tries: tries)
+      if player.activation.isShadow { return shadow(effect, options, hash, player, call) }
+      player.sleep(Wait(kind: .call, until: player.now + within), hash: hash)
       if keepCall(effect, entry: player.entryCount - 1, call) { call.suspend() }
     }
   }
@@ -302,11 +302,14 @@ extension EffectWords {
   }
 
   /// In shadow nothing leaves: the run goes on with the reply it is given, or ends.
-  private func shadow(_ options: [String: JSONCursor], _ hash: UInt32, _ player: RunPlayer, _ call: RuleCall) {
+  private func shadow(
+    _ effect: Effect, _ options: [String: JSONCursor], _ hash: UInt32, _ player: RunPlayer, _ call: RuleCall
+  ) {
+    player.passOver(.call, hash: hash)
+    guard keepCall(effect, entry: player.entryCount - 1, call) else { return }
     guard options["shadow_reply"] != nil else {
       return call.finish("in shadow: a run ends at its first call that has no shadow_reply")
     }
-    player.passOver(.call, hash: hash)
     answer(json: shadowReply(options), player, call)
   }
 

@@ -46,7 +46,7 @@ enum CallReply {
     case .timeout, .reset, .other: true
     // A server that fails may have acted before it did.
     case .status: false
-    case .delivered, .refused, .dns, .tls, .blocked, .expired, .noDestination, .cancelled: false
+    case .delivered, .refused, .dns, .tls, .blocked, .expired, .noDestination, .cancelled, .shadow: false
     }
   }
 }

@@ -176,6 +176,8 @@ package struct Decisions: Sendable {
   package var verdictRange: (first: Int64, last: Int64) = (0, 0)
   package var changes = ChangeList()
   package var deliveries: [DeliveryRow] = []
+  /// What rules in shadow wanted to send: only written down.
+  package var shadowed: [DeliveryRow] = []
   package var endedRuns: [RunRow] = []
   /// Runs that were ended before their rule did: what they sent and was not tried yet goes with them.
   package var cancelledRuns: [(run: Int64, reason: String)] = []
@@ -204,7 +206,8 @@ package struct Decisions: Sendable {
   }
 
   package var isEmpty: Bool {
-    events.isEmpty && changes.isEmpty && tickets.isEmpty && deliveries.isEmpty && verdicts.isEmpty && repeats.isEmpty
+    events.isEmpty && changes.isEmpty && tickets.isEmpty && deliveries.isEmpty && shadowed.isEmpty && verdicts.isEmpty
+      && repeats.isEmpty
       && endedRuns.isEmpty && completions.isEmpty
   }
 }

@@ -11,6 +11,8 @@ internal import Model
 package enum DeliveryAnswer: Sendable, Equatable {
   case done
   case cancelled
+  /// It was only written down, for a rule in shadow.
+  case shadow
   /// It is under way, or over.
   case tooLate
   case missing
@@ -107,6 +109,17 @@ extension StoreLoop {
       }
     }
     return changes
+  }
+
+  /// What a rule in shadow wanted is over before it begins.
+  func closeShadowed(_ rows: [DeliveryRow], now: Instant) {
+    for row in rows {
+      work.rows[row.delivery.number] = .some(nil)
+      work.attempts.append(
+        Attempt(
+          delivery: row.delivery.number, attempt: 1, started: now, outcome: .shadow, status: 0, settlement: .failed,
+          message: "the rule is in shadow: this is only written down"))
+    }
   }
 
   // MARK: what deliveries came to
@@ -345,7 +358,9 @@ extension StoreLoop {
       guard let row = try reader.engine.delivery(number) else {
         return work.completions.append { done(.missing) }
       }
-      sendAgain(row, after: try reader.engine.attempts(of: number).last, now: now)
+      let last = try reader.engine.attempts(of: number).last
+      if last?.outcome == .shadow { return work.completions.append { done(.shadow) } }
+      sendAgain(row, after: last, now: now)
     }
     work.completions.append { done(.done) }
   }

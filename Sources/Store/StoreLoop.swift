@@ -323,6 +323,10 @@ package final class StoreLoop {
     }
     changes.append(decisions.changes)
     if !decisions.deliveries.isEmpty { changes.append(openNew(decisions.deliveries)) }
+    if !decisions.shadowed.isEmpty {
+      group.deliveries.append(decisions.shadowed)
+      closeShadowed(decisions.shadowed, now: group.time)
+    }
     if !decisions.cancelledRuns.isEmpty { work.cancelledRuns.append(contentsOf: decisions.cancelledRuns) }
     outputs.messages.append(contentsOf: decisions.messages)
     for barrier in decisions.repeats { if let ticket = barrier.settleOne() { outputs.answered.append(ticket) } }

@@ -35,7 +35,7 @@ import Testing
     (["send", "--file", "nope"], "cannot read nope"), (["send", "a", "--user", "1", "--listen", "x"], "HOST:PORT"),
     (["subjects", "user:1"], "subjects show NAMESPACE:ID"), (["events", "show", "x"], "events show EVENT"),
     (["events", "--limit", "0"], "--limit must be 1 to 1000"), (["events", "--before", "x"], "whole number"),
-    (["deliveries", "--status", "lost"], "waiting, retrying, delivered, failed or cancelled"),
+    (["deliveries", "--status", "lost"], "waiting, retrying, delivered, failed, cancelled or shadow"),
     (["rules", "load"], "rules reload"),
     (["receive", "--status", "9"], "200 to 599"), (["receive", "--secret-file", "nope"], "cannot read the secret"),
     (["init", "a", "b"], "init DIR"), (["serve", "--set", "lane=2"], "did you mean 'lanes'?"),

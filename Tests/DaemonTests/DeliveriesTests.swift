@@ -112,6 +112,47 @@ import Testing
     #expect(Set(receiver.ids).count == 25)
   }
 
+  @Test func `what a rule in shadow would have sent is listed, over a kill, and is never sent`() throws {
+    let place = Place()
+    let receiver = try Receiver(in: place)
+    place.configure(destination: receiver.port)
+    place.write(
+      "rules/trial.lua",
+      """
+      return rule {
+        title = "Trial", on = "signup", mode = "shadow",
+        run = function(event, customer)
+          send("crm", "trial.begun", { user = event.user })
+          set { trial = true }
+          wait("1 day")
+        end,
+      }
+      """)
+    var daemon = try Daemon(place)
+    try DeliveriesTests.signUp(daemon, 3)
+    #expect(try Wait.until { try DeliveriesTests.count(daemon, "status=delivered") == 3 })
+    daemon.crash()
+    daemon = try Daemon(place, name: "again")
+    #expect(try DeliveriesTests.count(daemon, "status=shadow&type=trial.begun") == 3)
+    let listed = daemon.command("deliveries", "--status", "shadow", "--subject", "user:u2")
+    #expect(listed.out.contains("trial.begun") && listed.out.contains("shadow"), "\(listed)")
+    let page = try daemon.get("/v1/deliveries?status=shadow&subject=user:u2")
+    guard case .array(let rows) = page["deliveries"] else { return #expect(Bool(false), "\(page.text)") }
+    let number = String(decoding: try #require(rows.first?["delivery"]).text, as: UTF8.self)
+    let shown = daemon.command("deliveries", "show", number)
+    #expect(shown.out.contains("the rule is in shadow: this is only written down"), "\(shown)")
+    let refused = daemon.command("deliveries", "retry", number)
+    #expect(refused.code == 1 && refused.err.contains("it is never sent"), "\(refused)")
+    #expect(daemon.command("deliveries", "cancel", number).code == 1)
+    #expect(daemon.command("deliveries", "retry", "--all").out.hasPrefix("0 deliveries"))
+    #expect(daemon.command("deliveries", "retry", "--status", "shadow").code != 0)
+    let explained = daemon.command("explain", "user:u2", "trial")
+    #expect(explained.out.contains("it would send trial.begun to crm; set {\"trial\":true}"), "\(explained)")
+    try DeliveriesTests.signUp(daemon, 1, from: 9)
+    #expect(receiver.waitFor(4))
+    #expect(receiver.ids.count == 4)
+  }
+
   @Test func `410 disables a destination, a rule hears of it, and enable lets it live again`() throws {
     let listening = """
       return rule {

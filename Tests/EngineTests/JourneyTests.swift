@@ -414,16 +414,22 @@ import Testing
     #expect(try shop.store.makeReader().engine.deliveries(before: .max, limit: 9).count == 1)
   }
 
-  @Test func `in shadow effects are counted and not sent, and a run ends at its first call`() throws {
+  @Test func `in shadow effects are written down and not sent, and a run ends at its first call`() throws {
     let shop = try Workshop([
       "r": Workshop.rule(
         "on = 'a', mode = 'shadow'",
-        "send('crm', 't', {}) wait('1 hour') send('crm', 't', {}) call('crm', 'c', {}) send('crm', 'never', {})")
+        "send('crm', 't', {}) wait('1 hour') set { x = 1 } send('crm', 'u', {}) call('crm', 'c', {}) send('crm', 'never', {})"
+      )
     ])
-    #expect(try shop.take(JourneyTests.event("a", "a")).deliveries.isEmpty)
+    let begun = try shop.take(JourneyTests.event("a", "a"))
+    #expect(begun.shadowed.map(\.delivery.type) == ["t"] && begun.deliveries.isEmpty && begun.handedOut.isEmpty)
     shop.now = shop.now + 3_600_000
     let ended = try shop.run([])
-    #expect(ended.deliveries.isEmpty)
+    #expect(ended.shadowed.map(\.delivery.type) == ["u", "c"] && ended.deliveries.isEmpty && ended.handedOut.isEmpty)
+    #expect(
+      ended.verdicts.flatMap(\.verdicts).contains {
+        $0.code == .shadow && $0.reason == "it would set {\"x\":1}; send u to crm; send c to crm"
+      })
     #expect(ended.ended.first?.reason == "in shadow: a run ends at its first call that has no shadow_reply")
   }
 

@@ -73,16 +73,22 @@ import Testing
   }
 
   @Test func `shadow decides and sends nothing, paused is not asked`() throws {
-    let body = "state.n = (state.n or 0) + 1 send('crm', 'x', {}) emit('other', {}) set { seen = true }"
+    let body =
+      "state.n = (state.n or 0) + 1 send('crm', 'x', {}) emit('other', {}) set { seen = true } log('l')"
     let workshop = try Workshop([
       "s": Workshop.rule("on = 'tick', mode = 'shadow'", body),
       "p": Workshop.rule("on = 'tick', mode = 'paused'", body),
     ])
     let happened = try workshop.take(tick(1))
     #expect(happened.verdict("s")?.code == .shadow)
-    #expect(happened.verdict("s")?.effects == 3)
+    #expect(happened.verdict("s")?.effects == 4)
+    let reason = try #require(happened.verdict("s")?.reason)
+    #expect(
+      reason == "it would send x to crm; emit other {}; set {\"seen\":true}; log l",
+      "\(reason)")
     #expect(happened.verdict("p")?.code == .paused)
-    #expect(happened.deliveries.isEmpty && happened.events.count == 1)
+    #expect(happened.handedOut.isEmpty && happened.events.count == 1 && happened.logs.isEmpty)
+    #expect(happened.shadowed.map(\.rule) == ["s"] && happened.deliveries.isEmpty)
     #expect(try workshop.traits("user:a") == "")
     #expect(try workshop.state("user:a", "s") == "{\"n\":1}")
     #expect(try workshop.state("user:a", "p") == "")

@@ -14,6 +14,8 @@ struct Happened {
   var events: [EventRow] = []
   var verdicts: [EventVerdicts] = []
   var deliveries: [DeliveryRow] = []
+  /// What rules in shadow wanted to send.
+  var shadowed: [DeliveryRow] = []
   var ended: [RunRow] = []
   /// What the delivery loop was given.
   var handedOut: [Delivery] = []
@@ -171,6 +173,7 @@ final class Workshop {
   private func note(_ decisions: Decisions, _ happened: inout Happened) {
     happened.events += decisions.events.rows
     happened.deliveries += decisions.deliveries
+    happened.shadowed += decisions.shadowed
     happened.ended += decisions.endedRuns
     happened.logs += decisions.logs.map(\.text)
     if !decisions.verdicts.isEmpty {
