@@ -151,6 +151,8 @@ package final class Lane {
   var shelf = EventShelf()
   var pendingListens: [PendingListen] = []
   var youngWaiters: [YoungWaiter] = []
+  /// What the run at hand would have done, were its rule not in shadow.
+  var toldInShadow = ""
   /// Runs that the event at hand has ended.
   var endedByEvent: [RunRow] = []
   let zones = ZoneShelf()

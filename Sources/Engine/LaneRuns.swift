@@ -39,17 +39,29 @@ extension Lane {
     var verdict = Verdict(
       rule: rule.path, code: Lane.code(outcome.ending), line: outcome.line, reason: outcome.reason,
       reads: outcome.reads, effects: outcome.effects.count)
+    let told = takeToldInShadow()
+    tellInShadow(told, row)
     guard case .waiting(let wait) = outcome.ending else {
       if try parkStarted(row, outcome, cell, now: now) { verdict.code = .parked }
       if outcome.ending == .finished { noteAgain(rule, againHash, cell, now: now) }
       if outcome.ending == .finished, rule.header.mode == .shadow { verdict.code = .shadow }
+      verdict.reason = Lane.join(verdict.reason, told)
       return verdict
     }
     noteAgain(rule, againHash, cell, now: now)
     row.wait = wait
     try begin(row, cell, now: now)
-    verdict.reason = "run \(row.number) \(Lane.describe(wait))"
+    verdict.reason = Lane.join("run \(row.number) \(Lane.describe(wait))", told)
     return verdict
+  }
+
+  private func takeToldInShadow() -> String {
+    defer { toldInShadow = "" }
+    return toldInShadow
+  }
+
+  private static func join(_ reason: String, _ told: String) -> String {
+    reason.isEmpty || told.isEmpty ? reason + told : reason + "; " + told
   }
 
   /// A run that fails behind its first checkpoint has done things already, and so it stays.
@@ -239,8 +251,8 @@ extension Lane {
       let told = record(
         shadow: outcome.effects, entries: outcome.entries, rule: version.rule.path, row.event, row.seed, cell, now: now,
         run: row.number, isTest: isTest)
-      guard !told.isEmpty else { return }
-      return noteVerdict(row.event, 0, [Verdict(rule: version.rule.path, code: .shadow, reason: told)])
+      toldInShadow = Lane.join(toldInShadow, told)
+      return
     }
     for (effect, entry) in zip(outcome.effects, outcome.entries) {
       apply(
@@ -520,6 +532,8 @@ extension Lane {
     var verdict = Verdict(
       rule: version.rule.path, code: Lane.code(outcome.ending), line: outcome.line, reason: outcome.reason,
       reads: outcome.reads, effects: outcome.effects.count)
+    let told = takeToldInShadow()
+    defer { tellInShadow(told, row) }
     switch outcome.ending {
     case .waiting(let wait):
       row.wait = wait
@@ -543,6 +557,15 @@ extension Lane {
       verdict.code = .parked
     }
     return verdict
+  }
+
+  /// A run in shadow wakes also when no event comes whose verdict could tell it.
+  private func tellInShadow(_ told: String, _ row: RunRow) {
+    if told.isEmpty { return }
+    out.logs.append(
+      RuleLog(
+        rule: rulePath(row), subject: row.subject, event: row.event, text: "in shadow, run \(row.number): \(told)",
+        isWarning: false))
   }
 
   /// Settles what a run did that no event of its own came with.
