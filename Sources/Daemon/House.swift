@@ -227,6 +227,8 @@ final class House: @unchecked Sendable {
       let shared = try store.makeReader()
       for index in 0..<lanes { readers.append(Carried(index == 0 ? shared : try store.makeReader())) }
       let (router, pending) = try recoverRouter(store, reader: shared, numbers: numbers, lanes: lanes)
+      // Before a lane asks whether what came in time has come.
+      for message in pending { deskMailbox.sendAlways(.message(message)) }
       let counters = laneCounters
       func make(_ index: Int) -> @Sendable () throws -> Lane {
         let reader = readers[index]
@@ -240,7 +242,9 @@ final class House: @unchecked Sendable {
       }
       for index in 1..<max(lanes, 1) {
         workers.append(
-          LaneThreads.start(index, mailbox: laneMailboxes[index - 1], clocks: clocks, exits: exits, make: make(index)))
+          LaneThreads.start(
+            index, mailbox: laneMailboxes[index - 1], desk: deskMailbox, clocks: clocks, exits: exits, make: make(index)
+          ))
       }
       let carriedRouter = Carried(router)
       let makeFirst = make(0)
@@ -248,7 +252,6 @@ final class House: @unchecked Sendable {
         LaneThreads.startFirst(mailbox: deskMailbox, others: laneMailboxes, clocks: clocks, exits: exits) {
           (Desk(router: carriedRouter.take(), lanes: lanes), try makeFirst())
         })
-      for message in pending { deskMailbox.sendAlways(.message(message)) }
     } catch {
       throw StartFailure(error.message)
     }

@@ -11,6 +11,8 @@ package enum DeskInput: Sendable {
   case message(LaneMessage)
   case command(RunCommand)
   case pause(rule: Int64, PauseRow?)
+  /// A lane has timers that were due at this moment, and wants to have what arrived before it.
+  case ask(lane: Int, Instant)
   /// Called when everything before it is on disk.
   case completion(@Sendable () -> Void)
   case publish(RuleBook)
@@ -63,6 +65,7 @@ package final class Desk {
         out[Desk.lane(of: command.subject, lanes: lanes)].append(.command(command))
       case .completion(let done): out[0].append(.completion(done))
       case .pause(let rule, let row): for lane in out.indices { out[lane].append(.pause(rule: rule, row)) }
+      case .ask(let lane, let moment): out[lane].append(.caughtUp(moment))
       case .publish(let book): for lane in out.indices { out[lane].append(.publish(book)) }
       case .runClosed(let number):
         for run in closing where run.run == number { router.closed(run) }
@@ -105,12 +108,22 @@ package final class Desk {
   private func route(_ message: LaneMessage, now: Instant, to out: inout [[LaneInput]]) throws(StoreError) {
     let taken = Change(RowKey(.message, message.event, message.position), nil)
     switch message.content {
-    case .observe, .heard, .reply:
+    case .observe, .heard, .reply, .caughtUp:
       out[Desk.lane(of: message.subject, lanes: lanes)].append(.message(message))
     case .listen(_, let reference), .unlisten(_, let reference):
       let found = try router.address(reference)
       out[Desk.lane(of: found.subject, lanes: lanes)].append(
         .addressed(message, subject: found.subject, changes: found.changes, isNew: !found.created.isEmpty))
+    case .ask(let run, let due, let reference):
+      guard let subject = try router.find(reference) else {
+        // Nobody has told of it yet, so that nothing of it is on its way.
+        let answer = LaneMessage(
+          event: 0, position: 0, subject: message.subject, content: .caughtUp(run: run, due: due))
+        out[Desk.lane(of: message.subject, lanes: lanes)].append(.message(answer))
+        return
+      }
+      out[Desk.lane(of: subject, lanes: lanes)].append(
+        .addressed(message, subject: subject, changes: [], isNew: false))
     case .emitted(let incoming, _):
       guard var routed = try router.route(incoming, now: now) else {
         out[0].append(.change(taken))

@@ -64,6 +64,8 @@ package enum LaneInput: Sendable {
   case completion(@Sendable () -> Void)
   /// A row to write that no event comes with.
   case change(Change)
+  /// What arrived before this moment has come.
+  case caughtUp(Instant)
   case publish(RuleBook)
 }
 
@@ -133,6 +135,12 @@ package final class Lane {
 
   // What runs need; see LaneRuns.
   var timers = TimerQueue()
+  /// Everything that arrived before this moment has come: timers that are due later wait for what did not. A
+  /// lane that takes what arrives without a queue before it need not ask.
+  package var caughtUp = Instant.distantFuture
+  /// When this lane asked the desk to be told.
+  var asked: Instant?
+  var hasQuestion = false
   /// Due runs of rules that are paused.
   var heldTimers: [Timer] = []
   /// No timer fires before this.
@@ -222,6 +230,9 @@ package final class Lane {
     case .completion(let done): out.completions.append(done)
     case .change(let change):
       out.changes.append(change)
+    case .caughtUp(let moment):
+      caughtUp = max(caughtUp, moment)
+      asked = nil
     case .publish(let book):
       publish(book)
     }
@@ -370,6 +381,9 @@ package final class Lane {
   // MARK: messages
 
   private func take(_ message: LaneMessage, now: Instant) throws(StoreError) {
+    if case .caughtUp(let run, let due) = message.content {
+      return try fire(Timer(due: due, run: run, subject: message.subject), isCaughtUp: true, now: now)
+    }
     out.changes.append(RowKey(.message, message.event, message.position), nil)
     guard case .observe(let incoming) = message.content else { return try takeForRun(message, now: now) }
     let event = incoming.event

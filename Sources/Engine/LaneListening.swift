@@ -20,6 +20,8 @@ struct PendingListen {
   /// Those that came since, which the run listens to.
   var since: [(number: Int64, name: String)] = []
   var message: RowKey
+  /// The run's time is up; it is answered once it has got what came.
+  var ask: LaneMessage?
 }
 
 struct YoungWaiter {
@@ -160,8 +162,18 @@ extension Lane {
       let cell = try cell(subject, isNew: isNew, reference: nil, now: now)
       noteWaiter(subject, run, nil)
       cells.keep(cell)
+    case .ask(let run, _, _):
+      let waiting = pendingListens.firstIndex { $0.listener.run == run && $0.subject == subject }
+      if let waiting { pendingListens[waiting].ask = message } else { answer(message) }
     default: break
     }
+  }
+
+  /// Behind everything that the run was told of before.
+  private func answer(_ message: LaneMessage) {
+    guard case .ask(let run, let due, _) = message.content else { return }
+    out.messages.append(
+      LaneMessage(event: 0, position: 0, subject: message.subject, content: .caughtUp(run: run, due: due)))
   }
 
   /// Runs of others hear of an event of this subject.
@@ -249,6 +261,7 @@ extension Lane {
       number = row.previous
     }
     for one in found.reversed() + pending.since { sendHeard(listener, one.number, one.name) }
+    if let ask = pending.ask { answer(ask) }
     out.changes.append(pending.message, nil)
     noteWaiter(pending.subject, listener.run, listener)
     let cell = try cell(pending.subject, isNew: false, reference: nil, now: now)

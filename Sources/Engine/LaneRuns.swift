@@ -590,15 +590,26 @@ extension Lane {
     let lanes = lanes
     let index = index
     for _ in 0..<Limits.timersPerStep {
-      let next = try timers.nextDue(now, reader, durable: durable.value) {
+      let next = try timers.nextDue(min(now, caughtUp), reader, durable: durable.value) {
         Desk.lane(of: $0, lanes: lanes) == index
       }
-      guard let timer = next else { return }
-      try fire(timer, now: now)
+      guard let timer = next else { break }
+      try fire(timer, isCaughtUp: false, now: now)
+    }
+    if asked == nil, timers.wakeAt <= now, timers.wakeAt > caughtUp {
+      asked = now
+      hasQuestion = true
     }
   }
 
-  private func fire(_ timer: Timer, now: Instant) throws(StoreError) {
+  /// A question for the desk that is to be put behind everything that waits there.
+  package func takeQuestion() -> DeskInput? {
+    guard hasQuestion, let asked else { return nil }
+    hasQuestion = false
+    return .ask(lane: index, asked)
+  }
+
+  func fire(_ timer: Timer, isCaughtUp: Bool, now: Instant) throws(StoreError) {
     let cell = try cell(timer.subject, isNew: false, reference: nil, now: now)
     let run = try living(of: cell).runs.first { $0.number == timer.run }
     // A run that was woken or ended by something else has left its timer behind.
@@ -610,6 +621,13 @@ extension Lane {
       return settle(run, cell, wanted: [], cause(run))
     }
     if try pause(of: run, version) != nil { return heldTimers.append(timer) }
+    if !isCaughtUp, run.pending == nil, let other = run.wait?.subject {
+      // Its events come by way of another lane and the store; one that came in time may be under way.
+      out.messages.append(
+        LaneMessage(
+          event: 0, position: 0, subject: run.subject, content: .ask(run: run.number, due: timer.due, of: other)))
+      return cells.keep(cell)
+    }
     var wanted: [[UInt8]] = []
     if run.pending == nil { counters.noteTimer(lateMilliseconds: now - timer.due) }
     try wake(run, was: run.due, version, run.pending ?? .timer, cell, now: now, wanted: &wanted)
@@ -620,7 +638,7 @@ extension Lane {
   /// When this lane has something to do although nothing arrives.
   package var wakeAt: Instant {
     if !pendingListens.isEmpty { return lastNow + 1 }
-    return max(timersFrom, timers.wakeAt)
+    return asked == nil ? max(timersFrom, timers.wakeAt) : .distantFuture
   }
 
   // MARK: messages
@@ -650,7 +668,7 @@ extension Lane {
         try wake(run, was: run.due, version, .reply(json), cell, now: now, wanted: &wanted)
       }
       settle(run, cell, wanted: wanted, cause(run))
-    case .observe, .emitted, .listen, .unlisten: break
+    case .observe, .emitted, .listen, .unlisten, .ask, .caughtUp: break
     }
   }
 

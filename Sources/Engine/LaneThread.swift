@@ -29,16 +29,18 @@ package struct LaneExits: Sendable {
 package enum LaneThreads {
   /// A lane that is not the first.
   package static func start(
-    _ index: Int, mailbox: Mailbox<LaneInput>, clocks: Clocks, exits: LaneExits,
+    _ index: Int, mailbox: Mailbox<LaneInput>, desk: Mailbox<DeskInput>, clocks: Clocks, exits: LaneExits,
     make: @escaping @Sendable () throws -> Lane
   ) -> Worker {
     Worker.start("lane-\(index)") {
       do {
         let lane = try make()
+        lane.caughtUp = .zero
         while let inputs = mailbox.receive(timeoutMilliseconds: pause(lane, clocks)) {
           let decisions = try lane.step(inputs, now: clocks.wall())
           lane.counters.steps.add(1)
           if !decisions.isEmpty { exits.decisions(decisions) }
+          if let question = lane.takeQuestion() { desk.sendAlways(question) }
         }
       } catch {
         exits.failed(error as? StoreError ?? StoreError(.failed, "\(error)"))
@@ -54,6 +56,7 @@ package enum LaneThreads {
     Worker.start("lane-0") {
       do {
         let (desk, lane) = try make()
+        lane.caughtUp = .zero
         while let inputs = mailbox.receive(timeoutMilliseconds: pause(lane, clocks)) {
           if inputs.isEmpty { try turn([], desk, lane, others, clocks, exits) }
           // Not all at once: the store commits what the first part came to while the next is decided.
@@ -61,6 +64,7 @@ package enum LaneThreads {
             let part = Array(inputs[start..<min(start + Limits.laneStepInputs, inputs.count)])
             try turn(part, desk, lane, others, clocks, exits)
           }
+          if let question = lane.takeQuestion() { mailbox.sendAlways(question) }
         }
       } catch {
         exits.failed(error as? StoreError ?? StoreError(.failed, "\(error)"))

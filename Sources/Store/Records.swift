@@ -71,6 +71,11 @@ package struct LaneMessage: Sendable {
     case heard(run: Int64, event: Int64, name: String)
     /// What a run's call came to.
     case reply(run: Int64, delivery: Int64, json: [UInt8])
+    /// The time of a run's wait for the events of someone else is up: is one of them still on its way? Not
+    /// stored, because after a start the timer asks again.
+    case ask(run: Int64, due: Instant, of: SubjectReference)
+    /// None is: what was, has come before this.
+    case caughtUp(run: Int64, due: Instant)
   }
   /// The event whose decision sent it, and its place among that decision's messages.
   package var event: Int64
@@ -207,7 +212,7 @@ package struct Decisions: Sendable {
 
   package var isEmpty: Bool {
     events.isEmpty && changes.isEmpty && tickets.isEmpty && deliveries.isEmpty && shadowed.isEmpty && verdicts.isEmpty
-      && repeats.isEmpty
+      && messages.isEmpty && repeats.isEmpty
       && endedRuns.isEmpty && completions.isEmpty
   }
 }

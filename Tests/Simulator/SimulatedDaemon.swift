@@ -61,6 +61,7 @@ final class SimulatedDaemon {
         mark: EvaluationMark(), book: book, highestSubject: store.highestSubject,
         highestRun: store.highestRun, durable: durable[index])
     }
+    for lane in lanes { lane.caughtUp = .zero }
     laneInputs = Array(repeating: [], count: count)
     deliveryInputs = [.configure(destinations), .states(store.states)]
     storeInputs = [.configure(blocking: [], listens: ["nudged.delivery.failed"])]
@@ -111,6 +112,7 @@ final class SimulatedDaemon {
     if inputs.isEmpty, lanes[lane].wakeAt > now { return }
     let decisions = try lanes[lane].step(inputs, now: now)
     if !decisions.isEmpty { storeInputs.append(.decisions(decisions)) }
+    if let question = lanes[lane].takeQuestion() { deskInputs.append(question) }
   }
 
   /// With `crashesAfterCommit` the outputs are lost, as when the process ends right after its fsync.
