@@ -12,6 +12,7 @@ package final class EvaluationMark: @unchecked Sendable {
   /// One slot, 64 bytes: rule, event (two words), and how often the process ended there.
   private let slot: UnsafeMutablePointer<UInt64>
   private let mapping: UnsafeMutableRawPointer?
+  private var last: Int64 = 0
 
   package struct Found: Sendable, Equatable {
     package var rule: Int64
@@ -59,7 +60,12 @@ package final class EvaluationMark: @unchecked Sendable {
     slot[1] = event.high
     slot[2] = event.low
     slot[0] = UInt64(bitPattern: rule)
+    last = rule
   }
+
+  /// What was left last goes on, with what follows from it.
+  @inline(__always)
+  package func enterAgain() { slot[0] = UInt64(bitPattern: last) }
 
   @inline(__always)
   package func leave() { slot[0] = 0 }

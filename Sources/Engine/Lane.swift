@@ -153,6 +153,10 @@ package final class Lane {
   /// Runs of each version that live and are counted by this lane; and which counts are to be written.
   var livingRuns: [Int64: Int64] = [:]
   var recounted: Set<Int64> = []
+  /// What lanes counted that there are no more; the first lane tells of it.
+  var inherited: [Int64: Int64] = [:]
+  /// Rules of older versions that runs of other lanes may have.
+  var heardElsewhere: [Int64: Rule] = [:]
   var newestRun: Int64
   var countedRun: Int64
   /// Events that runs refer to; the newest ones are not in the store yet.
@@ -179,16 +183,13 @@ package final class Lane {
     out = Decisions(lane: index, sequence: sequence)
     out.turn = turn
     out.changes.reserve(inputs.count * 3)
-    verdicts = VerdictWriter()
-    verdictRange = nil
     flushRows()
     touch(inputs)
     for input in inputs { try take(input, now: now) }
     try finishListens(now: now)
     try fireTimers(now: now)
     countRuns()
-    out.verdicts = verdicts.packed
-    if let verdictRange { out.verdictRange = verdictRange }
+    closeVerdicts()
     if newestSubject > countedSubject {
       countedSubject = newestSubject
       out.changes.append(RowKey(.counter, Counted.subjects, Int64(index)), number: newestSubject)
@@ -241,7 +242,7 @@ package final class Lane {
   private func publish(_ next: RuleBook) {
     do throws(RuleComplaint) {
       let loaded = try RuleRuntime(next.rules, zones: zones)
-      keepOlder(book)
+      keepOlder(book, than: next)
       runtime = loaded
       book = next
       listen()
@@ -452,10 +453,21 @@ package final class Lane {
   }
 
   func noteVerdict(_ number: Int64, _ notMatched: Int, _ told: [Verdict]) {
-    // A batch is looked for near its first event; what a run heard of weeks ago is told by the run.
-    if let verdictRange, abs(verdictRange.last - number) > 50_000 { return }
+    var range = verdictRange ?? (number, number)
+    range = (min(range.first, number), max(range.last, number))
+    if !VerdictRow.isNear(range.first, range.last) {
+      closeVerdicts()
+      range = (number, number)
+    }
     verdicts.append(event: number, counted: notMatched, told)
-    verdictRange = (min(verdictRange?.first ?? number, number), max(verdictRange?.last ?? number, number))
+    verdictRange = range
+  }
+
+  private func closeVerdicts() {
+    guard let range = verdictRange else { return }
+    out.verdicts.append(VerdictRow(first: range.first, last: range.last, packed: verdicts.packed))
+    verdicts = VerdictWriter()
+    verdictRange = nil
   }
 
   private func ask(
@@ -554,8 +566,7 @@ package final class Lane {
     switch effect {
     case .send(let name, let type, _, _), .call(let name, let type, _, _, _):
       do throws(Unsent) {
-        let id = "msg_" + effectID(dedupe, rule, entry).hex
-        let delivery = try delivery(of: effect, id: id, cell, now: now, isTest: isTest)
+        let delivery = try delivery(of: effect, entry: entry, rule: rule, dedupe, cell, now: now, isTest: isTest)
         out.deliveries.append(
           DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule, run: run))
       } catch {
@@ -588,8 +599,7 @@ package final class Lane {
       switch effect {
       case .send(let name, let type, _, _), .call(let name, let type, _, _, _):
         do throws(Unsent) {
-          let id = "msg_" + effectID(dedupe, rule, entry).hex
-          let delivery = try delivery(of: effect, id: id, cell, now: now, isTest: isTest)
+          let delivery = try delivery(of: effect, entry: entry, rule: rule, dedupe, cell, now: now, isTest: isTest)
           out.shadowed.append(
             DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule, run: run))
           told.append("send \(type) to \(name)")
@@ -609,8 +619,9 @@ package final class Lane {
 
   /// The webhook of a send or a call.
   private func delivery(
-    of effect: Effect, id: String, _ cell: SubjectCell, now: Instant, isTest: Bool
+    of effect: Effect, entry: Int, rule: String, _ dedupe: Hash128, _ cell: SubjectCell, now: Instant, isTest: Bool
   ) throws(Unsent) -> Delivery {
+    let id = "msg_" + effectID(dedupe, rule, entry).hex
     let (name, type, data): (String, String, [UInt8])
     var expires: Instant?
     var tries = 0
@@ -624,6 +635,9 @@ package final class Lane {
       tries = most
     case .set, .emit, .log: preconditionFailure("only send and call are webhooks")
     }
+    // A transform is a script, too, and stands in for the rule that sends.
+    mark.enterAgain()
+    defer { mark.leave() }
     var made = try delivery(name, type, data, id: id, now, expires: expires, cell, isTest)
     made.tries = tries
     made.orderKey = orderKey(name, data, cell)

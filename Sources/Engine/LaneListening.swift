@@ -42,8 +42,11 @@ extension Lane {
     for row in rows {
       let count = row.value.flatMap(NumberRow.unpack) ?? 0
       sums[-row.key.first, default: 0] += count
-      if row.key.second == Int64(index) { livingRuns[-row.key.first] = count }
+      let lane = Int(row.key.second)
+      if lane == index { livingRuns[-row.key.first] = count }
+      if lane >= lanes, index == 0 { inherited[-row.key.first, default: 0] += count }
     }
+    for version in Set(livingRuns.keys).union(inherited.keys) { tellLiving(version) }
     for (version, count) in sums where count > 0 { _ = try self.version(version) }
     listen()
   }
@@ -53,15 +56,22 @@ extension Lane {
     var listening = Listening()
     for rule in book.rules.rules { listening.add(rule) }
     for version in older.values { if let version { listening.add(version.rule) } }
+    for rule in heardElsewhere.values { listening.add(rule) }
     self.listening = listening
   }
 
-  /// Before a new book is taken: runs that live keep the versions of the old one.
-  func keepOlder(_ book: RuleBook) {
+  /// Before the next book is taken: runs that live keep the versions of the old one. A version that no run
+  /// of this lane needs is let go, because it holds the scripts of its whole book; that other lanes may
+  /// have runs that listen is kept.
+  func keepOlder(_ book: RuleBook, than next: RuleBook) {
     for (place, rule) in book.rules.rules.enumerated() where rule.waits {
       let number = book.versions[place]
-      guard livingRuns[number, default: 0] != 0 || lanes > 1 else { continue }
-      older[number] = RunVersion(number: number, rule: rule, runtime: runtime, place: place, isNewest: false)
+      if next.versionPlaces[number] != nil { continue }
+      older[number] = RunVersion(number: number, rule: rule, runtime: runtime, place: place)
+    }
+    for (number, version) in older where livingRuns[number, default: 0] == 0 {
+      older[number] = nil
+      if lanes > 1, let version { heardElsewhere[number] = version.rule }
     }
   }
 
@@ -69,7 +79,7 @@ extension Lane {
   func version(_ number: Int64) throws(StoreError) -> RunVersion? {
     if let place = book.versionPlaces[number] {
       return RunVersion(
-        number: number, rule: book.rules.rules[place], runtime: runtime, place: place, isNewest: true)
+        number: number, rule: book.rules.rules[place], runtime: runtime, place: place)
     }
     if let known = older[number] { return known }
     let found = try load(number)
@@ -89,7 +99,11 @@ extension Lane {
     // Destinations that are not configured any more make a send fail at its line, not the whole rule.
     let loading = RuleSet.load(sources: sources, knownDestinations: nil, folder: book.rules.folder)
     guard loading.set.count == 1, let runtime = try? RuleRuntime(loading.set, zones: zones) else { return nil }
-    return RunVersion(number: number, rule: loading.set[0], runtime: runtime, place: 0, isNewest: false)
+    return RunVersion(number: number, rule: loading.set[0], runtime: runtime, place: 0)
+  }
+
+  private func tellLiving(_ version: Int64) {
+    counters.setLiving(version, livingRuns[version, default: 0] + inherited[version, default: 0])
   }
 
   /// Counts of runs as rows, once a step.
@@ -97,7 +111,7 @@ extension Lane {
     for version in recounted {
       let count = livingRuns[version] ?? 0
       out.changes.append(RowKey(.counter, Counted.living(version), Int64(index)), number: count)
-      counters.setLiving(version, count)
+      tellLiving(version)
     }
     recounted = []
     if newestRun > countedRun {

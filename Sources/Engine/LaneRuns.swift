@@ -32,17 +32,23 @@ extension Lane {
       number: 0, subject: cell.subject, rule: ruleNumber, version: book.versions[position], event: number, seed: dedupe,
       depth: event.depth, key: key, started: now)
     let version = RunVersion(
-      number: row.version, rule: rule, runtime: runtime, place: position, isNewest: true)
+      number: row.version, rule: rule, runtime: runtime, place: position)
     // A run that waits is numbered before its effects leave, so that they name it.
     row.number = numbers.nextRun()
     let outcome = try play(&row, version, .start, event, cell, now: now, wanted: &wanted)
+    // A number that something was sent under is never given out again, though the run never slept.
+    if !outcome.effects.isEmpty { newestRun = max(newestRun, row.number) }
     var verdict = Verdict(
       rule: rule.path, code: Lane.code(outcome.ending), line: outcome.line, reason: outcome.reason,
       reads: outcome.reads, effects: outcome.effects.count)
     let told = takeToldInShadow()
     tellInShadow(told, row)
     guard case .waiting(let wait) = outcome.ending else {
-      if try parkStarted(row, outcome, cell, now: now) { verdict.code = .parked }
+      if try parkStarted(row, outcome, cell, now: now) {
+        verdict.code = .parked
+      } else if verdict.code == .failed || verdict.code == .overBudget {
+        tellFailed(rule.path, verdict.reason, line: verdict.line, event, number, dedupe, cell)
+      }
       if outcome.ending == .finished { noteAgain(rule, againHash, cell, now: now) }
       if outcome.ending == .finished, rule.header.mode == .shadow { verdict.code = .shadow }
       verdict.reason = Lane.join(verdict.reason, told)
@@ -311,7 +317,9 @@ extension Lane {
   /// Which delivery a call waits for: the newest one of the run.
   private func noteCall(_ row: inout RunRow) {
     guard row.wait?.kind == .call, row.wait?.delivery == 0 else { return }
-    row.wait?.delivery = out.deliveries.last { $0.run == row.number }?.delivery.number ?? 0
+    // The call is what the run did last; when that could not be made, its reply names no delivery.
+    guard let last = out.deliveries.last, last.run == row.number, last.delivery.tries > 0 else { return }
+    row.wait?.delivery = last.delivery.number
   }
 
   /// A call that cannot be made is answered at once, and not when its time is up.
@@ -618,7 +626,8 @@ extension Lane {
       try park(
         run, was: run.due, run.pending ?? .timer, "the version \(run.version) of its rule cannot be loaded", line: 0,
         cell)
-      return settle(run, cell, wanted: [], cause(run))
+      settle(run, cell, wanted: [], cause(run))
+      return try decideEmitted(now: now)
     }
     if try pause(of: run, version) != nil { return heldTimers.append(timer) }
     if !isCaughtUp, run.pending == nil, let other = run.wait?.subject {

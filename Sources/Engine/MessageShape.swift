@@ -14,7 +14,23 @@ struct Unsent: Error {
 }
 
 enum MessageShape {
+  /// As `shape` makes it, when a destination may get so much.
   static func make(
+    for destination: Destination?, _ type: String, _ data: [UInt8], id: String, _ now: Instant,
+    subject: SubjectReference?, isTest: Bool, parser: DocumentParser, runtime: RuleRuntime
+  ) throws(Unsent) -> (body: [UInt8], request: String) {
+    let made = try shape(
+      for: destination, type, data, id: id, now, subject: subject, isTest: isTest, parser: parser, runtime: runtime)
+    guard made.body.count <= Limits.deliveryBodyBytes else {
+      throw Unsent(
+        code: .failed,
+        reason: "its body would take \(made.body.count) bytes, \(Limits.deliveryBodyBytes) are allowed; nothing is sent"
+      )
+    }
+    return made
+  }
+
+  private static func shape(
     for destination: Destination?, _ type: String, _ data: [UInt8], id: String, _ now: Instant,
     subject: SubjectReference?, isTest: Bool, parser: DocumentParser, runtime: RuleRuntime
   ) throws(Unsent) -> (body: [UInt8], request: String) {

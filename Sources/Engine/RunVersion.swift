@@ -14,8 +14,6 @@ struct RunVersion {
   var runtime: RuleRuntime
   /// In the runtime's set.
   var place: Int
-  /// Where it is in the book, if it is the newest one of its rule.
-  var isNewest: Bool
 }
 
 /// Which events runs hear, by name and kind of subject.
@@ -47,15 +45,18 @@ struct EventShelf {
   private var young: [Int64: (event: Event, sequence: Int64)] = [:]
   private var old: [Int64: (event: Event, sequence: Int64)] = [:]
   private static let capacity = 4_096
+  /// Grows while many are not on disk, so that they are not sorted out again with each new one.
+  private var room = capacity
 
   subscript(_ number: Int64) -> Event? { young[number]?.event ?? old[number]?.event }
 
   /// An event that may not be in the store yet stays until its step is on disk.
   mutating func keep(_ number: Int64, _ event: Event, sequence: Int64, durable: Int64) {
-    if young.count >= EventShelf.capacity {
+    if young.count >= room {
       let waiting = old.filter { $0.value.sequence > durable }
       old = young
       young = waiting
+      room = max(EventShelf.capacity, 2 * waiting.count)
     }
     young[number] = (event, sequence)
   }

@@ -181,7 +181,7 @@ package final class Rehearsal {
       settled = []
       let outputs = try store.step(inputs, now: now)
       if outputs.record > 0 { committed.set(outputs.record) }
-      for (_, sequence) in outputs.committed { durable.set(sequence) }
+      for (_, turn) in outputs.turns { durable.set(turn) }
       for delivery in outputs.deliveries { deliver(delivery) }
       next = outputs.messages.map { .message($0) } + outputs.closedRuns.map { .runClosed($0) }
       // A run that asked for the events of someone else is registered one commit later.

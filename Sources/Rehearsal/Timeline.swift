@@ -129,11 +129,7 @@ package struct Timeline {
   }
 
   private mutating func noteEvents(_ decisions: Decisions, at now: Instant) {
-    var verdicts: [EventVerdicts] = []
-    if !decisions.verdicts.isEmpty {
-      let range = decisions.verdictRange
-      verdicts = VerdictRow(first: range.first, last: range.last, packed: decisions.verdicts).unpack()
-    }
+    let verdicts = decisions.verdicts.flatMap { $0.unpack() }
     for row in decisions.events.rows {
       eventSubjects[row.number] = row.subject
       var entry = TimelineEntry(row.source == "nudged" ? .emit : .event, row.subject, at: now)

@@ -27,7 +27,7 @@ enum CallReply {
     if !ok {
       writer.member("error", attempt.message.isEmpty ? attempt.outcome.word : attempt.message)
       writer.key("unknown")
-      writer.boolean(mayHaveActed(attempt.outcome))
+      writer.boolean(mayHaveActed(attempt))
     }
     writer.endObject()
     return writer.bytes
@@ -41,11 +41,11 @@ enum CallReply {
     return writer.bytes
   }
 
-  private static func mayHaveActed(_ outcome: AttemptOutcome) -> Bool {
-    switch outcome {
+  private static func mayHaveActed(_ attempt: Attempt) -> Bool {
+    switch attempt.outcome {
     case .timeout, .reset, .other: true
-    // A server that fails may have acted before it did.
-    case .status: false
+    // A server that fails may have acted before it did; one that is not there now has not.
+    case .status: attempt.status >= 500 && attempt.status != 503
     case .delivered, .refused, .dns, .tls, .blocked, .expired, .noDestination, .cancelled, .shadow: false
     }
   }

@@ -176,9 +176,7 @@ package struct Decisions: Sendable {
   package var turn: Int64 = 0
   package var events = EventPacks()
   /// Verdicts of these events, packed; empty when no rule had a say.
-  package var verdicts: [UInt8] = []
-  /// The lowest and the highest event that `verdicts` speaks of.
-  package var verdictRange: (first: Int64, last: Int64) = (0, 0)
+  package var verdicts: [VerdictRow] = []
   package var changes = ChangeList()
   package var deliveries: [DeliveryRow] = []
   /// What rules in shadow wanted to send: only written down.

@@ -311,10 +311,7 @@ package final class StoreLoop {
     _ decisions: Decisions, to group: inout Group, changes: inout [ChangeList], outputs: inout StoreOutputs
   ) {
     group.events.append(contentsOf: decisions.events)
-    if !decisions.verdicts.isEmpty {
-      let range = decisions.verdictRange
-      VerdictRow(first: range.first, last: range.last, packed: decisions.verdicts).join(&group.verdicts)
-    }
+    for row in decisions.verdicts { row.join(&group.verdicts) }
     if !decisions.deliveries.isEmpty { group.deliveries.append(decisions.deliveries) }
     if !decisions.endedRuns.isEmpty { group.endedRuns.append(contentsOf: decisions.endedRuns) }
     for hash in decisions.dedupe {

@@ -53,13 +53,18 @@ extension VerdictRow {
   /// The format whose entries say their numbers in full; in the first one they were counted from the
   /// entry before.
   fileprivate static let joinable: UInt8 = 2
+  /// Whether one row may speak of both events: it is looked for near its first one.
+  package static func isNear(_ first: Int64, _ last: Int64) -> Bool { last - first <= 50_000 }
+
   /// Rows are joined up to so many bytes.
   private static let joinedBytes = 16 * 1_024
 
   /// Becomes a part of the last row, or a row of its own where that would be too long.
   func join(_ rows: inout [VerdictRow]) {
     let newest = rows.count - 1
-    guard newest >= 0, rows[newest].packed.count + packed.count <= VerdictRow.joinedBytes else {
+    guard newest >= 0, rows[newest].packed.count + packed.count <= VerdictRow.joinedBytes,
+      VerdictRow.isNear(min(rows[newest].first, first), max(rows[newest].last, last))
+    else {
       rows.append(self)
       return
     }

@@ -53,6 +53,95 @@ import Testing
     #expect(try shop.state("user:ada", "r") == #"{"n":1}"#)
   }
 
+  @Test func `a number that webhooks went out under is not given to a run after the next start`() throws {
+    let body = "send('crm', 't', {}) if event.data.n == 1 then return end wait('1 day')"
+    let files = ["r": rule("on = 'a'", body)]
+    let shop = try Workshop(files)
+    let sent = try #require(try shop.take(JourneyTests.event("a", "1", #"{"n":1}"#)).deliveries.first)
+    let again = try Workshop(files, disk: shop.disk)
+    try again.take(JourneyTests.event("a", "2", user: "bob", #"{"n":2}"#))
+    #expect(try number(of: again, "bob") > sent.run)
+  }
+
+  @Test func `how many runs of each version live is known again after a start, also with fewer lanes`() throws {
+    let files = ["r": rule("on = 'a'", "wait('1 day')")]
+    let shop = try Workshop(files, lanes: 3)
+    for user in 1...40 { try shop.take(JourneyTests.event("a", "\(user)", user: "u\(user)")) }
+    func living(_ shop: Workshop) -> Int64 {
+      shop.lanes.reduce(0) { $0 + $1.counters.livingRuns.values.reduce(0, +) }
+    }
+    #expect(living(try Workshop(files, lanes: 3, disk: shop.disk)) == 40)
+    let again = try Workshop(files, disk: shop.disk)
+    #expect(living(again) == 40)
+    again.now = again.now + JourneyTests.day
+    try again.run([])
+    #expect(living(again) == 0)
+  }
+
+  @Test func `what an old run has to tell and what new events came to are both found`() throws {
+    let files = [
+      "r": rule("on = 'a'", "wait('1 hour') send('crm', 'not taken', {})"),
+      "s": rule("on = 'b'", "state.n = 1"),
+    ]
+    let old = try Workshop(files)
+    try old.take(JourneyTests.event("a", "a"))
+    // As if 60,000 events had come in between.
+    var decisions = Decisions(lane: 0, sequence: 0)
+    decisions.events.append(
+      EventRow(
+        number: 60_000, subject: 1, previous: 0, received: old.now, source: "web", name: "c", cause: 0, depth: 0,
+        body: Array("{}".utf8)))
+    _ = try old.store.step([.decisions(decisions)], now: old.now)
+    var crm = Workshop.destinations[0]
+    crm.types = ["t"]
+    let shop = try Workshop(files, disk: old.disk, destinations: [crm])
+    shop.now = shop.now + 3_600_000
+    try shop.take(JourneyTests.event("b", "b"))
+    let reader = try shop.store.makeReader().engine
+    func told(_ event: Int64) throws -> [Verdict] {
+      try reader.verdicts(around: event).flatMap { $0.unpack() }.filter { $0.event == event }.flatMap(\.verdicts)
+    }
+    #expect(try told(1).contains { $0.reason.hasPrefix("not taken to crm") })
+    #expect(try told(60_001).map(\.code) == [.ran])
+  }
+
+  @Test func `a call that cannot be made is answered at once, also behind another webhook`() throws {
+    var crm = Workshop.destinations[0]
+    crm.types = ["t", "answered"]
+    let body = """
+      send("crm", "t", {})
+      local reply = call("crm", "not taken", {}, { within = "1 day" })
+      send("crm", "answered", { ok = reply.ok, unknown = reply.unknown })
+      """
+    let shop = try Workshop(["r": rule("on = 'a'", body)], destinations: [crm])
+    let sent = try shop.take(JourneyTests.event("a", "a")).deliveries
+    #expect(sent.map(\.delivery.type) == ["t", "answered"])
+    #expect(
+      String(decoding: try #require(sent.last).delivery.body, as: UTF8.self).contains(#"{"ok":false,"unknown":false}"#))
+  }
+
+  @Test func `a rule that may wait and fails at once is told of like any other`() throws {
+    let shop = try Workshop([
+      "r": rule("on = 'a'", "local x = event.data.none + 1 wait('1 day')"),
+      "watch": rule("on = 'nudged.rule.failed', per = 'rule'", "log(event.data.rule)"),
+    ])
+    #expect(try shop.take(JourneyTests.event("a", "a")).logs == ["r"])
+  }
+
+  @Test(arguments: [(500, true), (502, true), (504, true), (503, false), (404, false)])
+  func `a server that failed may have acted, and a rule is told so`(status: Int, isUnknown: Bool) throws {
+    let body = "log(tostring(call('crm', 'c', {}).unknown))"
+    let shop = try Workshop(["r": rule("on = 'a'", body)])
+    let asked = try #require(try shop.take(JourneyTests.event("a", "a")).deliveries.first)
+    _ = try shop.store.step([.wants(10, except: [])], now: shop.now)
+    shop.settled = [
+      Attempt(
+        delivery: asked.delivery.number, attempt: 1, started: shop.now, outcome: .status, status: status,
+        settlement: .failed)
+    ]
+    #expect(try shop.run([]).logs == ["\(isUnknown)"])
+  }
+
   @Test func `a run that fails behind a checkpoint of its first activation is parked and not forgotten`() throws {
     let body = "if not saved then send('crm', 'first', {}) checkpoint { x = 1 } end error('broken')"
     let shop = try Workshop(["r": rule("on = 'a'", body)])

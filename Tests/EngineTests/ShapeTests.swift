@@ -65,6 +65,10 @@ import Testing
 
   @Test(arguments: [
     ("return function(m) return nil end", "its transform returned nil: nothing is sent"),
+    (
+      "return function(m) local t = {} for n = 1, 9 do t[n] = ('x'):rep(30000) end return { data = { t = t } } end",
+      "262144 are allowed; nothing is sent"
+    ),
     ("return function(m) return { dta = {} } end", "unknown field 'dta' (did you mean 'data'?)"),
     ("return function(m) return { data = {}, path = '//evil.example/x' } end", "'path' must begin with /"),
     ("return function(m) return { data = {}, path = '/x y' } end", "'path' must begin with /"),

@@ -176,10 +176,7 @@ final class Workshop {
     happened.shadowed += decisions.shadowed
     happened.ended += decisions.endedRuns
     happened.logs += decisions.logs.map(\.text)
-    if !decisions.verdicts.isEmpty {
-      let range = decisions.verdictRange
-      happened.verdicts += VerdictRow(first: range.first, last: range.last, packed: decisions.verdicts).unpack()
-    }
+    happened.verdicts += decisions.verdicts.flatMap { $0.unpack() }
   }
 
   /// The next book, as a reload makes it.

@@ -43,7 +43,7 @@ final class Tally {
       writer.counted(row.delivery.body)
     }
     for row in decisions.endedRuns { writer.counted(row.packed) }
-    writer.counted(decisions.verdicts)
+    for row in decisions.verdicts { writer.counted(row.packed) }
     writer.counted(Redo.pack([decisions.changes]))
     sum = hash.hash(writer.bytes)
     steps += 1

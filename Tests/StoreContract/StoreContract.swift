@@ -248,8 +248,7 @@ package enum StoreContract {
       }
       var decisions = Decisions(lane: Int(number % 2), sequence: number)
       decisions.events.append(event(number))
-      decisions.verdicts = writer.packed
-      decisions.verdictRange = (number, number)
+      decisions.verdicts = [VerdictRow(first: number, last: number, packed: writer.packed)]
       inputs.append(.decisions(decisions))
     }
     _ = try loop.step(inputs, now: now)
