@@ -91,7 +91,7 @@ package final class Lane {
   private var verdicts = VerdictWriter()
   private var verdictRange: (first: Int64, last: Int64)?
   /// Events that rules emitted to the subject at hand, decided next, in the same step.
-  private var emitted: [RoutedEvent] = []
+  var emitted: [RoutedEvent] = []
   var wishes: [Wish] = []
   /// `now` never runs backwards, whatever the clock does.
   var lastNow = Instant.zero
@@ -496,11 +496,7 @@ package final class Lane {
         position, key, againHash, event, number, dedupe, cell, now: now, wanted: &wanted)
     }
     let ruleNumber = book.numbers[position]
-    let input = RuleInput(
-      event: event, customerID: cell.customerID, traits: cell.traits(parser),
-      account: cell.account.isEmpty ? nil : cell.account, state: try cell.state(of: ruleNumber, reader),
-      now: now,
-      seed: Hash128(high: dedupe.high ^ UInt64(bitPattern: ruleNumber), low: dedupe.low))
+    let input = try input(event, ruleNumber, seed: dedupe, cell, now: now)
     mark.enter(rule: ruleNumber, event: dedupe)
     var outcome = runtime.run(position, input)
     // The second net counts time, which is the machine's and not the rule's: what it stopped had no
@@ -516,28 +512,42 @@ package final class Lane {
       rule: rule.path, code: outcome.code, line: outcome.line, reason: outcome.reason, reads: outcome.reads,
       effects: outcome.effects.count)
     guard outcome.code == .ran else { return verdict }
-    if let state = outcome.state {
-      cell.setState(of: ruleNumber, state)
-      out.changes.append(RowKey(.state, cell.subject, ruleNumber), state.isEmpty || state.count == 2 ? nil : state)
-    }
-    if again != .always {
-      cell.setLastRun(againHash, now)
-      out.changes.append(RowKey(.again, cell.subject, againHash), number: now.milliseconds)
-    }
+    if let state = outcome.state { keep(state, of: ruleNumber, cell) }
+    noteAgain(rule, againHash, cell, now: now)
+    let origin = EffectOrigin(rule: rule.path, event: number, seed: dedupe, isTest: event.isTest)
     if rule.header.mode == .shadow {
       verdict.code = .shadow
       verdict.reason = record(
-        shadow: outcome.effects, entries: Array(outcome.effects.indices), rule: rule.path, number, dedupe, cell,
-        now: now,
-        isTest: event.isTest)
+        shadow: outcome.effects, entries: Array(outcome.effects.indices), of: origin, cell, now: now)
       return verdict
     }
     noteEffects(ruleNumber, outcome.effects, now: now)
     for (entry, effect) in outcome.effects.enumerated() {
-      apply(
-        effect, entry: entry, rule: rule.path, number, dedupe, cell, now: now, isTest: event.isTest, wanted: &wanted)
+      apply(effect, entry: entry, of: origin, cell, now: now, wanted: &wanted)
     }
     return verdict
+  }
+
+  /// What a rule is given to look at.
+  func input(
+    _ event: Event, _ rule: Int64, seed: Hash128, _ cell: SubjectCell, now: Instant
+  ) throws(StoreError) -> RuleInput {
+    RuleInput(
+      event: event, customerID: cell.customerID, traits: cell.traits(parser),
+      account: cell.account.isEmpty ? nil : cell.account, state: try cell.state(of: rule, reader), now: now,
+      seed: Hash128(high: seed.high ^ UInt64(bitPattern: rule), low: seed.low))
+  }
+
+  func keep(_ state: [UInt8], of rule: Int64, _ cell: SubjectCell) {
+    cell.setState(of: rule, state)
+    // "{}" is what a rule without state has.
+    out.changes.append(RowKey(.state, cell.subject, rule), state.isEmpty || state.count == 2 ? nil : state)
+  }
+
+  func noteAgain(_ rule: Rule, _ againHash: Int64, _ cell: SubjectCell, now: Instant) {
+    if rule.header.again == .always { return }
+    cell.setLastRun(againHash, now)
+    out.changes.append(RowKey(.again, cell.subject, againHash), number: now.milliseconds)
   }
 
   static func mayRun(_ again: RuleHeader.Again, last: Instant, now: Instant) -> Bool {
@@ -546,188 +556,6 @@ package final class Lane {
     case .never: false
     case .after(let milliseconds): now - last >= milliseconds
     }
-  }
-
-  // MARK: effects
-
-  func effectID(_ dedupe: Hash128, _ rule: String, _ entry: Int) -> Hash128 {
-    var writer = PackedWriter(capacity: 32 + rule.utf8.count)
-    writer.fixed64(dedupe.high)
-    writer.fixed64(dedupe.low)
-    writer.counted(rule)
-    writer.integer(entry)
-    return hash.hash(writer.bytes)
-  }
-
-  func apply(
-    _ effect: Effect, entry: Int, rule: String, _ number: Int64, _ dedupe: Hash128, _ cell: SubjectCell,
-    now: Instant, run: Int64 = 0, isTest: Bool = false, wanted: inout [[UInt8]]
-  ) {
-    switch effect {
-    case .send(let name, let type, _, _), .call(let name, let type, _, _, _):
-      do throws(Unsent) {
-        let delivery = try delivery(of: effect, entry: entry, rule: rule, dedupe, cell, now: now, isTest: isTest)
-        out.deliveries.append(
-          DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule, run: run))
-      } catch {
-        // A run hears of a call that cannot be made like of every other failure: by a reply.
-        if case .call = effect { refuseCall(run, cell, error.reason) }
-        noteVerdict(number, 0, [Verdict(rule: rule, code: error.code, reason: "\(type) to \(name): \(error.reason)")])
-      }
-    case .set(let traits):
-      wanted.append(traits)
-    case .emit(let name, let data, let subject):
-      let id = effectID(dedupe, rule, entry)
-      if let subject, !cell.row.names.contains(subject) {
-        wishes.append(Wish(name: name, data: data, id: id, reference: subject, isElsewhere: true))
-      } else {
-        emit(name, data, id: id, cell)
-      }
-    case .log(let text):
-      out.logs.append(RuleLog(rule: rule, subject: cell.subject, event: number, text: text))
-    }
-  }
-
-  /// What a rule in shadow wanted: its webhooks stand in the log of deliveries and are never sent; the rest
-  /// is told in one line, which a person reads and which stays short however much there is.
-  func record(
-    shadow effects: [Effect], entries: [Int], rule: String, _ number: Int64, _ dedupe: Hash128, _ cell: SubjectCell,
-    now: Instant, run: Int64 = 0, isTest: Bool
-  ) -> String {
-    var told: [String] = []
-    for (effect, entry) in zip(effects, entries) {
-      switch effect {
-      case .send(let name, let type, _, _), .call(let name, let type, _, _, _):
-        do throws(Unsent) {
-          let delivery = try delivery(of: effect, entry: entry, rule: rule, dedupe, cell, now: now, isTest: isTest)
-          out.shadowed.append(
-            DeliveryRow(delivery: delivery, event: number, subject: cell.subject, rule: rule, run: run))
-          told.append("send \(type) to \(name)")
-        } catch {
-          told.append("fail to send \(type) to \(name): \(error.reason)")
-        }
-      case .set(let traits): told.append("set " + String(decoding: traits, as: UTF8.self))
-      case .emit(let name, let data, _): told.append("emit \(name) " + String(decoding: data, as: UTF8.self))
-      case .log(let text): told.append("log " + text)
-      }
-    }
-    guard !told.isEmpty else { return "" }
-    var line = told.prefix(20).map { $0.count > 200 ? $0.prefix(200) + "…" : $0 }.joined(separator: "; ")
-    if told.count > 20 { line += "; and \(told.count - 20) more" }
-    return "it would " + line
-  }
-
-  /// The webhook of a send or a call.
-  private func delivery(
-    of effect: Effect, entry: Int, rule: String, _ dedupe: Hash128, _ cell: SubjectCell, now: Instant, isTest: Bool
-  ) throws(Unsent) -> Delivery {
-    let id = "msg_" + effectID(dedupe, rule, entry).hex
-    let (name, type, data): (String, String, [UInt8])
-    var expires: Instant?
-    var tries = 0
-    switch effect {
-    case .send(let destination, let kind, let body, let within):
-      (name, type, data) = (destination, kind, body)
-      expires = within.map { now + $0 }
-    case .call(let destination, let kind, let body, let within, let most):
-      (name, type, data) = (destination, kind, body)
-      expires = now + within
-      tries = most
-    case .set, .emit, .log: preconditionFailure("only send and call are webhooks")
-    }
-    // A transform is a script, too, and stands in for the rule that sends.
-    mark.enterAgain()
-    defer { mark.leave() }
-    var made = try delivery(name, type, data, id: id, now, expires: expires, cell, isTest)
-    made.tries = tries
-    made.orderKey = orderKey(name, data, cell)
-    return made
-  }
-
-  private func delivery(
-    _ name: String, _ type: String, _ data: [UInt8], id: String, _ now: Instant, expires: Instant?,
-    _ cell: SubjectCell, _ isTest: Bool
-  ) throws(Unsent) -> Delivery {
-    let message = try MessageShape.make(
-      for: book.destinations[name], type, data, id: id, now, subject: cell.row.names.first, isTest: isTest,
-      parser: parser, runtime: runtime)
-    return Delivery(
-      number: numbers.nextDelivery(), id: id, destination: name, type: type, created: now, body: message.body, due: now,
-      expires: expires, request: message.request)
-  }
-
-  /// Deliveries to one destination with the same key go out one after the other; 0: in any order.
-  private func orderKey(_ name: String, _ data: [UInt8], _ cell: SubjectCell) -> Int64 {
-    guard let order = book.destinations[name]?.order, !order.isEmpty else { return 0 }
-    if order == "subject" { return cell.subject }
-    guard var found = (try? parser.parse(data))?.root else { return 0 }
-    for part in order.split(separator: ".").dropFirst() {
-      guard let next = found[name: String(part)] else { return 0 }
-      found = next
-    }
-    guard [.string, .integer].contains(found.kind) else { return 0 }
-    let key = Int64(bitPattern: hash.hash(order + "=" + String(decoding: found.value.text, as: UTF8.self)).low)
-    return key == 0 ? 1 : key
-  }
-
-  /// An event of our own about the subject at hand: appended in the same commit, decided in this step.
-  func emit(_ name: String, _ data: [UInt8], id: Hash128, _ cell: SubjectCell) {
-    guard let reference = cell.row.names.first else { return }
-    wishes.append(Wish(name: name, data: data, id: id, reference: reference, isElsewhere: false))
-  }
-
-  /// What rules want emitted because of one event, before it is known how many there are.
-  struct Wish {
-    var name: String
-    var data: [UInt8]
-    var id: Hash128
-    var reference: SubjectReference
-    /// About another subject: it travels as a message.
-    var isElsewhere: Bool
-  }
-
-  /// Makes events of the wishes, within what the event may cause; each gets its share of the rest.
-  func emitWishes(_ cause: Cause, _ cell: SubjectCell) {
-    if wishes.isEmpty { return }
-    let granted = min(wishes.count, cause.allowance)
-    if granted < wishes.count {
-      let reason =
-        "one event may cause \(Limits.emittedPerEvent) others, by whatever chain of rules;"
-        + " \(wishes.count - granted) of \(wishes.count) were not emitted"
-      noteVerdict(cause.number, 0, [Verdict(rule: "", code: .tooDeep, reason: reason)])
-    }
-    let share = granted == 0 ? 0 : (cause.allowance - granted) / granted
-    for wish in wishes.prefix(granted) {
-      let body = OwnEvent.body(
-        wish.name, wish.data, id: wish.id.hex, about: wish.reference, depth: cause.depth + 1, allowance: share,
-        isTest: cause.isTest, time: lastNow)
-      guard let incoming = OwnEvent.decode(body, received: lastNow, parser: parser, hash: hash) else { continue }
-      if wish.isElsewhere {
-        pass(incoming, wish, cause.number, cell)
-      } else {
-        keepEmitted(incoming, cause.number, cell)
-      }
-    }
-    wishes.removeAll(keepingCapacity: true)
-  }
-
-  private func keepEmitted(_ incoming: IncomingEvent, _ number: Int64, _ cell: SubjectCell) {
-    var routed = RoutedEvent(incoming: incoming, number: numbers.nextEvent(), subject: cell.subject)
-    routed.cause = number
-    emitted.append(routed)
-  }
-
-  private func pass(_ incoming: IncomingEvent, _ wish: Wish, _ number: Int64, _ cell: SubjectCell) {
-    // Places 0 and 1 belong to the event's account and thing; several rules and subjects may emit from
-    // one event, so that the effect's hash tells their places apart.
-    let position = Int64(bitPattern: wish.id.low >> 1) | 2
-    let row = MessageRow(
-      kind: .emitted, subject: cell.subject, target: wish.reference.description, id: wish.id.hex, received: lastNow,
-      body: incoming.body)
-    out.changes.append(RowKey(.message, number, position), row.packed, isNew: true)
-    out.messages.append(
-      LaneMessage(
-        event: number, position: position, subject: cell.subject, content: .emitted(incoming, to: wish.reference)))
   }
 
   // MARK: cells

@@ -173,9 +173,7 @@ extension Lane {
         out.changes.append(waiting.message, nil)
         return true
       }
-      let cell = try cell(subject, isNew: isNew, reference: nil, now: now)
       noteWaiter(subject, run, nil)
-      cells.keep(cell)
     case .ask(let run, _, _):
       let waiting = pendingListens.firstIndex { $0.listener.run == run && $0.subject == subject }
       if let waiting { pendingListens[waiting].ask = message } else { answer(message) }
@@ -199,9 +197,7 @@ extension Lane {
       var living = try living(of: cell)
       living.hasWaiters = false
       cell.setLiving(living)
-      var packed = LivingRow()
-      packed.runs = living.runs.map(\.number)
-      out.changes.append(RowKey(.living, cell.subject), packed.isEmpty ? nil : packed.packed)
+      writeLiving(cell, living)
     }
   }
 
@@ -270,7 +266,8 @@ extension Lane {
     let listener = pending.listener
     var found: [(number: Int64, name: String)] = []
     var number = pending.head
-    while number > listener.after, let row = try reader.engine.event(number) {
+    // A run keeps no more than that.
+    while number > listener.after, found.count < Limits.heardEvents, let row = try reader.engine.event(number) {
       if listener.names.contains(row.name) { found.append((number, row.name)) }
       number = row.previous
     }
@@ -283,10 +280,7 @@ extension Lane {
     if !living.hasWaiters {
       living.hasWaiters = true
       cell.setLiving(living)
-      var packed = LivingRow()
-      packed.runs = living.runs.map(\.number)
-      packed.hasWaiters = true
-      out.changes.append(RowKey(.living, cell.subject), packed.packed)
+      writeLiving(cell, living)
     }
     cells.keep(cell)
   }

@@ -84,12 +84,6 @@ extension Lane {
     return true
   }
 
-  private func noteAgain(_ rule: Rule, _ againHash: Int64, _ cell: SubjectCell, now: Instant) {
-    if rule.header.again == .always { return }
-    cell.setLastRun(againHash, now)
-    out.changes.append(RowKey(.again, cell.subject, againHash), number: now.milliseconds)
-  }
-
   static func describe(_ wait: Wait) -> String {
     let until = wait.until.map { " until \(ISO8601.format($0))" } ?? ""
     switch wait.kind {
@@ -203,12 +197,9 @@ extension Lane {
     _ row: RunRow, _ version: RunVersion, _ trigger: Trigger, _ event: Event, _ cell: SubjectCell, isShadow: Bool,
     now: Instant
   ) throws(StoreError) -> Activation {
-    let input = RuleInput(
-      event: event, customerID: cell.customerID, traits: cell.traits(parser),
-      account: cell.account.isEmpty ? nil : cell.account, state: try cell.state(of: row.rule, reader), now: now,
-      seed: Hash128(high: row.seed.high ^ UInt64(bitPattern: row.rule), low: row.seed.low))
     var activation = Activation(
-      input: input, trigger: trigger, journal: row.journal, wait: row.wait, key: row.key,
+      input: try input(event, row.rule, seed: row.seed, cell, now: now), trigger: trigger, journal: row.journal,
+      wait: row.wait, key: row.key,
       load: { [unowned self] number in self.event(number) })
     activation.entriesBefore = row.entriesBefore
     activation.randoms = row.randoms
@@ -241,10 +232,7 @@ extension Lane {
     _ outcome: ActivationOutcome, into row: inout RunRow, _ version: RunVersion, _ cell: SubjectCell, isShadow: Bool,
     isTest: Bool, now: Instant, wanted: inout [[UInt8]]
   ) throws(StoreError) {
-    if let state = outcome.state {
-      cell.setState(of: row.rule, state)
-      out.changes.append(RowKey(.state, cell.subject, row.rule), state.isEmpty || state.count == 2 ? nil : state)
-    }
+    if let state = outcome.state { keep(state, of: row.rule, cell) }
     if let part = outcome.part {
       row.journal.append(part)
       var gone = outcome.consumed
@@ -253,17 +241,15 @@ extension Lane {
     }
     row.effects += outcome.effects.count
     warn(row, version)
+    let origin = EffectOrigin(
+      rule: version.rule.path, event: row.event, seed: row.seed, run: row.number, isTest: isTest)
     if isShadow {
-      let told = record(
-        shadow: outcome.effects, entries: outcome.entries, rule: version.rule.path, row.event, row.seed, cell, now: now,
-        run: row.number, isTest: isTest)
+      let told = record(shadow: outcome.effects, entries: outcome.entries, of: origin, cell, now: now)
       toldInShadow = Lane.join(toldInShadow, told)
       return
     }
     for (effect, entry) in zip(outcome.effects, outcome.entries) {
-      apply(
-        effect, entry: entry, rule: version.rule.path, row.event, row.seed, cell, now: now, run: row.number,
-        isTest: isTest, wanted: &wanted)
+      apply(effect, entry: entry, of: origin, cell, now: now, wanted: &wanted)
     }
     noteEffects(row.rule, outcome.effects, now: now)
   }
@@ -297,7 +283,7 @@ extension Lane {
     setTimer(row, was: nil)
   }
 
-  private func writeLiving(_ cell: SubjectCell, _ living: SubjectCell.Living) {
+  func writeLiving(_ cell: SubjectCell, _ living: SubjectCell.Living) {
     var packed = LivingRow()
     packed.runs = living.runs.map(\.number)
     packed.hasWaiters = living.hasWaiters
@@ -485,7 +471,7 @@ extension Lane {
     let waits = row.wait.map { $0.names.contains(name) && ($0.subject == nil) == heard.isOwn } ?? false
     if row.status == .waiting, waits {
       if try pause(of: row, version) == nil {
-        try keepHeard(row, cell)
+        try keepInMemory(row, cell)
         return try wake(row, was: run.due, version, .event(heard.number), cell, now: now, wanted: &wanted) ?? verdict
       }
       row.pending = row.pending ?? .event(heard.number)
@@ -507,7 +493,7 @@ extension Lane {
   }
 
   /// In memory only: the wake that follows writes the row.
-  private func keepHeard(_ row: RunRow, _ cell: SubjectCell) throws(StoreError) {
+  private func keepInMemory(_ row: RunRow, _ cell: SubjectCell) throws(StoreError) {
     var living = try living(of: cell)
     guard let place = living.runs.firstIndex(where: { $0.number == row.number }) else { return }
     living.runs[place] = row
@@ -716,9 +702,7 @@ extension Lane {
         try keep(row, was: run.due, cell)
         break
       }
-      var living = try living(of: cell)
-      if let place = living.runs.firstIndex(where: { $0.number == run.number }) { living.runs[place] = row }
-      cell.setLiving(living)
+      try keepInMemory(row, cell)
       // One that is asleep is woken as if its time had come.
       try wake(row, was: run.due, version, run.pending ?? .timer, cell, now: now, wanted: &wanted)
     }

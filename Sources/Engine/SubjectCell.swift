@@ -312,9 +312,23 @@ enum Traits {
 /// Who set which trait for one event: several rules may want different values, and the last one wins.
 struct TraitConflicts {
   private var setters: [String: (rule: String, value: [UInt8])] = [:]
+  /// What was set first; it is only looked at when something else is set as well.
+  private var first: (json: [UInt8], rule: String)?
+  private var count = 0
 
   /// A sentence when this replaces what another rule has just set.
   mutating func note(_ json: [UInt8], rule: String, _ parser: DocumentParser) -> String? {
+    count += 1
+    guard count > 1 else {
+      first = (json, rule)
+      return nil
+    }
+    if let first { _ = compare(first.json, rule: first.rule, parser) }
+    first = nil
+    return compare(json, rule: rule, parser)
+  }
+
+  private mutating func compare(_ json: [UInt8], rule: String, _ parser: DocumentParser) -> String? {
     var replaced: String?
     for (key, value) in (try? parser.parse(json))?.root.members ?? [] {
       let text = value.text

@@ -3,16 +3,34 @@
 //
 // Thread: values. Promise: an effect never refers to the rule's memory; it can outlive the run.
 
+/// What a rule sends to a destination.
+package struct Webhook: Sendable, Equatable {
+  package var destination: String
+  package var type: String
+  /// A JSON object as text.
+  package var data: [UInt8]
+  package var withinMilliseconds: Int64?
+  /// How often a call is tried; 0: not a call, as often as the destination's schedule says.
+  package var tries: Int
+
+  package init(destination: String, type: String, data: [UInt8], withinMilliseconds: Int64? = nil, tries: Int = 0) {
+    self.destination = destination
+    self.type = type
+    self.data = data
+    self.withinMilliseconds = withinMilliseconds
+    self.tries = tries
+  }
+}
+
 package enum Effect: Sendable, Equatable {
-  /// A webhook to a destination; `data` is a JSON object as text.
-  case send(destination: String, type: String, data: [UInt8], withinMilliseconds: Int64?)
+  case send(Webhook)
   /// Traits to merge into the subject's; a JSON object as text, null removes a trait.
   case set(traits: [UInt8])
   /// An event of our own; `subject` nil means the run's own subject.
   case emit(name: String, data: [UInt8], subject: SubjectReference?)
   case log(text: String)
   /// A webhook whose answer the run waits for.
-  case call(destination: String, type: String, data: [UInt8], withinMilliseconds: Int64, tries: Int)
+  case call(Webhook)
 
   /// Others see it: a webhook or an event.
   package var leaves: Bool {

@@ -101,19 +101,16 @@ package struct EventDecoder {
     "id", "name", "time", "user", "anonymous", "account", "thing", "data", "traits", "context", "mode",
   ]
 
-  /// Our own events carry how deep they lie. From outside that could silence rules or let loops run on.
-  private var nativeFields: Set<String> {
-    source == "nudged" ? EventDecoder.nativeFields.union(["depth", "allowance", "test"]) : EventDecoder.nativeFields
-  }
-
   private static let nativeFieldCount = Field.depth.rawValue + 1
 
+  /// Our own events have more fields, such as how deep they lie, and nobody else writes them. From outside
+  /// such a field could silence rules or let loops run on.
   private func refuseUnknownFields(_ item: Item) throws(EventRefusal) {
+    if source == "nudged" { return }
     var known = 0
     for position in 0..<EventDecoder.nativeFieldCount where item.fields.has(position) { known += 1 }
-    if known == item.cursor.count, source == "nudged" || !item.has(.depth) { return }
-    let allowed = nativeFields
-    for member in item.cursor.members where !allowed.contains(member.key) {
+    if known == item.cursor.count, !item.has(.depth) { return }
+    for member in item.cursor.members where !EventDecoder.nativeFields.contains(member.key) {
       let hint = Suggestion.ending(for: member.key, among: EventDecoder.nativeFields)
       throw EventRefusal(
         "unknown_field", "unknown field '\(member.key.prefix(60))'\(hint); put your own fields into \"data\"")

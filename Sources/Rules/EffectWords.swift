@@ -175,7 +175,7 @@ final class EffectWords: RuleWords {
       }
     }
     add(
-      .send(destination: destination, type: type, data: data, withinMilliseconds: within), .send,
+      .send(Webhook(destination: destination, type: type, data: data, withinMilliseconds: within)), .send,
       hash: player == nil ? 0 : JournalEntry.hash(destination, type), call)
   }
 

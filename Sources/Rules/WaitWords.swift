@@ -274,7 +274,7 @@ extension EffectWords {
       answer(player.activation.trigger, within, player, call)
     default:
       let effect = Effect.call(
-        destination: destination, type: type, data: data, withinMilliseconds: within, tries: tries)
+        Webhook(destination: destination, type: type, data: data, withinMilliseconds: within, tries: tries))
       if player.activation.isShadow { return shadow(effect, options, hash, player, call) }
       player.sleep(Wait(kind: .call, until: player.now + within), hash: hash)
       if keepCall(effect, entry: player.entryCount - 1, call) { call.suspend() }

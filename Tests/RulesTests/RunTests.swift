@@ -16,8 +16,9 @@ import Testing
     #expect(
       outcome.effects == [
         .send(
-          destination: "crm", type: "deal.won", data: Array(#"{"amount":4200,"tags":["a","b","c"],"who":"42"}"#.utf8),
-          withinMilliseconds: 7_200_000)
+          Webhook(
+            destination: "crm", type: "deal.won", data: Array(#"{"amount":4200,"tags":["a","b","c"],"who":"42"}"#.utf8),
+            withinMilliseconds: 7_200_000))
       ])
   }
 
