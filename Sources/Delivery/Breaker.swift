@@ -20,7 +20,6 @@ struct Breaker: Sendable, Equatable {
     var failures = 0
   }
 
-  static let windowMilliseconds: Int64 = 60_000
   static let fewestTries = 20
   static let firstPauseMilliseconds: Int64 = 15_000
   static let longestPauseMilliseconds: Int64 = 300_000
@@ -30,8 +29,6 @@ struct Breaker: Sendable, Equatable {
   private(set) var state = State.closed
   private var slots = [Slot](repeating: Slot(), count: Breaker.slotCount)
   private var pauseMilliseconds = Breaker.firstPauseMilliseconds
-
-  var isOpen: Bool { state != .closed }
 
   /// When it lets a probe through; nil: it is closed, or one is under way.
   var probesAt: Instant? {
@@ -50,11 +47,6 @@ struct Breaker: Sendable, Equatable {
 
   mutating func started(_ delivery: Int64) {
     if case .open = state { state = .probing(delivery) }
-  }
-
-  /// The probe did not take place after all.
-  mutating func probeLeft(_ delivery: Int64, now: Instant) {
-    if state == .probing(delivery) { state = .open(until: now) }
   }
 
   enum Turn: Sendable { case none, opened, closed }

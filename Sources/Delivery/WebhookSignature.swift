@@ -29,9 +29,6 @@ package final class WebhookSigner {
       idHeader: destination.idHeader)
   }
 
-  /// How many lines a webhook gets at most.
-  package var lineCount: Int { 3 + more.count + (idHeader.isEmpty ? 0 : 1) }
-
   package init(
     _ signing: Destination.Signing, keys: [Secret] = [], more: [Destination.MoreSigning] = [], idHeader: String = ""
   ) {

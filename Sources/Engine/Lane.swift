@@ -249,7 +249,7 @@ package final class Lane {
       releaseTimers()
       pendingRows = next.rows
       flushRows()
-      counters.noteBook(next)
+      counters.noteBook()
     } catch {
       counters.noteRefusedBook(error)
     }

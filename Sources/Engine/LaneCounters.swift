@@ -28,7 +28,6 @@ package final class LaneCounters: Sendable {
   }
 
   private struct Publish {
-    var book: RuleBook?
     var complaint: RuleComplaint?
     var count = 0
   }
@@ -50,9 +49,8 @@ package final class LaneCounters: Sendable {
     }
   }
 
-  func noteBook(_ book: RuleBook) {
+  func noteBook() {
     publish.withLock {
-      $0.book = book
       $0.complaint = nil
       $0.count += 1
     }

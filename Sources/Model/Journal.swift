@@ -33,7 +33,6 @@ package enum JournalKind: UInt8, Sendable, CaseIterable {
   }
 
   /// Whether a run can sleep in it.
-  package var isWait: Bool { rawValue >= JournalKind.call.rawValue }
   fileprivate var isHashed: Bool {
     switch self {
     case .send, .emit, .call, .waitFor, .waitAny: true

@@ -59,8 +59,6 @@ package enum Limits {
   package static let ruleEffects = 100
   package static let ruleLogBytes = 64 * 1024
   package static let ruleArgumentBytes = 64 * 1024
-  package static let ruleCallArguments = 16
-  package static let ruleConstants = 250
   package static let ruleIndexOperators = 4_000
   package static let rules = 10_000
   package static let rulesPerEvent = 1_000
@@ -142,8 +140,6 @@ package enum Limits {
 
   // Store.
   package static let shards = 1024
-  package static let groupEvents = 4_000
-  package static let groupBytes = 4 * 1024 * 1024
   package static let tailRecords = 200_000
   package static let tailBytes = 64 * 1024 * 1024
   /// Each of the two young halves of the dedupe set has two to this power of places. A half must hold

@@ -160,12 +160,6 @@ package final class Rehearsal {
     now = start
   }
 
-  /// When the next run wakes by itself; nil: none does.
-  package var nextWake: Instant? {
-    let wake = lane.wakeAt
-    return wake < .distantFuture ? wake : nil
-  }
-
   private func settle(_ first: [DeskInput]) throws {
     hasBegun = true
     var next = first

@@ -7,6 +7,9 @@ internal import Basics
 internal import Model
 
 package struct RuleHeader: Sendable, Equatable {
+  /// Where the path of a key may begin.
+  package static let keyRoots = ["data", "traits", "context", "user", "account", "thing", "id", "name"]
+
   package enum Again: Sendable, Equatable {
     case always
     case never
@@ -189,18 +192,16 @@ struct HeaderReader {
     return per
   }
 
-  private static let keyRoots = ["data", "traits", "context", "user", "account", "thing", "id", "name"]
-
   private mutating func path(_ value: JSONCursor, _ key: String = "key") -> String? {
     guard let path = value.string, !path.isEmpty, path.utf8.count <= 200 else {
       complain(key, "'\(key)' must be a path such as \"data.invoice\"; it is \(HeaderReader.describe(value))")
       return nil
     }
     let steps = path.split(separator: ".", omittingEmptySubsequences: false)
-    guard HeaderReader.keyRoots.contains(String(steps[0])), !steps.contains("") else {
+    guard RuleHeader.keyRoots.contains(String(steps[0])), !steps.contains("") else {
       complain(
-        key, "the path '\(path)' of '\(key)' must begin with one of \(HeaderReader.keyRoots.joined(separator: ", "))",
-        suggestion: Suggestion.nearest(to: String(steps[0]), among: HeaderReader.keyRoots))
+        key, "the path '\(path)' of '\(key)' must begin with one of \(RuleHeader.keyRoots.joined(separator: ", "))",
+        suggestion: Suggestion.nearest(to: String(steps[0]), among: RuleHeader.keyRoots))
       return nil
     }
     return path

@@ -145,7 +145,8 @@ package struct RuleLoader {
       return nil
     }
     guard let header, complaints.count == before else { return nil }
-    let used = RuleLoader.used(source, libraries).map { SourceScan(file: "", text: $0.text, isRule: true) } + [scan]
+    let names = LuaUses.all(of: source) { libraries[$0] }.sorted()
+    let used = names.map { SourceScan(file: "", text: libraries[$0]?.text ?? "", isRule: true) } + [scan]
     var awaited: [String] = []
     for name in used.flatMap(\.awaited).map(\.text) where !awaited.contains(name) { awaited.append(name) }
     return Rule(
@@ -178,20 +179,11 @@ package struct RuleLoader {
   }
 
   /// The libraries it uses, also by way of others, by name.
-  private static func used(_ source: RuleSource, _ libraries: [String: RuleSource]) -> [(name: String, text: String)] {
-    var used: Set<String> = []
-    var open = [source]
-    while let next = open.popLast() {
-      for name in LuaUses.names(in: next.text) where used.insert(name).inserted {
-        if let library = libraries[name] { open.append(library) }
-      }
-    }
-    return used.sorted().map { ($0, libraries[$0]?.text ?? "") }
-  }
-
   private static func hash(_ source: RuleSource, libraries: [String: RuleSource]) -> Hash128 {
     var texts = [source.text]
-    for (name, text) in used(source, libraries) { texts.append(name + "\u{0}" + text) }
+    for name in LuaUses.all(of: source, { libraries[$0] }).sorted() {
+      texts.append(name + "\u{0}" + (libraries[name]?.text ?? ""))
+    }
     // The key only has to stay the same: the hash names a version, it guards nothing.
     return KeyedHash(key0: 0x6E75_6467_6564_2E72, key1: 0x756C_652E_6861_7368).hash(
       texts.joined(separator: "\u{0}\u{0}"))
@@ -295,4 +287,16 @@ extension RuleLoader {
 /// The libraries a file names, in the order of the text.
 enum LuaUses {
   static func names(in text: String) -> [String] { SourceScan(file: "", text: text).libraries.map(\.text) }
+
+  /// What a source uses, and what that uses in turn.
+  static func all(of source: RuleSource, _ find: (String) -> RuleSource?) -> Set<String> {
+    var used: Set<String> = []
+    var open = [source]
+    while let next = open.popLast() {
+      for name in names(in: next.text) where used.insert(name).inserted {
+        if let library = find(name) { open.append(library) }
+      }
+    }
+    return used
+  }
 }

@@ -35,13 +35,7 @@ package final class RuleSet: Sendable {
 
   /// The rule at `position` and all it uses, as texts: what its version consists of.
   package func parts(of position: Int) -> [RuleSource] {
-    var names: Set<String> = []
-    var open = [sources[position]]
-    while let next = open.popLast() {
-      for name in LuaUses.names(in: next.text) where names.insert(name).inserted {
-        if let library = libraries.first(where: { $0.name == name }) { open.append(library) }
-      }
-    }
+    let names = LuaUses.all(of: sources[position]) { name in libraries.first { $0.name == name } }
     return [sources[position]] + libraries.filter { names.contains($0.name) }
   }
 
@@ -71,7 +65,6 @@ package final class RuleSet: Sendable {
 
   package subscript(_ position: Int) -> Rule { rules[position] }
   package var count: Int { rules.count }
-  package var eventNames: some Collection<String> { byEvent.keys }
 
   package func source(_ position: Int) -> RuleSource { sources[position] }
   package func position(of path: String) -> Int? { rules.firstIndex { $0.path == path } }

@@ -25,8 +25,7 @@ import Testing
     #expect(Limits.deliveriesInMemory >= Limits.transfers)
   }
 
-  @Test func `the reserve is worth several of the largest groups and a whole tail`() {
-    #expect(Limits.reserveBytes >= Int64(4 * Limits.groupBytes))
+  @Test func `the reserve is worth a whole tail`() {
     #expect(Limits.reserveBytes >= Int64(Limits.tailBytes))
   }
 

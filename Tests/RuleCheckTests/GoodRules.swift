@@ -156,7 +156,7 @@ enum GoodRules {
     "local names = { on = 'x', mode = 'y' } local rule_name = names.on log(rule_name .. names.mode)",
     "local handlers = { a = function(e) return e.data.x end, b = function() return 1 end } local h = handlers[event.data.kind] if h then log(tostring(h(event))) end",
     "local function notify(kind, extra) send('crm', kind, { customer = customer.id, extra = extra }) end notify('a.b') notify('c.d', { 1 })",
-    "local reply = call('billing', 'x') if reply.ok and reply.status == 200 then log(reply.body.text) elseif reply.error then log(reply.error) end",
+    "local reply = call('billing', 'x') if reply.ok and reply.status == 200 then log(reply.body.text .. reply.headers.location) elseif reply.error then log(reply.error) end",
     "wait_until { weekday = 'monday', at = '9:00', zone = 'Europe/Berlin' } wait('30 s') wait_until(event.time + 3600 * 1000) if wait_until(now()) then log('x') end",
     "local day = (event.data.day or 0) + 1 if day < 9 then wait('1 day') checkpoint { day = day } end log('done')",
     "local seen = wait_for('y', { match = { invoice = event.data.invoice }, since = 'now', subject = 'webinar:' .. event.data.w }) if seen then log(seen.data.z) end",

@@ -28,12 +28,13 @@ package enum Suggestion {
   }
 
   /// Damerau-Levenshtein: edits, a swap of neighbours counting as one.
-  static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
+  package static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
     if left.isEmpty || right.isEmpty { return left.count + right.count }
     var twoAbove = [Int](repeating: 0, count: right.count + 1)
     var above = Array(0...right.count)
+    var row = above
     for i in 1...left.count {
-      var row = [i] + [Int](repeating: 0, count: right.count)
+      row[0] = i
       for j in 1...right.count {
         let change = above[j - 1] + (left[i - 1] == right[j - 1] ? 0 : 1)
         row[j] = min(above[j] + 1, row[j - 1] + 1, change)
@@ -41,8 +42,7 @@ package enum Suggestion {
           row[j] = min(row[j], twoAbove[j - 2] + 1)
         }
       }
-      twoAbove = above
-      above = row
+      (twoAbove, above, row) = (above, row, twoAbove)
     }
     return above[right.count]
   }

@@ -2,10 +2,12 @@
 //
 // Thread: one check. Promise: an unknown field is an error only where all fields are known.
 
+internal import Rules
+
 extension FileCheck {
   static let eventFields = ["name", "time", "id", "data", "user", "account", "thing", "source", "traits", "context"]
   static let customerFields = ["id", "traits", "account"]
-  static let replyFields = ["ok", "status", "body", "error", "unknown"]
+  static let replyFields = ["ok", "status", "body", "headers", "error", "unknown"]
 
   func index(_ owner: Expression, _ key: Expression) -> Shape {
     if let library = owner.word, LuaLibrary.libraries[library] != nil, let name = key.string {
@@ -171,14 +173,14 @@ extension FileCheck {
     guard let root = steps.first, !steps.contains("") else {
       return tell(place, .wrongValue, "\(what) must be a path such as \"data.invoice\"; it is \"\(text)\"")
     }
-    guard HeaderKeys.pathRoots.contains(root) else {
-      let near = Nearest.find(root, among: HeaderKeys.pathRoots)
+    guard RuleHeader.keyRoots.contains(root) else {
+      let near = Nearest.find(root, among: RuleHeader.keyRoots)
       let rest = steps.dropFirst().joined(separator: ".")
       let suggestion =
         near.map { rest.isEmpty ? $0 : "\($0).\(rest)" } ?? (steps.count == 1 ? "data.\(root)" : nil)
       return tell(
         place, .wrongValue,
-        "the path '\(text)' must begin with one of \(HeaderKeys.pathRoots.joined(separator: ", "))",
+        "the path '\(text)' must begin with one of \(RuleHeader.keyRoots.joined(separator: ", "))",
         suggestion: suggestion)
     }
     guard root == "data", let events else { return }

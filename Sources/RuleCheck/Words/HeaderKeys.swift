@@ -57,5 +57,4 @@ package enum HeaderKeys {
   package static let byName: [String: HeaderKey] = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
   /// What paths into an event begin with.
-  static let pathRoots = ["data", "traits", "context", "user", "account", "thing", "id", "name"]
 }

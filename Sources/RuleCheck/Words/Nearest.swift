@@ -3,6 +3,8 @@
 // Thread: pure functions. Promise: the same word and names give the same suggestion; nothing far off is ever
 // suggested.
 
+internal import Basics
+
 enum Nearest {
   /// `strict`: for words of the language, where a name of one's own is no slip. `short`: for small closed
   /// lists, where even two letters with one wrong are plain.
@@ -16,7 +18,7 @@ enum Nearest {
     for name in names where name != word {
       let other = Array(name.lowercased().utf8)
       guard abs(other.count - small.count) <= bound else { continue }
-      let found = distance(small, other)
+      let found = Suggestion.distance(small, other)
       guard found <= min(bound, max(1, other.count - 1)),
         short && shareALetter(small, other) || !isTooShort(small, other, found)
       else { continue }
@@ -67,26 +69,6 @@ enum Nearest {
   }
 
   static func distance(_ left: String, _ right: String) -> Int {
-    distance(Array(left.lowercased().utf8), Array(right.lowercased().utf8))
-  }
-
-  /// Damerau-Levenshtein: edits, a swap of neighbours counting as one.
-  static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
-    if left.isEmpty || right.isEmpty { return left.count + right.count }
-    var twoAbove = [Int](repeating: 0, count: right.count + 1)
-    var above = Array(0...right.count)
-    var row = above
-    for i in 1...left.count {
-      row[0] = i
-      for j in 1...right.count {
-        let change = above[j - 1] + (left[i - 1] == right[j - 1] ? 0 : 1)
-        row[j] = min(above[j] + 1, row[j - 1] + 1, change)
-        if i > 1, j > 1, left[i - 1] == right[j - 2], left[i - 2] == right[j - 1] {
-          row[j] = min(row[j], twoAbove[j - 2] + 1)
-        }
-      }
-      (twoAbove, above, row) = (above, row, twoAbove)
-    }
-    return above[right.count]
+    Suggestion.distance(Array(left.lowercased().utf8), Array(right.lowercased().utf8))
   }
 }
