@@ -50,6 +50,13 @@ struct Arguments {
     if let word = words.first { throw UsageError("unexpected word \"\(word)\"" + advice) }
   }
 
+  /// A flag that the command has, but not together with these words, would be passed over: then more or something
+  /// else would happen than was meant.
+  func take(only allowed: [String], with what: String) throws(UsageError) {
+    let own = Set(values.keys).union(switches).subtracting(Arguments.sharedValues + Arguments.sharedSwitches)
+    if let flag = own.subtracting(allowed).min() { throw UsageError("\(flag) does not go with \(what)") }
+  }
+
   func has(_ name: String) -> Bool { switches.contains(name) }
   func value(_ name: String) -> String? { values[name]?.last }
   func all(_ name: String) -> [String] { values[name] ?? [] }

@@ -646,6 +646,10 @@ extension Lane {
       guard let run = try living(of: cell).runs.first(where: { $0.number == number }),
         let version = try version(run.version), let place = version.rule.awaited.firstIndex(of: name)
       else { return }
+      // An event that is about another key is none of this run's, unless it looks for itself.
+      if !version.rule.matches, let told = self.event(event), !RunKey.fits(version.rule.header, told, run.key) {
+        return
+      }
       let heard = Heard(number: event, name: place, isOwn: false)
       let verdict = try hear(run, version, heard, name, cell, now: now, &wanted)
       noteVerdict(event, 0, [verdict])

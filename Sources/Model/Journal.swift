@@ -35,10 +35,13 @@ package enum JournalKind: UInt8, Sendable, CaseIterable {
   /// Whether a run can sleep in it.
   fileprivate var isHashed: Bool {
     switch self {
-    case .send, .emit, .call, .waitFor, .waitAny: true
-    default: false
+    case .send, .emit, .call, .wait, .waitUntil, .waitFor, .waitAny: true
+    case .set, .log: false
     }
   }
+
+  /// Journals of older programs have no hash of how long these were to be.
+  fileprivate var saysWhetherHashed: Bool { self == .wait || self == .waitUntil }
 }
 
 /// What began an activation.
@@ -77,7 +80,7 @@ package enum Trigger: Sendable, Equatable {
 
 package struct JournalEntry: Sendable, Equatable {
   package var kind: JournalKind
-  /// Of the destination and type, or of the event names.
+  /// Of the destination and type, of the event names, or of the time as the rule wrote it; 0: it is not known.
   package var hash: UInt32
   /// The wait was over at once: by an event that had been heard before, or by a time that was past (0).
   package var settledBy: Int64?
@@ -207,8 +210,9 @@ package struct Journal: Sendable, Equatable {
   }
 
   private static func pack(_ entry: JournalEntry, into writer: inout PackedWriter) {
-    writer.byte(entry.kind.rawValue | (entry.settledBy == nil ? 0 : 0x80))
-    if entry.kind.isHashed { writer.fixed32(entry.hash) }
+    let isMarked = entry.kind.saysWhetherHashed && entry.hash != 0
+    writer.byte(entry.kind.rawValue | (entry.settledBy == nil ? 0 : 0x80) | (isMarked ? 0x40 : 0))
+    if isMarked || entry.kind.isHashed && !entry.kind.saysWhetherHashed { writer.fixed32(entry.hash) }
     if let number = entry.settledBy { writer.signed(number) }
   }
 
@@ -253,8 +257,10 @@ package struct Journal: Sendable, Equatable {
 
   private static func entry(_ reader: inout PackedReader) -> JournalEntry? {
     let tag = reader.byte()
-    guard let kind = JournalKind(rawValue: tag & 0x7F) else { return nil }
-    let hash = kind.isHashed ? reader.fixed32() : 0
+    guard let kind = JournalKind(rawValue: tag & 0x3F) else { return nil }
+    let isMarked = tag & 0x40 != 0
+    guard !isMarked || kind.saysWhetherHashed else { return nil }
+    let hash = isMarked || kind.isHashed && !kind.saysWhetherHashed ? reader.fixed32() : 0
     let settled = tag & 0x80 == 0 ? nil : reader.signed()
     return reader.failed ? nil : JournalEntry(kind, hash: hash, settledBy: settled)
   }

@@ -178,7 +178,8 @@ final class RunPlayer {
       return nil
     }
     let found = known[entry]
-    guard found.kind == wanted.kind, found.hash == wanted.hash else {
+    // Journals of older programs say nothing of what a wait was for.
+    guard found.kind == wanted.kind, found.hash == wanted.hash || found.hash == 0 else {
       diverge(wanted, found)
       return nil
     }
@@ -189,8 +190,13 @@ final class RunPlayer {
   private func diverge(_ wanted: JournalEntry, _ found: JournalEntry?) {
     let number = activation.entriesBefore + playedEntries + 1
     let what = found.map { $0.kind == wanted.kind ? "another \($0.kind.word)" : $0.kind.word } ?? "nothing"
-    divergence = "the run does \(wanted.kind.word) where its journal has \(what) (entry \(number))"
+    divergence =
+      "played again, it does \(wanted.kind.word) where it did \(what) before (entry \(number)); \(RunPlayer.why)"
   }
+
+  /// What a rule's author can do about it.
+  private static let why =
+    "what a rule decides by must be the same each time: the event, the customer, state, now, random and what waits answer"
 
   private var playedEntries: Int {
     activation.journal.parts[..<part].reduce(0) { $0 + $1.entries.count } + entry
@@ -200,7 +206,7 @@ final class RunPlayer {
   func endsEarly() -> Bool {
     guard !isLive else { return false }
     let number = activation.entriesBefore + playedEntries + 1
-    divergence = "the run ends where its journal goes on (entry \(number))"
+    divergence = "played again, it ends where it went on before (entry \(number)); \(RunPlayer.why)"
     return true
   }
 
@@ -312,7 +318,7 @@ final class RunPlayer {
     if let match {
       return match.allSatisfy { wanted in event.dataCursor?.at(path: wanted.path)?.text == wanted.text }
     }
-    return wait.subject != nil || RunKey.fits(header, event, activation.key)
+    return RunKey.fits(header, event, activation.key)
   }
 
   /// The next event to ask the rule's own function about.

@@ -64,17 +64,18 @@ extension EffectWords {
   func wait(_ call: RuleCall) {
     if isTooMany(1, "wait", call) { return }
     guard let player = playing(call) else { return }
+    let hash = JournalEntry.hash(call.text(0) ?? call.describe(0))
     // A wait that is in the journal had a duration; only a new one needs it.
     guard player.isLive else {
-      let settled = player.meet(.wait)
+      let settled = player.meet(.wait, hash: hash)
       if settle(settled, player, call) { return }
       if case .here = settled { endByTime(player, call) } else { call.moveOn() }
       return
     }
     guard let pause = duration(call.text(0), "wait", call.describe(0), call) else { return }
-    let settled = player.meet(.wait)
+    let settled = player.meet(.wait, hash: hash)
     if settle(settled, player, call) { return }
-    player.sleep(Wait(kind: .wait, until: player.now + pause))
+    player.sleep(Wait(kind: .wait, until: player.now + pause), hash: hash)
     call.suspend()
   }
 
@@ -88,9 +89,10 @@ extension EffectWords {
   func waitUntil(_ call: RuleCall) {
     if isTooMany(1, "wait_until", call) { return }
     guard let player = playing(call) else { return }
+    let hash = JournalEntry.hash(call.text(0) ?? call.json(0).map { String(decoding: $0, as: UTF8.self) } ?? "")
     // What it means depends on the moment, so that it is only worked out when it is new.
     guard player.isLive else {
-      let settled = player.meet(.waitUntil)
+      let settled = player.meet(.waitUntil, hash: hash)
       if settle(settled, player, call) { return }
       switch settled {
       case .atOnce: return call.answer(false)
@@ -100,12 +102,12 @@ extension EffectWords {
       return call.answer(true)
     }
     guard let target = target(player, call) else { return }
-    if settle(player.meet(.waitUntil), player, call) { return }
+    if settle(player.meet(.waitUntil, hash: hash), player, call) { return }
     if target <= player.now {
-      player.passOver(.waitUntil)
+      player.passOver(.waitUntil, hash: hash)
       return call.answer(false)
     }
-    player.sleep(Wait(kind: .waitUntil, until: target))
+    player.sleep(Wait(kind: .waitUntil, until: target), hash: hash)
     call.suspend()
   }
 

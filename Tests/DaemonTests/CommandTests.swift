@@ -35,6 +35,12 @@ import Testing
     (["send", "--file", "nope"], "cannot read nope"), (["send", "a", "--user", "1", "--listen", "x"], "HOST:PORT"),
     (["subjects", "user:1"], "subjects show NAMESPACE:ID"), (["events", "show", "x"], "events show EVENT"),
     (["events", "--limit", "0"], "--limit must be 1 to 1000"), (["events", "--before", "x"], "whole number"),
+    (["runs", "cancel", "--rule", "other", "19"], "--rule does not go with the number of one run"),
+    (["runs", "show", "19", "--all"], "--all does not go with runs show RUN"),
+    (
+      ["deliveries", "retry", "--destination", "crm", "83"], "--destination does not go with the number of one delivery"
+    ),
+    (["deliveries", "hold", "crm", "--type", "x"], "--type does not go with deliveries hold"),
     (["deliveries", "--status", "lost"], "waiting, retrying, delivered, failed, cancelled or shadow"),
     (["rules", "load"], "rules reload"),
     (["receive", "--status", "9"], "200 to 599"), (["receive", "--secret-file", "nope"], "cannot read the secret"),

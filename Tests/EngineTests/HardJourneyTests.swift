@@ -120,6 +120,35 @@ import Testing
       String(decoding: try #require(sent.last).delivery.body, as: UTF8.self).contains(#"{"ok":false,"unknown":false}"#))
   }
 
+  @Test(arguments: ["wait('2 h')", "wait_until { days = 2, at = '09:00' }"])
+  func `a run that waits for another time than its journal says is parked`(other: String) throws {
+    let first = other.replacing("2", with: "1")
+    let body = """
+      local n = 0
+      wait_for("x", { match = function(e) n = n + 1 return n == 2 end })
+      if n == 2 then \(first) else \(other) end
+      send("crm", "t", { n = n })
+      """
+    let shop = try Workshop(["r": rule("on = 'a'", body)])
+    try shop.take(JourneyTests.event("a", "a"))
+    try shop.take(JourneyTests.event("x", "x1"))
+    try shop.take(JourneyTests.event("x", "x2"))
+    let number = try number(of: shop, "ada")
+    shop.now = shop.now + 3 * JourneyTests.day
+    #expect(try shop.run([]).deliveries.isEmpty)
+    let row = try #require(try run(shop, number))
+    #expect(row.status == .parked && row.reason.contains("where it did another"), "\(row.reason)")
+  }
+
+  @Test func `an event of someone else wakes only runs of its key, where it carries one`() throws {
+    let body = "local f = wait_for('y', { subject = 'thing:w' }) log(event.data.k .. ' ' .. tostring(f.data.k))"
+    let shop = try Workshop(["r": rule("on = 'a', key = 'data.k'", body)])
+    try shop.take(JourneyTests.event("a", "1", user: "ada", #"{"k":"one"}"#))
+    try shop.take(JourneyTests.event("a", "2", user: "bob", #"{"k":"two"}"#))
+    #expect(try shop.take(#"{"id":"3","name":"y","thing":"thing:w","data":{"k":"one"}}"#).logs == ["one one"])
+    #expect(try shop.take(#"{"id":"4","name":"y","thing":"thing:w"}"#).logs == ["two nil"])
+  }
+
   @Test func `a rule that may wait and fails at once is told of like any other`() throws {
     let shop = try Workshop([
       "r": rule("on = 'a'", "local x = event.data.none + 1 wait('1 day')"),

@@ -318,25 +318,25 @@ enum HostileWaits {
         + "for _, d in ipairs(kept) do if d.list[2][2][1] ~= 3 then error('moved') end end", .finished, heard: 8),
     .init(
       "local n = 0 wait_for('b', { match = function(e) n = n + 1 return n == 3 end }) for i = 1, n do send('crm', 't' .. i, {}) end "
-        + "wait('1 s')", .parked("its journal has"), heard: 8),
+        + "wait('1 s')", .parked("before (entry"), heard: 8),
     .init(
       "local n = 0 wait_for('b', { match = function(e) n = n + 1 return n == 3 end }) if n == 3 then wait('1 s') else call('crm', 'x', {}) end",
-      .parked("the run does call where its journal has wait"), heard: 8),
+      .parked("it does call where it did wait before"), heard: 8),
     .init(
       "local n = 0 wait_for('b', { match = function(e) n = n + 1 return n == 3 end }) if n == 3 then wait('1 s') wait('1 s') end",
-      .parked("the run ends where its journal goes on"), heard: 8),
+      .parked("it ends where it went on before"), heard: 8),
     .init(
       "local n = 0 wait_for('b', { match = function(e) n = n + 1 return n == 3 end }) if n == 3 then wait('1 s') else error('other') end",
       .parked("other"), heard: 8),
     .init(
       "local n = 0 wait_for('b', { match = function(e) n = n + 1 return n == 3 end }) if n == 3 then wait('1 s') else finish('x') end",
-      .parked("the run ends where its journal goes on"), heard: 8),
+      .parked("it ends where it went on before"), heard: 8),
     .init(
       "local n = 0 wait_for('b', { match = function(e) n = n + 1 return n == 3 end }) if n == 3 then wait('1 s') else skip('x') end",
-      .parked("the run ends where its journal goes on"), heard: 8),
+      .parked("it ends where it went on before"), heard: 8),
     .init(
       "local n = 0 wait_for('b', { match = function(e) n = n + 1 return n == 3 end }) if n == 3 then wait('1 s') else checkpoint {} end",
-      .parked("the run ends where its journal goes on"), heard: 8),
+      .parked("it ends where it went on before"), heard: 8),
     .init(
       "local n = 0 wait_for('b', { match = function(e) n = n + 1 return n == 3 end }) if n == 3 then wait('1 s') else while true do end end",
       .parked("the budget"), heard: 8),

@@ -209,7 +209,9 @@ package final class Simulation {
       k = chosen.k
     }
     let id = "e\(events.count)"
-    let data = JSONValue.object([.init("k", .string(k)), .init("n", .integer(Int64(events.count)))])
+    // What happens to someone else is about no run's key.
+    let about = name == "moved" ? [] : [JSONValue.Member("k", .string(k))]
+    let data = JSONValue.object(about + [.init("n", .integer(Int64(events.count)))])
     let who = name == "moved" ? JSONValue.Member("thing", "webinar:w") : .init("user", .string(user))
     let body = JSONValue.object([.init("id", .string(id)), .init("name", .string(name)), who, .init("data", data)])
     events.append(Sent(id: id, name: name, user: user, k: k, n: events.count, body: body.text))

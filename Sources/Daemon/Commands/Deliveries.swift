@@ -34,16 +34,32 @@ extension Command {
     let arguments = try Arguments(
       raw, values: names + ["--limit", "--before", "--rate", "--reason"], switches: ["--yes", "--all"])
     let source = try Source(arguments)
-    if let number = shown(arguments) { return try show(.delivery(number), path: "/v1/deliveries/\(number)", source) }
-    switch (arguments.words.first ?? "list", arguments.words.count) {
-    case ("list", 0), ("list", 1): return try listDeliveries(source)
-    case ("retry", 1): return try retryMany(source)
-    case ("retry", 2), ("cancel", 2): return try changeDelivery(source)
-    case ("replays", 1): return try listReplays(source)
+    if let number = shown(arguments) {
+      try arguments.take(only: [], with: "the number of one delivery")
+      return try show(.delivery(number), path: "/v1/deliveries/\(number)", source)
+    }
+    let word = arguments.words.first ?? "list"
+    switch (word, arguments.words.count) {
+    case ("list", 0), ("list", 1):
+      try arguments.take(only: names + ["--limit", "--before", "--all"], with: "deliveries list")
+      return try listDeliveries(source)
+    case ("retry", 1):
+      try arguments.take(only: names + ["--rate", "--yes", "--all"], with: "deliveries retry")
+      return try retryMany(source)
+    case ("retry", 2), ("cancel", 2):
+      try arguments.take(
+        only: word == "cancel" ? ["--reason", "--yes"] : ["--yes"], with: "the number of one delivery")
+      return try changeDelivery(source)
+    case ("replays", 1):
+      try arguments.take(only: [], with: "deliveries replays")
+      return try listReplays(source)
     case ("replays", 3) where arguments.words[1] == "cancel":
+      try arguments.take(only: [], with: "the number of a replay")
       return try post(source, "/v1/replays/\(try delivery(arguments.words[2]))/cancel") { _ in "the replay is cancelled"
       }
-    case ("hold", 2), ("release", 2), ("enable", 2): return try changeDestination(source)
+    case ("hold", 2), ("release", 2), ("enable", 2):
+      try arguments.take(only: ["--reason"], with: "deliveries \(word)")
+      return try changeDestination(source)
     default: throw UsageError("write: deliveries list, show, retry, replays, cancel, hold, release or enable")
     }
   }

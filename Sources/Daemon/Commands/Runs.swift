@@ -26,8 +26,13 @@ extension Command {
       raw, values: ["--status", "--rule", "--subject", "--limit", "--after", "--before"], switches: ["--yes", "--all"])
     let source = try Source(arguments)
     switch arguments.words.first ?? "list" {
-    case "list" where arguments.words.count <= 1: return try listRuns(source)
-    case "show" where arguments.words.count == 2: return try showRun(source)
+    case "list" where arguments.words.count <= 1:
+      try arguments.take(
+        only: ["--status", "--rule", "--subject", "--limit", "--after", "--before"], with: "runs list")
+      return try listRuns(source)
+    case "show" where arguments.words.count == 2:
+      try arguments.take(only: [], with: "runs show RUN")
+      return try showRun(source)
     case "wake", "cancel": return try changeRuns(source)
     default: throw UsageError("write: runs list, runs show RUN, runs wake RUN or runs cancel RUN")
     }
@@ -145,10 +150,12 @@ extension Command {
     let arguments = source.arguments
     let action = arguments.words[0]
     if arguments.words.count == 2 {
+      try arguments.take(only: ["--yes"], with: "the number of one run")
       let number = try number(arguments)
       let done = action == "wake" ? "run \(number) was woken" : "run \(number) is cancelled"
       return try post(source, "/v1/runs/\(number)/\(action)") { _ in done }
     }
+    try arguments.take(only: ["--status", "--rule", "--subject", "--all", "--yes"], with: "runs \(action)")
     let filter = try filter(arguments)
     guard filter.isAlive else { throw UsageError("only runs that live can be woken or cancelled") }
     guard filter != RunFilter() || arguments.has("--all") else {
