@@ -404,19 +404,30 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     _ action: RunAction, _ filter: RunFilter, isCount: Bool, after: Int64, done: Int, _ token: AnswerToken
   ) {
     let reports = reports
-    let exits = exits
     let answers = answers
     exits.ask { [self] reader in
       guard let page = try? reports.livingRuns(filter, after: after, limit: 500, reader) else {
         return answers.post(
           token, Answer(status: 404, code: "not_found", message: "no subject is called \(filter.subject ?? "")"))
       }
-      if !isCount { for row in page.rows { exits.run(action, row.number, row.subject) { _ in } } }
       let count = done + page.rows.count
-      if let next = page.next { return manyRuns(action, filter, isCount: isCount, after: next, done: count, token) }
-      let word = isCount ? "count" : "asked"
-      answers.post(token, Answer(status: 200, body: Array("{\"\(word)\":\(count)}\n".utf8)))
+      let next = page.next
+      let goOn = { @Sendable [self] in
+        if let next { return manyRuns(action, filter, isCount: isCount, after: next, done: count, token) }
+        let word = isCount ? "count" : "asked"
+        answers.post(token, Answer(status: 200, body: Array("{\"\(word)\":\(count)}\n".utf8)))
+      }
+      if isCount { goOn() } else { command(action, page.rows, then: goOn) }
     }
+  }
+
+  /// Goes on when every run of the page has obeyed: however many runs are meant, the lanes never have more
+  /// than a page of commands before them, and events come in between.
+  private func command(_ action: RunAction, _ rows: [RunRow], then goOn: @escaping @Sendable () -> Void) {
+    if rows.isEmpty { return goOn() }
+    let count = Int64(rows.count)
+    let obeyed = Counter()
+    for row in rows { exits.run(action, row.number, row.subject) { _ in if obeyed.next() == count { goOn() } } }
   }
 
   private func notFound(_ path: String) -> Answer {
