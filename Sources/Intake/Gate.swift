@@ -21,9 +21,9 @@ package struct GateExits: Sendable {
   package var destinations: @Sendable () -> [UInt8]
   /// Something for the main thread; it answers through the answer box.
   package var command: @Sendable (GateCommand, AnswerToken) -> Void
-  /// Something for one run; `done` is called when it is on disk, with whether there was such a run.
+  /// Something for one run; `done` is called when it is on disk, with what became of it.
   package var run:
-    @Sendable (RunAction, _ run: Int64, _ subject: Int64, _ done: @escaping @Sendable (Bool) -> Void) -> Void
+    @Sendable (RunAction, _ run: Int64, _ subject: Int64, _ done: @escaping @Sendable (RunAnswer) -> Void) -> Void
   package var rules: @Sendable () -> [UInt8]
   package var metrics: @Sendable () -> [UInt8]
   package var status: @Sendable () -> [UInt8]
@@ -37,7 +37,9 @@ package struct GateExits: Sendable {
     isDestination: @escaping @Sendable (String) -> Bool = { _ in false },
     destinations: @escaping @Sendable () -> [UInt8] = { [] },
     command: @escaping @Sendable (GateCommand, AnswerToken) -> Void,
-    run: @escaping @Sendable (RunAction, Int64, Int64, @escaping @Sendable (Bool) -> Void) -> Void = { _, _, _, _ in },
+    run: @escaping @Sendable (RunAction, Int64, Int64, @escaping @Sendable (RunAnswer) -> Void) -> Void = {
+      _, _, _, _ in
+    },
     rules: @escaping @Sendable () -> [UInt8],
     metrics: @escaping @Sendable () -> [UInt8], status: @escaping @Sendable () -> [UInt8],
     obstacle: @escaping @Sendable () -> Obstacle?
@@ -383,19 +385,26 @@ package final class Gate: RequestHandler, @unchecked Sendable {
   private func oneRun(_ action: RunAction, _ number: Int64, _ token: AnswerToken) {
     let answers = answers
     let exits = exits
-    @Sendable func answer(_ found: Bool) {
-      if found {
-        answers.post(
-          token, Answer(status: 200, body: Array("{\"run\":\(number),\"done\":\"\(action.rawValue)\"}\n".utf8)))
-      } else {
-        answers.post(
-          token, Answer(status: 404, code: "not_found", message: "there is no run \(number) that lives"))
+    exits.ask { reader in
+      do throws(StoreError) {
+        guard let packed = try reader.value(RowKey(.run, number)) else {
+          return answers.post(token, Gate.answer(action, number, .missing))
+        }
+        let row = RunRow.stored(number: number, packed)
+        exits.run(action, number, row.subject) { answers.post(token, Gate.answer(action, number, $0)) }
+      } catch {
+        answers.post(token, Answer(error))
       }
     }
-    exits.ask { reader in
-      guard let packed = try? reader.value(RowKey(.run, number)) else { return answer(false) }
-      let row = RunRow.stored(number: number, packed)
-      exits.run(action, number, row.subject) { answer($0) }
+  }
+
+  private static func answer(_ action: RunAction, _ number: Int64, _ what: RunAnswer) -> Answer {
+    switch what {
+    case .done: Answer(status: 200, body: Array("{\"run\":\(number),\"done\":\"\(action.rawValue)\"}\n".utf8))
+    case .missing: Answer(status: 404, code: "not_found", message: "there is no run \(number) that lives")
+    case .refused(let reason):
+      Answer(
+        status: 409, code: "run_refused", message: "it is not possible to \(action.rawValue) run \(number): \(reason)")
     }
   }
 
@@ -406,18 +415,21 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     let reports = reports
     let answers = answers
     exits.ask { [self] reader in
-      guard let page = try? reports.livingRuns(filter, after: after, limit: 500, reader) else {
-        return answers.post(
-          token, Answer(status: 404, code: "not_found", message: "no subject is called \(filter.subject ?? "")"))
+      do throws(StoreError) {
+        guard let page = try reports.livingRuns(filter, after: after, limit: 500, reader) else {
+          return answers.post(token, Gate.nobody(filter.subject))
+        }
+        let count = done + page.rows.count
+        let next = page.next
+        let goOn = { @Sendable [self] in
+          if let next { return manyRuns(action, filter, isCount: isCount, after: next, done: count, token) }
+          let word = isCount ? "count" : "asked"
+          answers.post(token, Answer(status: 200, body: Array("{\"\(word)\":\(count)}\n".utf8)))
+        }
+        if isCount { goOn() } else { command(action, page.rows, then: goOn) }
+      } catch {
+        answers.post(token, Answer(error))
       }
-      let count = done + page.rows.count
-      let next = page.next
-      let goOn = { @Sendable [self] in
-        if let next { return manyRuns(action, filter, isCount: isCount, after: next, done: count, token) }
-        let word = isCount ? "count" : "asked"
-        answers.post(token, Answer(status: 200, body: Array("{\"\(word)\":\(count)}\n".utf8)))
-      }
-      if isCount { goOn() } else { command(action, page.rows, then: goOn) }
     }
   }
 
@@ -428,6 +440,10 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     let count = Int64(rows.count)
     let obeyed = Counter()
     for row in rows { exits.run(action, row.number, row.subject) { _ in if obeyed.next() == count { goOn() } } }
+  }
+
+  static func nobody(_ subject: String?) -> Answer {
+    Answer(status: 404, code: "not_found", message: "no subject is called \(subject ?? "")")
   }
 
   private func notFound(_ path: String) -> Answer {

@@ -26,6 +26,11 @@ package enum Question: Sendable {
   package static let maximumLimit = 1_000
 }
 
+extension Answer {
+  /// The store could not be read: nobody knows whether what was asked for exists.
+  init(_ error: StoreError) { self.init(status: 500, code: "store_failed", message: error.message) }
+}
+
 package struct Reports: Sendable {
   private let hash: KeyedHash
 
@@ -38,7 +43,7 @@ package struct Reports: Sendable {
       }
       return Answer(status: 200, body: value.text + [0x0A])
     } catch {
-      return Answer(status: 500, code: "store_failed", message: error.message)
+      return Answer(error)
     }
   }
 

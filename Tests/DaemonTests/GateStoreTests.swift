@@ -6,6 +6,7 @@
 import Basics
 import Model
 import Store
+import Synchronization
 import Testing
 
 @Suite struct GateStoreTests {
@@ -35,5 +36,36 @@ import Testing
     }
     #expect(wire.reply()?["asked"] == .integer(1_200))
     #expect(try gate.request("POST", "/v1/runs/wake?all=1&count=1")["count"] == .integer(1_200))
+  }
+
+  @Test(arguments: [
+    ("POST", "/v1/runs/1/wake"), ("POST", "/v1/runs/cancel?subject=user:1"), ("POST", "/v1/runs/wake?all=1&count=1"),
+    ("POST", "/v1/deliveries/retry?subject=user:1"), ("POST", "/v1/deliveries/retry?all=1&count=1"),
+    ("GET", "/v1/runs?subject=user:1"), ("GET", "/v1/deliveries"),
+  ])
+  func `a store that cannot be read is told as such and not as something that is missing`(
+    method: String, path: String
+  ) throws {
+    let gate = try OpenGate()
+    gate.behind.isBroken.store(true, ordering: .relaxed)
+    let reply = try gate.request(method, path)
+    #expect(reply.status == 500 && reply.isRefusal && reply["code"] == "store_failed", "\(reply.text)")
+    #expect(reply["message"] == "the disk cannot be read")
+  }
+
+  @Test func `a run that lives and cannot be woken is answered with the reason`() throws {
+    let gate = try OpenGate()
+    try gate.behind.put { $0.sweep = GateStoreTests.runs(1) }
+    let answers: [(RunAnswer, Int, JSONValue?)] = [
+      (.done, 200, nil), (.missing, 404, "not_found"), (.refused("its version is gone"), 409, "run_refused"),
+    ]
+    for (answer, status, code) in answers {
+      let wire = try gate.send("POST", "/v1/runs/1/wake")
+      #expect(Wait.until { gate.behind.commandCount == 1 })
+      gate.behind.obey(1, answer)
+      let reply = try #require(wire.reply())
+      #expect(reply.status == status && reply["code"] == code, "\(reply.text)")
+      if status == 409 { #expect(reply["message"]?.plainText.contains("its version is gone") == true) }
+    }
   }
 }

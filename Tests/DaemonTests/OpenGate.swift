@@ -13,7 +13,7 @@ import Testing
 
 /// What the test decides about the rest of the house.
 final class Behind: Sendable {
-  typealias Done = @Sendable (Bool) -> Void
+  typealias Done = @Sendable (RunAnswer) -> Void
 
   let obstacle = Mutex<Obstacle?>(nil)
   let takes = Atomic(true)
@@ -54,12 +54,12 @@ final class Behind: Sendable {
   var commandCount: Int { commands.withLock { $0.count } }
 
   /// So many commands are obeyed, the oldest first.
-  func obey(_ count: Int) {
+  func obey(_ count: Int, _ answer: RunAnswer = .done) {
     let turn = commands.withLock { all in
       defer { all.removeFirst(count) }
       return all.prefix(count)
     }
-    for done in turn { done(true) }
+    for done in turn { done(answer) }
   }
 }
 
