@@ -312,9 +312,25 @@ package final class Gate: RequestHandler, @unchecked Sendable {
       question = found
     }
     let reports = reports
-    let answers = answers
-    exits.ask { reader in answers.post(token, reports.answer(question, reader)) }
+    report(question, token) { reader throws(StoreError) in try reports.begin(question, reader) }
     return nil
+  }
+
+  /// Each piece is a question of its own: between two of them the store commits what has come.
+  private func report(
+    _ question: Question, _ token: AnswerToken,
+    _ piece: @escaping @Sendable (StoreReader) throws(StoreError) -> ReportProgress
+  ) {
+    exits.ask { [self] reader in
+      do throws(StoreError) {
+        switch try piece(reader) {
+        case .done(let value): answers.post(token, Reports.answer(question, value))
+        case .further(let next): report(question, token, next)
+        }
+      } catch {
+        answers.post(token, Answer(error))
+      }
+    }
   }
 
   private func command(
