@@ -288,9 +288,7 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     if let refusal = refusal(caller, needs: .read) { return refusal }
     if request.isPath("/v1/events"), onlyGet(request) != nil { return wrongMethod("GET, POST") }
     if let refusal = onlyGet(request) { return refusal }
-    let ofRuns = segments.dropFirst().first == "runs"
-    let statuses = ofRuns ? RunFilter.statuses : DeliveryFilter.statuses
-    if let refusal = Gate.parameterRefusal(request, segments, isCommand: false, statuses: statuses) { return refusal }
+    if let refusal = Gate.parameterRefusal(request, segments, isCommand: false) { return refusal }
     switch segments.dropFirst().first ?? "" {
     case "" where segments.first == "metrics":
       return Answer(status: 200, contentType: "text/plain; version=0.0.4", body: exits.metrics())
@@ -346,8 +344,7 @@ package final class Gate: RequestHandler, @unchecked Sendable {
         ? wrongMethod("GET") : notFound(request.pathText)
     }
     if let refusal = refusal(caller, needs: .admin) { return refusal }
-    let statuses = segments[1] == "runs" ? RunFilter.statuses : DeliveryFilter.statuses
-    if let refusal = Gate.parameterRefusal(request, segments, isCommand: true, statuses: statuses) { return refusal }
+    if let refusal = Gate.parameterRefusal(request, segments, isCommand: true) { return refusal }
     if segments[1] == "runs" { return runCommand(Array(segments.dropFirst(2)), request, token) }
     if ["deliveries", "replays", "destinations"].contains(segments[1]) {
       return deliveryCommand(Array(segments.dropFirst()), request, token)

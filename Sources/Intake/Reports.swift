@@ -379,34 +379,38 @@ package struct Reports: Sendable {
 }
 
 extension Question {
+  /// How much of a list is wanted. What is there is right, or the request was refused before this.
+  private static func page(_ request: borrowing Request) -> (limit: Int, before: Int64) {
+    (
+      request.queryValue("limit").flatMap { Int($0) } ?? defaultLimit,
+      request.queryValue("before").flatMap { Int64($0) } ?? Int64.max
+    )
+  }
+
   init(deliveries query: DeliveryQuery, _ request: borrowing Request) {
-    let limit = request.queryValue("limit").flatMap { Int($0) } ?? Question.defaultLimit
-    self = .deliveries(
-      query, before: request.queryValue("before").flatMap { Int64($0) } ?? Int64.max,
-      limit: min(max(limit, 1), Question.maximumLimit))
+    let (limit, before) = Question.page(request)
+    self = .deliveries(query, before: before, limit: limit)
   }
 
   /// From a path below /v1 and its parameters; nil when there is nothing at that path.
   init?(segments: [String], _ request: borrowing Request) {
-    let limit = request.queryValue("limit").flatMap { Int($0) } ?? Question.defaultLimit
-    let before = request.queryValue("before").flatMap { Int64($0) } ?? Int64.max
-    let bounded = min(max(limit, 1), Question.maximumLimit)
+    let (limit, before) = Question.page(request)
     switch (segments.first, segments.count) {
     case ("subjects", 2): self = .subject(segments[1])
     case ("subjects", 3) where segments[2] == "events":
-      self = .events(before: before, limit: bounded, subject: segments[1])
-    case ("events", 1): self = .events(before: before, limit: bounded, subject: request.queryValue("subject"))
+      self = .events(before: before, limit: limit, subject: segments[1])
+    case ("events", 1): self = .events(before: before, limit: limit, subject: request.queryValue("subject"))
     case ("events", 2):
       guard let number = Int64(segments[1]) else { return nil }
       self = .event(number)
     case ("subjects", 3) where segments[2] == "explain":
-      self = .explain(segments[1], rule: request.queryValue("rule"), limit: bounded)
+      self = .explain(segments[1], rule: request.queryValue("rule"), limit: limit)
     case ("runs", 1):
       let filter = RunFilter(
         status: request.queryValue("status") ?? "alive", rule: request.queryValue("rule"),
         subject: request.queryValue("subject"))
       self = .runs(
-        filter, before: before, after: request.queryValue("after").flatMap { Int64($0) } ?? 0, limit: bounded)
+        filter, before: before, after: request.queryValue("after").flatMap { Int64($0) } ?? 0, limit: limit)
     case ("runs", 2):
       guard let number = Int64(segments[1]) else { return nil }
       self = .run(number)
