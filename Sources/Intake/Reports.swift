@@ -18,7 +18,7 @@ package enum Question: Sendable {
   case delivery(Int64)
   case runs(RunFilter, before: Int64, after: Int64, limit: Int)
   case run(Int64)
-  case explain(String, rule: String?, limit: Int)
+  case explain(String, rule: String?, before: Int64, limit: Int)
   case history(rule: String)
   case version(Int64)
 
@@ -59,7 +59,7 @@ package struct Reports: Sendable {
     case .replays: "there are no replays"
     case .runs(let filter, _, _, _): "no subject is called \(filter.subject ?? "")"
     case .run(let number): "there is no run \(number); it never was, or its time to be kept is over"
-    case .explain(let name, _, _): "no subject is called \(name); names are NAMESPACE:ID, such as user:42"
+    case .explain(let name, _, _, _): "no subject is called \(name); names are NAMESPACE:ID, such as user:42"
     case .history(let rule): "there never was a rule \(rule); the rules are listed by: nudged rules list"
     case .version(let number): "there is no version \(number); versions are listed by: nudged rules history RULE"
     }
@@ -89,7 +89,8 @@ package struct Reports: Sendable {
     case .runs(let filter, let before, let after, let limit):
       try runs(filter, from: filter.isAlive ? after : before, limit: limit, reader)
     case .run(let number): .done(try run(number, reader))
-    case .explain(let name, let rule, let limit): try explain(name, rule: rule, limit: limit, reader)
+    case .explain(let name, let rule, let before, let limit):
+      try explain(name, rule: rule, before: before, limit: limit, reader)
     case .history(let rule): .done(try history(rule, reader))
     case .version(let number): .done(try version(number, reader))
     }
@@ -145,7 +146,7 @@ package struct Reports: Sendable {
 
   /// Where a walk along a subject's events begins: a page goes on where the last one ended, without walking
   /// there again.
-  private func firstEvent(of subject: Int64, before: Int64, _ reader: StoreReader) throws(StoreError) -> Int64 {
+  func firstEvent(of subject: Int64, before: Int64, _ reader: StoreReader) throws(StoreError) -> Int64 {
     if before != .max, let row = try reader.engine.event(before), row.subject == subject { return row.previous }
     return try reader.value(RowKey(.chain, subject)).flatMap(NumberRow.unpack) ?? 0
   }
@@ -404,7 +405,7 @@ extension Question {
       guard let number = Int64(segments[1]) else { return nil }
       self = .event(number)
     case ("subjects", 3) where segments[2] == "explain":
-      self = .explain(segments[1], rule: request.queryValue("rule"), limit: limit)
+      self = .explain(segments[1], rule: request.queryValue("rule"), before: before, limit: limit)
     case ("runs", 1):
       let filter = RunFilter(
         status: request.queryValue("status") ?? "alive", rule: request.queryValue("rule"),

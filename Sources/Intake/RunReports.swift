@@ -237,10 +237,13 @@ extension Reports {
   // MARK: why
 
   /// What ran for a subject and what did not, and what it waits for.
-  func explain(_ name: String, rule: String?, limit: Int, _ reader: StoreReader) throws(StoreError) -> ReportProgress {
+  func explain(
+    _ name: String, rule: String?, before: Int64, limit: Int, _ reader: StoreReader
+  ) throws(StoreError) -> ReportProgress {
     guard let subject = try find(name, reader) else { return .done(nil) }
-    let next = try reader.value(RowKey(.chain, subject)).flatMap(NumberRow.unpack) ?? 0
-    var walk = Explanation(subject: try self.name(of: subject, reader), rule: rule, limit: limit, next: next)
+    let next = try firstEvent(of: subject, before: before, reader)
+    var walk = Explanation(
+      subject: try self.name(of: subject, reader), rule: rule, before: before, limit: limit, next: next)
     for row in try runs(ofSubject: subject, reader) {
       if let rule, try path(ofRule: row.rule, reader) != rule { continue }
       walk.waiting.append(.object(try face(of: row, reader)))
@@ -252,8 +255,10 @@ extension Reports {
   private struct Explanation {
     var subject: String
     var rule: String?
+    var before: Int64
     var limit: Int
     var next: Int64
+    var last: Int64 = 0
     var looked = 0
     var waiting: [JSONValue] = []
     var events: [JSONValue] = []
@@ -267,7 +272,9 @@ extension Reports {
     while walk.next > 0, walk.events.count < walk.limit, walk.looked < end, let row = try reader.engine.event(walk.next)
     {
       walk.looked += 1
+      walk.last = row.number
       walk.next = row.previous
+      if row.number >= walk.before { continue }
       let verdicts = try verdicts(of: row.number, rule: walk.rule, reader)
       if walk.rule != nil, verdicts.isEmpty { continue }
       walk.events.append(
@@ -283,7 +290,7 @@ extension Reports {
       .object([
         .init("subject", .string(walk.subject)), .init("runs", .array(walk.waiting)),
         .init("events", .array(walk.events)),
-        .init("next_before", walk.next > 0 ? .integer(walk.next + 1) : .null),
+        .init("next_before", walk.next > 0 ? .integer(walk.last) : .null),
       ]))
   }
 

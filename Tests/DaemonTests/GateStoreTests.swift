@@ -105,6 +105,9 @@ import Testing
     guard case .array(let events) = told["events"] else { return #expect(Bool(false), "\(told.text)") }
     #expect(events.compactMap { $0["event"] } == (501...1_500).reversed().filter { $0 % 2 == 0 }.map { .integer($0) })
     #expect(gate.behind.questions.withLock { $0.map(\.verdicts).max() } == 10)
+    #expect(told["next_before"] == .integer(501), "a thousand events are looked at, whatever they came to")
+    let older = try gate.request("GET", "/v1/subjects/user:1/explain?limit=1000&before=501")
+    #expect(older["events"]?.count == 500 && older["next_before"] == .null)
     let list = try gate.request("GET", "/v1/subjects/user:1/events?limit=1000")
     #expect(list["events"]?.count == 1_000 && list["next_before"] == .integer(501))
     let rest = try gate.request("GET", "/v1/subjects/user:1/events?limit=1000&before=501")
