@@ -191,7 +191,7 @@ extension Gate {
   private func destinationCommand(
     _ name: String, _ word: String, _ request: borrowing Request, _ token: AnswerToken
   ) -> Answer? {
-    guard exits.isDestination(name) else {
+    guard exits.mode(name) != nil else {
       return Answer(status: 404, code: "not_found", message: "no destination is called \"\(name.prefix(100))\"")
     }
     let reason = request.queryValue("reason").map { String($0.prefix(200)) } ?? "by hand"
@@ -202,11 +202,22 @@ extension Gate {
       default: .enable
       }
     let answers = answers
+    let exits = exits
     exits.tell(
       .destination(name, change) { state in
-        let value: JSONValue = ["destination": .string(state.name), "status": .string(state.word)]
-        answers.post(token, Answer(status: 200, body: value.text + [0x0A]))
+        let isHeld = exits.mode(name) == .hold && !state.takesNothing
+        answers.post(token, Answer(status: 200, body: Gate.standing(state, isHeldByMode: isHeld).text + [0x0A]))
       })
     return nil
+  }
+
+  /// What people do does not change what the configuration says, and so they are told where to change it.
+  private static func standing(_ state: DestinationState, isHeldByMode: Bool) -> JSONValue {
+    guard isHeldByMode else { return ["destination": .string(state.name), "status": .string(state.word)] }
+    return [
+      "destination": .string(state.name), "status": "held",
+      "reason":
+        "its configuration has mode = \"hold\"; give it another mode there, then: nudged rules reload",
+    ]
   }
 }

@@ -17,7 +17,8 @@ package struct GateExits: Sendable {
   package var ask: @Sendable (@escaping @Sendable (StoreReader) -> Void) -> Void
   /// Something else for the store.
   package var tell: @Sendable (StoreInput) -> Void
-  package var isDestination: @Sendable (String) -> Bool
+  /// How the configuration has a destination; nil: there is none of this name.
+  package var mode: @Sendable (String) -> Destination.Mode?
   package var destinations: @Sendable () -> [UInt8]
   /// Something for the main thread; it answers through the answer box.
   package var command: @Sendable (GateCommand, AnswerToken) -> Void
@@ -34,7 +35,7 @@ package struct GateExits: Sendable {
     submit: @escaping @Sendable (sending [IncomingEvent]) -> Bool,
     ask: @escaping @Sendable (@escaping @Sendable (StoreReader) -> Void) -> Void,
     tell: @escaping @Sendable (StoreInput) -> Void = { _ in },
-    isDestination: @escaping @Sendable (String) -> Bool = { _ in false },
+    mode: @escaping @Sendable (String) -> Destination.Mode? = { _ in nil },
     destinations: @escaping @Sendable () -> [UInt8] = { [] },
     command: @escaping @Sendable (GateCommand, AnswerToken) -> Void,
     run: @escaping @Sendable (RunAction, Int64, Int64, @escaping @Sendable (RunAnswer) -> Void) -> Void = {
@@ -47,7 +48,7 @@ package struct GateExits: Sendable {
     self.submit = submit
     self.ask = ask
     self.tell = tell
-    self.isDestination = isDestination
+    self.mode = mode
     self.destinations = destinations
     self.command = command
     self.run = run
