@@ -110,6 +110,9 @@ struct Client {
     var chunk = [UInt8](repeating: 0, count: 64 * 1024)
     while true {
       let count = chunk.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) }
+      if count < 0, errno == EAGAIN {
+        throw ClientError(description: "no answer came within a minute; what was asked for may still be going on")
+      }
       if count < 0 { throw ClientError(description: "the daemon did not answer: \(String(cString: strerror(errno)))") }
       if count == 0 { break }
       all.append(contentsOf: chunk[..<count])

@@ -421,7 +421,7 @@ final class House: @unchecked Sendable {
       submit: { batch in desk.send(all: batch.map { .incoming($0) }) },
       ask: { question in store.sendAlways(.read(question)) },
       tell: { input in store.sendAlways(input) },
-      isDestination: { [unowned self] name in self.book.withLock { $0?.destinations[name] != nil } },
+      mode: { [unowned self] name in self.book.withLock { $0?.destinations[name]?.mode } },
       destinations: { [unowned self] in self.destinationsReport() },
       command: { command, token in
         switch command {

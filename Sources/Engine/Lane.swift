@@ -6,19 +6,19 @@
 // decisions; nothing outside is touched; what a step decided is complete in its decisions.
 
 package import Basics
-internal import Model
+package import Model
 internal import Rules
 package import Store
 
-/// What a person wants of a run; `done` is called when it is on disk, with whether there was such a run.
+/// What a person wants of a run; `done` is called when it is on disk, with what became of it.
 package struct RunCommand: Sendable {
   package enum Action: Sendable, Equatable { case wake, cancel }
   package var action: Action
   package var run: Int64
   package var subject: Int64
-  package var done: (@Sendable (Bool) -> Void)?
+  package var done: (@Sendable (RunAnswer) -> Void)?
 
-  package init(_ action: Action, run: Int64, subject: Int64, done: (@Sendable (Bool) -> Void)? = nil) {
+  package init(_ action: Action, run: Int64, subject: Int64, done: (@Sendable (RunAnswer) -> Void)? = nil) {
     self.action = action
     self.run = run
     self.subject = subject
@@ -221,8 +221,8 @@ package final class Lane {
       for change in changes { out.changes.append(change) }
       try takeAddressed(message, subject, isNew: isNew, now: now)
     case .command(let command):
-      let found = try obey(command, now: now)
-      if let done = command.done { out.completions.append { done(found) } }
+      let answer = try obey(command, now: now)
+      if let done = command.done { out.completions.append { done(answer) } }
       try decideEmitted(now: now)
     case .pause(let rule, let row):
       // One lane writes the row, all of them wake what was held.

@@ -688,15 +688,16 @@ extension Lane {
 
   // MARK: commands
 
-  /// False: there is no such run any more.
-  func obey(_ command: RunCommand, now: Instant) throws(StoreError) -> Bool {
+  func obey(_ command: RunCommand, now: Instant) throws(StoreError) -> RunAnswer {
     let cell = try cell(command.subject, isNew: false, reference: nil, now: now)
-    guard let run = try living(of: cell).runs.first(where: { $0.number == command.run }) else { return false }
+    guard let run = try living(of: cell).runs.first(where: { $0.number == command.run }) else { return .missing }
     var wanted: [[UInt8]] = []
     switch command.action {
     case .cancel: try end(run, .cancelled, "by hand", cell, now: now)
     case .wake:
-      guard let version = try version(run.version) else { return false }
+      guard let version = try version(run.version) else {
+        return .refused("the version \(run.version) of its rule cannot be loaded")
+      }
       var row = run
       row.status = .waiting
       row.reason = ""
@@ -711,7 +712,7 @@ extension Lane {
       try wake(row, was: run.due, version, run.pending ?? .timer, cell, now: now, wanted: &wanted)
     }
     settle(run, cell, wanted: wanted, cause(run))
-    return true
+    return .done
   }
 
   // MARK: watching

@@ -143,15 +143,18 @@ extension Gate {
     let exits = exits
     let asked = query
     exits.ask { [self] reader in
-      guard let filter = try? reports.filter(asked, reader) else {
-        return answers.post(
-          token, Answer(status: 404, code: "not_found", message: "no subject is called \(asked.subject ?? "")"))
+      do throws(StoreError) {
+        guard let filter = try reports.filter(asked, reader) else {
+          return answers.post(token, Gate.nobody(asked.subject))
+        }
+        if isCount { return count(filter, after: (filter.from ?? 1) - 1, done: 0, token) }
+        exits.tell(
+          .replay(filter, ratePerSecond: rate) { number in
+            answers.post(token, Answer(status: 200, body: Array("{\"replay\":\(number)}\n".utf8)))
+          })
+      } catch {
+        answers.post(token, Answer(error))
       }
-      if isCount { return count(filter, after: (filter.from ?? 1) - 1, done: 0, token) }
-      exits.tell(
-        .replay(filter, ratePerSecond: rate) { number in
-          answers.post(token, Answer(status: 200, body: Array("{\"replay\":\(number)}\n".utf8)))
-        })
     }
     return nil
   }
@@ -161,11 +164,13 @@ extension Gate {
     let reports = reports
     let answers = answers
     exits.ask { [self] reader in
-      guard let page = try? reports.count(filter, after: after, limit: 1_000, reader) else {
-        return answers.post(token, Answer(status: 500, code: "store_failed", message: "the store cannot be read"))
+      do throws(StoreError) {
+        let page = try reports.count(filter, after: after, limit: 1_000, reader)
+        if let next = page.next { return count(filter, after: next, done: done + page.count, token) }
+        answers.post(token, Answer(status: 200, body: Array("{\"count\":\(done + page.count)}\n".utf8)))
+      } catch {
+        answers.post(token, Answer(error))
       }
-      if let next = page.next { return count(filter, after: next, done: done + page.count, token) }
-      answers.post(token, Answer(status: 200, body: Array("{\"count\":\(done + page.count)}\n".utf8)))
     }
   }
 
@@ -186,7 +191,7 @@ extension Gate {
   private func destinationCommand(
     _ name: String, _ word: String, _ request: borrowing Request, _ token: AnswerToken
   ) -> Answer? {
-    guard exits.isDestination(name) else {
+    guard exits.mode(name) != nil else {
       return Answer(status: 404, code: "not_found", message: "no destination is called \"\(name.prefix(100))\"")
     }
     let reason = request.queryValue("reason").map { String($0.prefix(200)) } ?? "by hand"
@@ -197,11 +202,22 @@ extension Gate {
       default: .enable
       }
     let answers = answers
+    let exits = exits
     exits.tell(
       .destination(name, change) { state in
-        let value: JSONValue = ["destination": .string(state.name), "status": .string(state.word)]
-        answers.post(token, Answer(status: 200, body: value.text + [0x0A]))
+        let isHeld = exits.mode(name) == .hold && !state.takesNothing
+        answers.post(token, Answer(status: 200, body: Gate.standing(state, isHeldByMode: isHeld).text + [0x0A]))
       })
     return nil
+  }
+
+  /// What people do does not change what the configuration says, and so they are told where to change it.
+  private static func standing(_ state: DestinationState, isHeldByMode: Bool) -> JSONValue {
+    guard isHeldByMode else { return ["destination": .string(state.name), "status": .string(state.word)] }
+    return [
+      "destination": .string(state.name), "status": "held",
+      "reason":
+        "its configuration has mode = \"hold\"; give it another mode there, then: nudged rules reload",
+    ]
   }
 }

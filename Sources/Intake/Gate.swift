@@ -17,13 +17,14 @@ package struct GateExits: Sendable {
   package var ask: @Sendable (@escaping @Sendable (StoreReader) -> Void) -> Void
   /// Something else for the store.
   package var tell: @Sendable (StoreInput) -> Void
-  package var isDestination: @Sendable (String) -> Bool
+  /// How the configuration has a destination; nil: there is none of this name.
+  package var mode: @Sendable (String) -> Destination.Mode?
   package var destinations: @Sendable () -> [UInt8]
   /// Something for the main thread; it answers through the answer box.
   package var command: @Sendable (GateCommand, AnswerToken) -> Void
-  /// Something for one run; `done` is called when it is on disk, with whether there was such a run.
+  /// Something for one run; `done` is called when it is on disk, with what became of it.
   package var run:
-    @Sendable (RunAction, _ run: Int64, _ subject: Int64, _ done: @escaping @Sendable (Bool) -> Void) -> Void
+    @Sendable (RunAction, _ run: Int64, _ subject: Int64, _ done: @escaping @Sendable (RunAnswer) -> Void) -> Void
   package var rules: @Sendable () -> [UInt8]
   package var metrics: @Sendable () -> [UInt8]
   package var status: @Sendable () -> [UInt8]
@@ -34,10 +35,12 @@ package struct GateExits: Sendable {
     submit: @escaping @Sendable (sending [IncomingEvent]) -> Bool,
     ask: @escaping @Sendable (@escaping @Sendable (StoreReader) -> Void) -> Void,
     tell: @escaping @Sendable (StoreInput) -> Void = { _ in },
-    isDestination: @escaping @Sendable (String) -> Bool = { _ in false },
+    mode: @escaping @Sendable (String) -> Destination.Mode? = { _ in nil },
     destinations: @escaping @Sendable () -> [UInt8] = { [] },
     command: @escaping @Sendable (GateCommand, AnswerToken) -> Void,
-    run: @escaping @Sendable (RunAction, Int64, Int64, @escaping @Sendable (Bool) -> Void) -> Void = { _, _, _, _ in },
+    run: @escaping @Sendable (RunAction, Int64, Int64, @escaping @Sendable (RunAnswer) -> Void) -> Void = {
+      _, _, _, _ in
+    },
     rules: @escaping @Sendable () -> [UInt8],
     metrics: @escaping @Sendable () -> [UInt8], status: @escaping @Sendable () -> [UInt8],
     obstacle: @escaping @Sendable () -> Obstacle?
@@ -45,7 +48,7 @@ package struct GateExits: Sendable {
     self.submit = submit
     self.ask = ask
     self.tell = tell
-    self.isDestination = isDestination
+    self.mode = mode
     self.destinations = destinations
     self.command = command
     self.run = run
@@ -286,9 +289,7 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     if let refusal = refusal(caller, needs: .read) { return refusal }
     if request.isPath("/v1/events"), onlyGet(request) != nil { return wrongMethod("GET, POST") }
     if let refusal = onlyGet(request) { return refusal }
-    let ofRuns = segments.dropFirst().first == "runs"
-    let statuses = ofRuns ? RunFilter.statuses : DeliveryFilter.statuses
-    if let refusal = Gate.parameterRefusal(request, segments, isCommand: false, statuses: statuses) { return refusal }
+    if let refusal = Gate.parameterRefusal(request, segments, isCommand: false) { return refusal }
     switch segments.dropFirst().first ?? "" {
     case "" where segments.first == "metrics":
       return Answer(status: 200, contentType: "text/plain; version=0.0.4", body: exits.metrics())
@@ -310,9 +311,25 @@ package final class Gate: RequestHandler, @unchecked Sendable {
       question = found
     }
     let reports = reports
-    let answers = answers
-    exits.ask { reader in answers.post(token, reports.answer(question, reader)) }
+    report(question, token) { reader throws(StoreError) in try reports.begin(question, reader) }
     return nil
+  }
+
+  /// Each piece is a question of its own: between two of them the store commits what has come.
+  private func report(
+    _ question: Question, _ token: AnswerToken,
+    _ piece: @escaping @Sendable (StoreReader) throws(StoreError) -> ReportProgress
+  ) {
+    exits.ask { [self] reader in
+      do throws(StoreError) {
+        switch try piece(reader) {
+        case .done(let value): answers.post(token, Reports.answer(question, value))
+        case .further(let next): report(question, token, next)
+        }
+      } catch {
+        answers.post(token, Answer(error))
+      }
+    }
   }
 
   private func command(
@@ -328,8 +345,7 @@ package final class Gate: RequestHandler, @unchecked Sendable {
         ? wrongMethod("GET") : notFound(request.pathText)
     }
     if let refusal = refusal(caller, needs: .admin) { return refusal }
-    let statuses = segments[1] == "runs" ? RunFilter.statuses : DeliveryFilter.statuses
-    if let refusal = Gate.parameterRefusal(request, segments, isCommand: true, statuses: statuses) { return refusal }
+    if let refusal = Gate.parameterRefusal(request, segments, isCommand: true) { return refusal }
     if segments[1] == "runs" { return runCommand(Array(segments.dropFirst(2)), request, token) }
     if ["deliveries", "replays", "destinations"].contains(segments[1]) {
       return deliveryCommand(Array(segments.dropFirst()), request, token)
@@ -383,19 +399,26 @@ package final class Gate: RequestHandler, @unchecked Sendable {
   private func oneRun(_ action: RunAction, _ number: Int64, _ token: AnswerToken) {
     let answers = answers
     let exits = exits
-    @Sendable func answer(_ found: Bool) {
-      if found {
-        answers.post(
-          token, Answer(status: 200, body: Array("{\"run\":\(number),\"done\":\"\(action.rawValue)\"}\n".utf8)))
-      } else {
-        answers.post(
-          token, Answer(status: 404, code: "not_found", message: "there is no run \(number) that lives"))
+    exits.ask { reader in
+      do throws(StoreError) {
+        guard let packed = try reader.value(RowKey(.run, number)) else {
+          return answers.post(token, Gate.answer(action, number, .missing))
+        }
+        let row = RunRow.stored(number: number, packed)
+        exits.run(action, number, row.subject) { answers.post(token, Gate.answer(action, number, $0)) }
+      } catch {
+        answers.post(token, Answer(error))
       }
     }
-    exits.ask { reader in
-      guard let packed = try? reader.value(RowKey(.run, number)) else { return answer(false) }
-      let row = RunRow.stored(number: number, packed)
-      exits.run(action, number, row.subject) { answer($0) }
+  }
+
+  private static func answer(_ action: RunAction, _ number: Int64, _ what: RunAnswer) -> Answer {
+    switch what {
+    case .done: Answer(status: 200, body: Array("{\"run\":\(number),\"done\":\"\(action.rawValue)\"}\n".utf8))
+    case .missing: Answer(status: 404, code: "not_found", message: "there is no run \(number) that lives")
+    case .refused(let reason):
+      Answer(
+        status: 409, code: "run_refused", message: "it is not possible to \(action.rawValue) run \(number): \(reason)")
     }
   }
 
@@ -404,19 +427,37 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     _ action: RunAction, _ filter: RunFilter, isCount: Bool, after: Int64, done: Int, _ token: AnswerToken
   ) {
     let reports = reports
-    let exits = exits
     let answers = answers
     exits.ask { [self] reader in
-      guard let page = try? reports.livingRuns(filter, after: after, limit: 500, reader) else {
-        return answers.post(
-          token, Answer(status: 404, code: "not_found", message: "no subject is called \(filter.subject ?? "")"))
+      do throws(StoreError) {
+        guard let page = try reports.livingRuns(filter, after: after, limit: 500, reader) else {
+          return answers.post(token, Gate.nobody(filter.subject))
+        }
+        let count = done + page.rows.count
+        let next = page.next
+        let goOn = { @Sendable [self] in
+          if let next { return manyRuns(action, filter, isCount: isCount, after: next, done: count, token) }
+          let word = isCount ? "count" : "asked"
+          answers.post(token, Answer(status: 200, body: Array("{\"\(word)\":\(count)}\n".utf8)))
+        }
+        if isCount { goOn() } else { command(action, page.rows, then: goOn) }
+      } catch {
+        answers.post(token, Answer(error))
       }
-      if !isCount { for row in page.rows { exits.run(action, row.number, row.subject) { _ in } } }
-      let count = done + page.rows.count
-      if let next = page.next { return manyRuns(action, filter, isCount: isCount, after: next, done: count, token) }
-      let word = isCount ? "count" : "asked"
-      answers.post(token, Answer(status: 200, body: Array("{\"\(word)\":\(count)}\n".utf8)))
     }
+  }
+
+  /// Goes on when every run of the page has obeyed: however many runs are meant, the lanes never have more
+  /// than a page of commands before them, and events come in between.
+  private func command(_ action: RunAction, _ rows: [RunRow], then goOn: @escaping @Sendable () -> Void) {
+    if rows.isEmpty { return goOn() }
+    let count = Int64(rows.count)
+    let obeyed = Counter()
+    for row in rows { exits.run(action, row.number, row.subject) { _ in if obeyed.next() == count { goOn() } } }
+  }
+
+  static func nobody(_ subject: String?) -> Answer {
+    Answer(status: 404, code: "not_found", message: "no subject is called \(subject ?? "")")
   }
 
   private func notFound(_ path: String) -> Answer {

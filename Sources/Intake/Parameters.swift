@@ -4,10 +4,11 @@
 // of the wrong kind is refused before anything is read or changed: a slip must never widen what is meant.
 
 internal import Basics
+internal import Store
 
 extension Gate {
   private static let runFilter = ["status", "rule", "subject"]
-  private static let pages = ["limit", "before", "after"]
+  private static let pages = ["limit", "before"]
 
   /// What a path below /v1 takes; nil: whatever is there is left alone.
   private static func parameters(_ segments: [String], isCommand: Bool) -> [String]? {
@@ -21,7 +22,7 @@ extension Gate {
       return DeliveryQuery.names.map(\.description) + ["all", "count", "rate"]
     case ("deliveries", "cancel", true), ("destinations", _, true): return ["reason"]
     case (_, _, true): return []
-    case ("runs", "runs", _): return runFilter + pages
+    case ("runs", "runs", _): return runFilter + pages + ["after"]
     case ("events", "events", _): return ["subject"] + pages
     case ("subjects", "events", _): return pages
     case ("subjects", "explain", _): return ["rule"] + pages
@@ -33,9 +34,8 @@ extension Gate {
   }
 
   /// Why the parameters of a request cannot be taken; nil when they can.
-  static func parameterRefusal(
-    _ request: borrowing Request, _ segments: [String], isCommand: Bool, statuses: [String]
-  ) -> Answer? {
+  static func parameterRefusal(_ request: borrowing Request, _ segments: [String], isCommand: Bool) -> Answer? {
+    let statuses = segments.dropFirst().first == "runs" ? RunFilter.statuses : DeliveryFilter.statuses
     guard let known = parameters(segments, isCommand: isCommand) else { return nil }
     guard let pairs = request.queryPairs else {
       return refuse("the query is not valid UTF-8; escape each byte of a value as %XX")

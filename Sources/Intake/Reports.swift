@@ -2,7 +2,7 @@
 // HTTP paths and the commands, with a running daemon or without.
 //
 // Thread: whoever owns the reader. Promise: everything committed before the question is in the answer;
-// one report reads a bounded number of rows.
+// one report reads a bounded number of rows, and in pieces, so that commits come in between.
 
 package import Basics
 internal import Model
@@ -18,7 +18,7 @@ package enum Question: Sendable {
   case delivery(Int64)
   case runs(RunFilter, before: Int64, after: Int64, limit: Int)
   case run(Int64)
-  case explain(String, rule: String?, limit: Int)
+  case explain(String, rule: String?, before: Int64, limit: Int)
   case history(rule: String)
   case version(Int64)
 
@@ -26,20 +26,27 @@ package enum Question: Sendable {
   package static let maximumLimit = 1_000
 }
 
+/// How far a report has come.
+package enum ReportProgress: Sendable {
+  /// Nil: what was asked for does not exist.
+  case done(JSONValue?)
+  /// Not there yet: the rest is a question of its own, so that the store commits before it.
+  case further(@Sendable (StoreReader) throws(StoreError) -> ReportProgress)
+}
+
+extension Answer {
+  /// The store could not be read: nobody knows whether what was asked for exists.
+  init(_ error: StoreError) { self.init(status: 500, code: "store_failed", message: error.message) }
+}
+
 package struct Reports: Sendable {
   private let hash: KeyedHash
 
   package init(hashKey: (UInt64, UInt64)) { hash = KeyedHash(key0: hashKey.0, key1: hashKey.1) }
 
-  func answer(_ question: Question, _ reader: StoreReader) -> Answer {
-    do throws(StoreError) {
-      guard let value = try value(question, reader) else {
-        return Answer(status: 404, code: "not_found", message: Reports.missing(question))
-      }
-      return Answer(status: 200, body: value.text + [0x0A])
-    } catch {
-      return Answer(status: 500, code: "store_failed", message: error.message)
-    }
+  static func answer(_ question: Question, _ value: JSONValue?) -> Answer {
+    guard let value else { return Answer(status: 404, code: "not_found", message: missing(question)) }
+    return Answer(status: 200, body: value.text + [0x0A])
   }
 
   package static func missing(_ question: Question) -> String {
@@ -52,30 +59,40 @@ package struct Reports: Sendable {
     case .replays: "there are no replays"
     case .runs(let filter, _, _, _): "no subject is called \(filter.subject ?? "")"
     case .run(let number): "there is no run \(number); it never was, or its time to be kept is over"
-    case .explain(let name, _, _): "no subject is called \(name); names are NAMESPACE:ID, such as user:42"
+    case .explain(let name, _, _, _): "no subject is called \(name); names are NAMESPACE:ID, such as user:42"
     case .history(let rule): "there never was a rule \(rule); the rules are listed by: nudged rules list"
     case .version(let number): "there is no version \(number); versions are listed by: nudged rules history RULE"
     }
   }
 
-  /// How many rows one question may look at: it runs between two commits.
-  private static let longestWalk = 20_000
+  /// How many rows one question may look at.
+  static let longestWalk = 20_000
+  /// And how many of them between two commits.
+  private static let rowsPerPiece = 200
 
-  /// Nil when what is asked for does not exist.
+  /// All pieces at once, for those who keep no daemon from committing. Nil when what is asked for does not exist.
   package func value(_ question: Question, _ reader: StoreReader) throws(StoreError) -> JSONValue? {
+    var progress = try begin(question, reader)
+    while case .further(let next) = progress { progress = try next(reader) }
+    guard case .done(let value) = progress else { return nil }
+    return value
+  }
+
+  func begin(_ question: Question, _ reader: StoreReader) throws(StoreError) -> ReportProgress {
     switch question {
-    case .subject(let name): try subject(name, reader)
+    case .subject(let name): .done(try subject(name, reader))
     case .events(let before, let limit, let subject): try events(before, limit, subject, reader)
-    case .event(let number): try event(number, reader)
+    case .event(let number): .done(try event(number, reader))
     case .deliveries(let query, let before, let limit): try deliveries(query, before, limit, reader)
-    case .replays: try replays(reader)
-    case .delivery(let number): try delivery(number, reader)
+    case .replays: .done(try replays(reader))
+    case .delivery(let number): .done(try delivery(number, reader))
     case .runs(let filter, let before, let after, let limit):
-      try runs(filter, before: before, after: after, limit: limit, reader)
-    case .run(let number): try run(number, reader)
-    case .explain(let name, let rule, let limit): try explain(name, rule: rule, limit: limit, reader)
-    case .history(let rule): try history(rule, reader)
-    case .version(let number): try version(number, reader)
+      try runs(filter, from: filter.isAlive ? after : before, limit: limit, reader)
+    case .run(let number): .done(try run(number, reader))
+    case .explain(let name, let rule, let before, let limit):
+      try explain(name, rule: rule, before: before, limit: limit, reader)
+    case .history(let rule): .done(try history(rule, reader))
+    case .version(let number): .done(try version(number, reader))
     }
   }
 
@@ -117,30 +134,53 @@ package struct Reports: Sendable {
 
   private func events(
     _ before: Int64, _ limit: Int, _ subject: String?, _ reader: StoreReader
-  ) throws(StoreError) -> JSONValue? {
-    var rows: [EventRow] = []
-    var last: Int64 = 0
-    var isCut = false
-    if let subject {
-      guard let number = try find(subject, reader) else { return nil }
-      var next = try reader.value(RowKey(.chain, number)).flatMap(NumberRow.unpack) ?? 0
-      // A page goes on where the last one ended, without walking there again.
-      if before != .max, let row = try reader.engine.event(before), row.subject == number { next = row.previous }
-      var looked = 0
-      while next > 0, rows.count < limit, looked < Reports.longestWalk, let row = try reader.engine.event(next) {
-        if next < before { rows.append(row) }
-        last = row.number
-        next = row.previous
-        looked += 1
-      }
-      isCut = looked == Reports.longestWalk
-    } else {
-      rows = try reader.engine.events(before: before, limit: limit)
-      last = rows.last?.number ?? 0
+  ) throws(StoreError) -> ReportProgress {
+    guard let subject else {
+      let rows = try reader.engine.events(before: before, limit: limit)
+      return .done(Reports.page(rows, next: rows.count == limit ? rows.last?.number : nil))
     }
-    return .object([
-      .init("events", .array(rows.map { Reports.describe($0, short: true) })),
-      .init("next_before", rows.count == limit || isCut ? .integer(last) : .null),
+    guard let number = try find(subject, reader) else { return .done(nil) }
+    let next = try firstEvent(of: number, before: before, reader)
+    return try goOn(EventWalk(before: before, limit: limit, next: next), reader)
+  }
+
+  /// Where a walk along a subject's events begins: a page goes on where the last one ended, without walking
+  /// there again.
+  func firstEvent(of subject: Int64, before: Int64, _ reader: StoreReader) throws(StoreError) -> Int64 {
+    if before != .max, let row = try reader.engine.event(before), row.subject == subject { return row.previous }
+    return try reader.value(RowKey(.chain, subject)).flatMap(NumberRow.unpack) ?? 0
+  }
+
+  /// A list of one subject's events, from event to event before it.
+  private struct EventWalk {
+    var before: Int64
+    var limit: Int
+    var next: Int64
+    var last: Int64 = 0
+    var looked = 0
+    var rows: [EventRow] = []
+  }
+
+  private func goOn(_ begun: EventWalk, _ reader: StoreReader) throws(StoreError) -> ReportProgress {
+    var walk = begun
+    let end = min(walk.looked + Reports.rowsPerPiece, Reports.longestWalk)
+    while walk.next > 0, walk.rows.count < walk.limit, walk.looked < end, let row = try reader.engine.event(walk.next) {
+      if walk.next < walk.before { walk.rows.append(row) }
+      walk.last = row.number
+      walk.next = row.previous
+      walk.looked += 1
+    }
+    let isCut = walk.looked == Reports.longestWalk
+    if walk.looked == end, walk.rows.count < walk.limit, !isCut {
+      return .further { [walk] reader throws(StoreError) in try goOn(walk, reader) }
+    }
+    return .done(Reports.page(walk.rows, next: walk.rows.count == walk.limit || isCut ? walk.last : nil))
+  }
+
+  private static func page(_ rows: [EventRow], next: Int64?) -> JSONValue {
+    .object([
+      .init("events", .array(rows.map { describe($0, short: true) })),
+      .init("next_before", next.map { .integer($0) } ?? .null),
     ])
   }
 
@@ -195,29 +235,50 @@ package struct Reports: Sendable {
 
   private func deliveries(
     _ query: DeliveryQuery, _ before: Int64, _ limit: Int, _ reader: StoreReader
-  ) throws(StoreError) -> JSONValue? {
-    guard let filter = try filter(query, reader) else { return nil }
-    var out: [JSONValue] = []
-    var next = filter.to.map { min(before, $0 + 1) } ?? before
+  ) throws(StoreError) -> ReportProgress {
+    guard let filter = try filter(query, reader) else { return .done(nil) }
+    let next = filter.to.map { min(before, $0 + 1) } ?? before
+    return try goOn(DeliveryWalk(filter: filter, limit: limit, next: next), reader)
+  }
+
+  /// A list of deliveries, from the newest to older ones.
+  private struct DeliveryWalk {
+    var filter: DeliveryFilter
+    var limit: Int
+    var next: Int64
     var looked = 0
-    while out.count < limit, looked < Reports.longestWalk {
-      let rows = try reader.engine.deliveries(before: next, limit: 500)
-      for row in rows where out.count < limit {
-        looked += 1
-        next = row.delivery.number
-        guard filter.takes(row) else { continue }
-        let described = try describe(row, reader, full: false)
-        if filter.status == nil || described["status"] == .string(filter.status!) { out.append(described) }
-      }
-      // Numbers grow with time: what is older than all that is wanted ends the walk.
-      if let from = filter.from, next <= from { break }
-      if rows.count < 500 { break }
+    var out: [JSONValue] = []
+  }
+
+  private func goOn(_ begun: DeliveryWalk, _ reader: StoreReader) throws(StoreError) -> ReportProgress {
+    var walk = begun
+    let rows = try reader.engine.deliveries(before: walk.next, limit: Reports.rowsPerPiece)
+    for row in rows where walk.out.count < walk.limit {
+      walk.looked += 1
+      walk.next = row.delivery.number
+      guard walk.filter.takes(row) else { continue }
+      if let wanted = walk.filter.status, try status(of: row.delivery.number, reader) != wanted { continue }
+      walk.out.append(try describe(row, reader, full: false))
     }
-    return .object([
-      .init("deliveries", .array(out)),
-      // Also when the walk ended before the page was full: there may be more that match.
-      .init("next_before", out.count == limit || looked >= Reports.longestWalk ? .integer(next) : .null),
-    ])
+    // Numbers grow with time: what is older than all that is wanted ends the walk.
+    let isOver = rows.count < Reports.rowsPerPiece || walk.next <= walk.filter.from ?? 0
+    let isCut = walk.looked >= Reports.longestWalk
+    if walk.out.count < walk.limit, !isOver, !isCut {
+      return .further { [walk] reader throws(StoreError) in try goOn(walk, reader) }
+    }
+    return .done(
+      .object([
+        .init("deliveries", .array(walk.out)),
+        // Also when the walk ended before the page was full: there may be more that match.
+        .init("next_before", walk.out.count == walk.limit || isCut ? .integer(walk.next) : .null),
+      ]))
+  }
+
+  /// Where a delivery stands; its tries are read only when they decide.
+  private func status(of number: Int64, _ reader: StoreReader) throws(StoreError) -> String {
+    let open = try reader.value(RowKey(.openDelivery, number)).flatMap(OpenDelivery.init)
+    if let open, !open.isPoisoned { return DeliveryFilter.status(open, nil) }
+    return DeliveryFilter.status(open, try reader.engine.attempts(of: number).last)
   }
 
   /// Nil when the subject is not known.
@@ -237,9 +298,7 @@ package struct Reports: Sendable {
     let rows = try reader.engine.deliveries(after: after, limit: limit)
     var count = 0
     for row in rows where filter.takes(row) {
-      let open = try reader.value(RowKey(.openDelivery, row.delivery.number)).flatMap(OpenDelivery.init)
-      let last = try reader.engine.attempts(of: row.delivery.number).last
-      if DeliveryFilter.status(open, last) == filter.status { count += 1 }
+      if try status(of: row.delivery.number, reader) == filter.status { count += 1 }
     }
     guard rows.count == limit, let last = rows.last?.delivery.number, last < filter.to ?? .max else {
       return (count, nil)
@@ -321,34 +380,38 @@ package struct Reports: Sendable {
 }
 
 extension Question {
+  /// How much of a list is wanted. What is there is right, or the request was refused before this.
+  private static func page(_ request: borrowing Request) -> (limit: Int, before: Int64) {
+    (
+      request.queryValue("limit").flatMap { Int($0) } ?? defaultLimit,
+      request.queryValue("before").flatMap { Int64($0) } ?? Int64.max
+    )
+  }
+
   init(deliveries query: DeliveryQuery, _ request: borrowing Request) {
-    let limit = request.queryValue("limit").flatMap { Int($0) } ?? Question.defaultLimit
-    self = .deliveries(
-      query, before: request.queryValue("before").flatMap { Int64($0) } ?? Int64.max,
-      limit: min(max(limit, 1), Question.maximumLimit))
+    let (limit, before) = Question.page(request)
+    self = .deliveries(query, before: before, limit: limit)
   }
 
   /// From a path below /v1 and its parameters; nil when there is nothing at that path.
   init?(segments: [String], _ request: borrowing Request) {
-    let limit = request.queryValue("limit").flatMap { Int($0) } ?? Question.defaultLimit
-    let before = request.queryValue("before").flatMap { Int64($0) } ?? Int64.max
-    let bounded = min(max(limit, 1), Question.maximumLimit)
+    let (limit, before) = Question.page(request)
     switch (segments.first, segments.count) {
     case ("subjects", 2): self = .subject(segments[1])
     case ("subjects", 3) where segments[2] == "events":
-      self = .events(before: before, limit: bounded, subject: segments[1])
-    case ("events", 1): self = .events(before: before, limit: bounded, subject: request.queryValue("subject"))
+      self = .events(before: before, limit: limit, subject: segments[1])
+    case ("events", 1): self = .events(before: before, limit: limit, subject: request.queryValue("subject"))
     case ("events", 2):
       guard let number = Int64(segments[1]) else { return nil }
       self = .event(number)
     case ("subjects", 3) where segments[2] == "explain":
-      self = .explain(segments[1], rule: request.queryValue("rule"), limit: bounded)
+      self = .explain(segments[1], rule: request.queryValue("rule"), before: before, limit: limit)
     case ("runs", 1):
       let filter = RunFilter(
         status: request.queryValue("status") ?? "alive", rule: request.queryValue("rule"),
         subject: request.queryValue("subject"))
       self = .runs(
-        filter, before: before, after: request.queryValue("after").flatMap { Int64($0) } ?? 0, limit: bounded)
+        filter, before: before, after: request.queryValue("after").flatMap { Int64($0) } ?? 0, limit: limit)
     case ("runs", 2):
       guard let number = Int64(segments[1]) else { return nil }
       self = .run(number)

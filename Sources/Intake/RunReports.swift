@@ -1,8 +1,8 @@
 // What the daemon can tell about runs and about why something happened or did not: lists, one run's life,
 // and everything that concerns one subject.
 //
-// Thread: whoever owns the reader. Promise: one report reads a bounded number of rows; what it could not
-// look at is said by where to go on.
+// Thread: whoever owns the reader. Promise: one report reads a bounded number of rows, in pieces; what it
+// could not look at is said by where to go on.
 
 internal import Basics
 internal import Model
@@ -34,12 +34,14 @@ package struct RunFilter: Sendable, Equatable {
 }
 
 extension Reports {
-  /// How many runs one question may look at.
-  static let runsPerQuestion = 20_000
+  /// How many runs are looked at between two commits.
+  private static let runsPerPiece = 1_000
+  /// So many windows of verdicts are searched between two commits: each is a walk of its own.
+  private static let explainedPerPiece = 10
 
   // MARK: lists
 
-  /// Rows of runs that live, in the order in which they began, and where to go on.
+  /// Rows of runs that live, in the order in which they began, and where to go on; so far as one piece goes.
   package func livingRuns(
     _ filter: RunFilter, after: Int64, limit: Int, _ reader: StoreReader
   ) throws(StoreError) -> (rows: [RunRow], next: Int64?)? {
@@ -50,22 +52,15 @@ extension Reports {
     }
     if let name = filter.subject { return try runs(of: name, filter, rule, reader) }
     var found: [RunRow] = []
-    var from = after
-    var looked = 0
-    while looked < Reports.runsPerQuestion {
-      let rows = try reader.rows(
-        from: RowKey(.run, from == .max ? from : from + 1), to: RowKey(.run, .max), limit: 1_000)
-      for row in rows {
-        looked += 1
-        from = row.key.first
-        guard let run = row.value.map({ RunRow.stored(number: row.key.first, $0) }), filter.takes(run, rule: rule)
-        else { continue }
-        found.append(run)
-        if found.count == limit { return (found, from) }
-      }
-      if rows.count < 1_000 { return (found, nil) }
+    let rows = try reader.rows(
+      from: RowKey(.run, after == .max ? after : after + 1), to: RowKey(.run, .max), limit: Reports.runsPerPiece)
+    for row in rows {
+      guard let run = row.value.map({ RunRow.stored(number: row.key.first, $0) }), filter.takes(run, rule: rule)
+      else { continue }
+      found.append(run)
+      if found.count == limit { return (found, run.number) }
     }
-    return (found, from)
+    return (found, rows.count < Reports.runsPerPiece ? nil : rows.last?.key.first)
   }
 
   private func runs(
@@ -97,36 +92,37 @@ extension Reports {
     let subject = try filter.subject.map { name throws(StoreError) in try find(name, reader) ?? -1 }
     if subject == -1 { return nil }
     var found: [RunRow] = []
-    var next = before
-    var looked = 0
-    while looked < Reports.runsPerQuestion {
-      let rows = try reader.engine.endedRuns(before: next, limit: 1_000)
-      for row in rows {
-        looked += 1
-        next = row.number
-        guard filter.takes(row, rule: rule), subject == nil || row.subject == subject else { continue }
-        found.append(row)
-        if found.count == limit { return (found, next) }
-      }
-      if rows.count < 1_000 { return (found, nil) }
+    let rows = try reader.engine.endedRuns(before: before, limit: Reports.runsPerPiece)
+    for row in rows {
+      guard filter.takes(row, rule: rule), subject == nil || row.subject == subject else { continue }
+      found.append(row)
+      if found.count == limit { return (found, row.number) }
     }
-    return (found, next)
+    return (found, rows.count < Reports.runsPerPiece ? nil : rows.last?.number)
   }
 
+  /// `from` stands in front of the first run that is looked at; `begun` is what earlier pieces have found.
   func runs(
-    _ filter: RunFilter, before: Int64, after: Int64, limit: Int, _ reader: StoreReader
-  ) throws(StoreError) -> JSONValue? {
+    _ filter: RunFilter, from: Int64, limit: Int, begun: [JSONValue] = [], pieces: Int = 1, _ reader: StoreReader
+  ) throws(StoreError) -> ReportProgress {
+    let wanted = limit - begun.count
     let page =
       filter.isAlive
-      ? try livingRuns(filter, after: after, limit: limit, reader)
-      : try endedRuns(filter, before: before, limit: limit, reader)
-    guard let page else { return nil }
-    var list: [JSONValue] = []
+      ? try livingRuns(filter, after: from, limit: wanted, reader)
+      : try endedRuns(filter, before: from, limit: wanted, reader)
+    guard let page else { return .done(nil) }
+    var list = begun
     for row in page.rows { list.append(.object(try face(of: row, reader))) }
-    return .object([
-      .init("runs", .array(list)),
-      .init(filter.isAlive ? "next_after" : "next_before", page.next.map { .integer($0) } ?? .null),
-    ])
+    if let next = page.next, list.count < limit, pieces * Reports.runsPerPiece < Reports.longestWalk {
+      return .further { [list] reader throws(StoreError) in
+        try runs(filter, from: next, limit: limit, begun: list, pieces: pieces + 1, reader)
+      }
+    }
+    return .done(
+      .object([
+        .init("runs", .array(list)),
+        .init(filter.isAlive ? "next_after" : "next_before", page.next.map { .integer($0) } ?? .null),
+      ]))
   }
 
   private func number(ofRule path: String, _ reader: StoreReader) throws(StoreError) -> Int64? {
@@ -241,32 +237,61 @@ extension Reports {
   // MARK: why
 
   /// What ran for a subject and what did not, and what it waits for.
-  func explain(_ name: String, rule: String?, limit: Int, _ reader: StoreReader) throws(StoreError) -> JSONValue? {
-    guard let subject = try find(name, reader) else { return nil }
-    var waiting: [JSONValue] = []
+  func explain(
+    _ name: String, rule: String?, before: Int64, limit: Int, _ reader: StoreReader
+  ) throws(StoreError) -> ReportProgress {
+    guard let subject = try find(name, reader) else { return .done(nil) }
+    let next = try firstEvent(of: subject, before: before, reader)
+    var walk = Explanation(
+      subject: try self.name(of: subject, reader), rule: rule, before: before, limit: limit, next: next)
     for row in try runs(ofSubject: subject, reader) {
       if let rule, try path(ofRule: row.rule, reader) != rule { continue }
-      waiting.append(.object(try face(of: row, reader)))
+      walk.waiting.append(.object(try face(of: row, reader)))
     }
-    var events: [JSONValue] = []
-    var next = try reader.value(RowKey(.chain, subject)).flatMap(NumberRow.unpack) ?? 0
+    return try goOn(walk, reader)
+  }
+
+  /// What is told of a subject so far, and the next of its events to look at.
+  private struct Explanation {
+    var subject: String
+    var rule: String?
+    var before: Int64
+    var limit: Int
+    var next: Int64
+    var last: Int64 = 0
     var looked = 0
-    while next > 0, events.count < limit, looked < 1_000, let row = try reader.engine.event(next) {
-      looked += 1
-      next = row.previous
-      let verdicts = try verdicts(of: row.number, rule: rule, reader)
-      if rule != nil, verdicts.isEmpty { continue }
-      events.append(
+    var waiting: [JSONValue] = []
+    var events: [JSONValue] = []
+
+    static let mostLooked = 1_000
+  }
+
+  private func goOn(_ begun: Explanation, _ reader: StoreReader) throws(StoreError) -> ReportProgress {
+    var walk = begun
+    let end = min(walk.looked + Reports.explainedPerPiece, Explanation.mostLooked)
+    while walk.next > 0, walk.events.count < walk.limit, walk.looked < end, let row = try reader.engine.event(walk.next)
+    {
+      walk.looked += 1
+      walk.last = row.number
+      walk.next = row.previous
+      if row.number >= walk.before { continue }
+      let verdicts = try verdicts(of: row.number, rule: walk.rule, reader)
+      if walk.rule != nil, verdicts.isEmpty { continue }
+      walk.events.append(
         .object([
           .init("event", .integer(row.number)), .init("name", .string(row.name)),
           .init("received", .string(ISO8601.format(row.received))), .init("verdicts", .array(verdicts)),
         ]))
     }
-    return .object([
-      .init("subject", .string(try self.name(of: subject, reader))), .init("runs", .array(waiting)),
-      .init("events", .array(events)),
-      .init("next_before", next > 0 ? .integer(next + 1) : .null),
-    ])
+    if walk.looked == end, end < Explanation.mostLooked, walk.events.count < walk.limit {
+      return .further { [walk] reader throws(StoreError) in try goOn(walk, reader) }
+    }
+    return .done(
+      .object([
+        .init("subject", .string(walk.subject)), .init("runs", .array(walk.waiting)),
+        .init("events", .array(walk.events)),
+        .init("next_before", walk.next > 0 ? .integer(walk.last) : .null),
+      ]))
   }
 
   private func verdicts(of event: Int64, rule: String?, _ reader: StoreReader) throws(StoreError) -> [JSONValue] {

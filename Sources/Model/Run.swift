@@ -30,6 +30,15 @@ package struct Wait: Sendable, Equatable {
   }
 }
 
+/// What became of a person's wish about one run.
+package enum RunAnswer: Sendable, Equatable {
+  case done
+  /// It never was, or it is over.
+  case missing
+  /// It lives and stays as it is, for this reason.
+  case refused(String)
+}
+
 package enum RunStatus: UInt8, Sendable, CaseIterable {
   case waiting = 1
   /// An error, a limit or a changed rule stopped it; it stays until someone acts.

@@ -79,11 +79,20 @@ package final class Rehearsal {
       numbers: numbers, committed: committed, lanes: 1)
     try router.learnIdentities()
     desk = Desk(router: router, lanes: 1)
-    book = RuleBook(rules: rules, known: [:], highest: 0, destinations: destinations, zone: zone, created: start)
+    book = RuleBook(
+      rules: rules, known: [:], highest: 0, destinations: destinations.map(Rehearsal.bare), zone: zone, created: start)
     lane = try Lane(
       index: 0, lanes: 1, reader: try store.makeReader(), numbers: numbers, hashKey: key, mark: EvaluationMark(),
       book: book, highestSubject: 0, durable: durable)
     timeline = Timeline(book: book)
+  }
+
+  /// Nobody receives anything here: a body that is the data alone can be compared with what a rule sent,
+  /// whatever the wire would make of it.
+  private static func bare(_ destination: Destination) -> Destination {
+    var bare = destination
+    bare.shape = .bare
+    return bare
   }
 
   private static var forEver: Retention {

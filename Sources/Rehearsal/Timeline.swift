@@ -52,7 +52,8 @@ package struct Timeline {
   private var states: [StateKey: [UInt8]] = [:]
   private var eventSubjects: [Int64: Int64] = [:]
   private let rules: [Int64: String]
-  private let bare: Set<String>
+  /// Destinations that are configured.
+  private let known: Set<String>
 
   /// What is known of a run that lives.
   package struct RunSeen: Sendable {
@@ -71,7 +72,7 @@ package struct Timeline {
 
   init(book: RuleBook) {
     rules = Dictionary(zip(book.numbers, book.rules.rules.map(\.path)), uniquingKeysWith: { first, _ in first })
-    bare = Set(book.destinations.values.filter { $0.shape == .bare }.map(\.name))
+    known = Set(book.destinations.keys)
   }
 
   package func traits(of subject: Int64) -> [UInt8] { traits[subject] ?? [] }
@@ -184,9 +185,11 @@ package struct Timeline {
     entries.append(entry)
   }
 
+  /// What the rule sent, as its destination's transform left it: a rehearsal's destinations get just that,
+  /// and those that are not configured the standard body.
   private func data(of delivery: Delivery) -> [UInt8] {
     guard let root = try? Document.parse(delivery.body).root else { return [] }
-    return bare.contains(delivery.destination) ? root.text : root["data"]?.text ?? []
+    return known.contains(delivery.destination) ? root.text : root["data"]?.text ?? []
   }
 
   private mutating func note(_ change: Change, at now: Instant) {

@@ -31,7 +31,8 @@ package struct RunRow: Sendable, Equatable {
   /// Hash of that event's source and id: what its effects' ids are made of.
   package var seed: Hash128
   package var depth: Int
-  /// The kind of subject: "user", "account" or a kind of thing.
+  /// What the rule's `key` found in the event that started it; "" where the rule has none, and the subject
+  /// alone tells its runs apart.
   package var key: String
   package var started: Instant
   package var status = RunStatus.waiting

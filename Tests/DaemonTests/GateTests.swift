@@ -4,59 +4,10 @@
 // the test's, so that every obstacle can be had at will.
 
 import Basics
-import Glibc
 import Intake
 import Model
-import Store
 import Synchronization
 import Testing
-
-/// What the test decides about the rest of the house.
-private final class Behind: Sendable {
-  let obstacle = Mutex<Obstacle?>(nil)
-  let takes = Atomic(true)
-  let underWay = Counter()
-}
-
-private final class OpenGate {
-  let behind = Behind()
-  let port: UInt16
-  private let loop: ConnectionLoop
-  private let worker: Worker
-
-  init() throws {
-    let answers = AnswerBox()
-    let behind = behind
-    let exits = GateExits(
-      submit: { events in
-        guard behind.takes.load(ordering: .relaxed) else { return false }
-        answers.post(settled: events.compactMap { event in event.ticket.flatMap { $0.settle(1) ? $0 : nil } })
-        return true
-      },
-      ask: { _ in }, command: { _, _ in }, rules: { [] }, metrics: { [] }, status: { [] },
-      obstacle: { behind.obstacle.withLock { $0 } })
-    let gate = Gate(
-      exits: exits, answers: answers, keyring: Keyring(keys: [], isOpenLocally: true), hashKey: (1, 2),
-      clocks: .system, counters: GateCounters(underWay: behind.underWay))
-    let listener = try Listener(.tcp("127.0.0.1:0"), kind: .public)
-    port = listener.port
-    let loop = ConnectionLoop(listeners: [listener], handler: gate, answers: answers)
-    self.loop = loop
-    worker = Worker.start("gate") { loop.run() }
-  }
-
-  deinit {
-    loop.stop(deadlineMilliseconds: 100)
-    worker.join()
-  }
-
-  func request(_ method: String, _ path: String) throws -> Reply {
-    let wire = try #require(Wire(.port(port)))
-    let body = method == "POST" ? Array(#"{"name": "n", "user": "1"}"#.utf8) : []
-    wire.send(method, path, body: body)
-    return try #require(wire.reply())
-  }
-}
 
 @Suite struct GateTests {
   @Test func `what is in the way is told with a code, a sentence and a time`() throws {

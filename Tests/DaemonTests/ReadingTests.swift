@@ -21,12 +21,16 @@ import Testing
     let wire = try #require(Wire(daemon.door))
     let slips = [
       "limit=abc", "limit=0", "before=x", "before=99999999999999999999", "status=bogus", "destnation=crm",
-      "status=failed&status=waiting", "subject=%ff",
+      "status=failed&status=waiting", "subject=%ff", "status=parked", "limit=1001", "after=5",
     ]
     for slip in slips {
       wire.send("GET", "/v1/deliveries?" + slip)
       let reply = wire.reply()
       #expect(reply?.status == 400 && reply?["code"] == .string("bad_query"), "\(slip)")
+    }
+    for slip in ["runs?status=delivered", "events?after=5", "subjects/user:1/events?after=5"] {
+      wire.send("GET", "/v1/" + slip)
+      #expect(wire.reply()?["code"] == .string("bad_query"), "\(slip)")
     }
     wire.send("GET", "/v1/deliveries?limit=5&before=9&status=failed")
     #expect(wire.reply()?.status == 200)

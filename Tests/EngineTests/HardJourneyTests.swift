@@ -8,7 +8,15 @@ import Engine
 import Model
 import Rules
 import Store
+import Synchronization
 import Testing
+
+/// What people were told of their commands.
+private final class Told: Sendable {
+  private let list = Mutex<[RunAnswer]>([])
+  var answers: [RunAnswer] { list.withLock { $0 } }
+  func add(_ answer: RunAnswer) { list.withLock { $0.append(answer) } }
+}
 
 @Suite struct HardJourneyTests {
   private func rule(_ header: String, _ body: String) -> String {
@@ -245,6 +253,25 @@ import Testing
     try shop.run([])
     shop.now = shop.now + 3_600_000
     #expect(try shop.run([]).deliveries.map(\.delivery.type) == [told])
+  }
+
+  @Test func `a run whose version is gone is not woken by hand, and who asks hears why`() throws {
+    let disk = MemoryStore.Disk()
+    let shop = try Workshop(["r": rule("on = 'a'", "wait('1 day')")], disk: disk)
+    try shop.take(JourneyTests.event("a", "a"))
+    let newer = ["r": rule("on = 'a'", "wait('2 days')")]
+    try shop.publish(newer, highest: 1)
+    var gone = Decisions(lane: 0, sequence: 0)
+    gone.changes.append(RowKey(.version, 1), nil)
+    _ = try shop.commit([gone])
+    let later = try Workshop(newer, disk: disk)
+    let subject = try #require(try later.subject("user:ada"))
+    let told = Told()
+    let commands = [(RunCommand.Action.wake, Int64(1)), (.wake, 9), (.cancel, 1)].map { action, run in
+      DeskInput.command(RunCommand(action, run: run, subject: subject) { told.add($0) })
+    }
+    for done in try later.decide(commands).completions { done() }
+    #expect(told.answers == [.refused("the version 1 of its rule cannot be loaded"), .missing, .done])
   }
 
   @Test func `a run whose row is damaged is told and can be cancelled, and the others of its subject go on`() throws {

@@ -27,7 +27,7 @@ import Testing
   private static func run(
     _ body: String, rule: String = welcome, more: [String: String] = [:], known: Set<String>? = nil,
     whole: Bool = false,
-    wakes: Int = 10_000
+    wakes: Int = 10_000, destinations: [Destination] = []
   ) -> TestRun.FileResult {
     let text = whole ? body : "test('it', function(t)\n\(body)\nend)"
     var sources = [RuleSource(path: "welcome.lua", text: rule), RuleSource(path: "welcome_test.lua", text: text)]
@@ -35,6 +35,7 @@ import Testing
     var run = TestRun(sources: sources.sorted { $0.path < $1.path }, folder: "rules")
     run.knownDestinations = known
     run.wakesPerAdvance = wakes
+    run.destinations = destinations
     return run.run([RuleSource(path: "welcome_test.lua", text: text)], jobs: 1)[0]
   }
 
@@ -175,6 +176,25 @@ import Testing
     let complaint = try #require(result.complaints.first)
     #expect(complaint.description.contains(message), "\(complaint)")
     #expect(complaint.file == "rules/welcome_test.lua" && result.results.isEmpty)
+  }
+
+  @Test(arguments: [Destination.Shape.standard, .bare, .form, .segment])
+  func `data is compared as the rule and the transform made it, whatever its shape on the wire`(
+    shape: Destination.Shape
+  ) {
+    let plain = Destination(name: "crm", url: "http://127.0.0.1:9/", signing: .none, shape: shape)
+    var shaped = Destination(name: "billing", url: "http://127.0.0.1:9/", signing: .none, shape: shape)
+    shaped.transform = "lib/shape"
+    let library = "return function(message) return { path = '/v1/trials', data = { length = message.data.days } } end"
+    let body =
+      RuleTestTests.begun
+        + """
+        t:expect_sent('crm', 'user.welcome', { plan = 'pro', items = { { price = 5 } } })
+        t:event('visited')
+        t:expect_called('billing', 'trial.extend', { length = 7, days = null })
+        """
+    let result = RuleTestTests.run(body, more: ["lib/shape.lua": library], destinations: [plain, shaped])
+    #expect(result.results.map { $0.failure == nil } == [true], "\(result.results.first?.failure?.unmet as Any)")
   }
 
   @Test func `an error of a rule fails a test that did not expect it`() throws {

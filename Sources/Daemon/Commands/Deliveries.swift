@@ -180,6 +180,8 @@ extension Command {
     let name = source.arguments.words[1]
     var path = "/v1/destinations/\(Source.escape(name))/\(action)"
     if let reason = source.arguments.value("--reason") { path += "?reason=" + Source.escape(reason) }
-    return try post(source, path) { root in "\(name) is \(root["status"]?.string ?? "")" }
+    return try post(source, path) { root in
+      "\(name) is \(root["status"]?.string ?? "")" + (root["reason"]?.string.map { ": \($0)" } ?? "")
+    }
   }
 }

@@ -193,14 +193,14 @@ extension Command {
   static let explain = Command(
     name: "explain", summary: "tell why somebody got something, or did not",
     help: """
-      nudged explain NAMESPACE:ID [RULE] [--limit N]
+      nudged explain NAMESPACE:ID [RULE] [--limit N] [--before EVENT]
 
       Shows what waits for a subject and until when, and what each rule made of its newest events: what ran, what
       was skipped and why, with line and values read. With a rule, only what concerns it.
       Example: nudged explain user:42 dunning/failed_payment
       """
   ) { raw in
-    let arguments = try Arguments(raw, values: ["--limit"])
+    let arguments = try Arguments(raw, values: ["--limit", "--before"])
     guard (1...2).contains(arguments.words.count) else { throw UsageError("write: explain NAMESPACE:ID [RULE]") }
     let source = try Source(arguments)
     let name = arguments.words[0]
@@ -209,8 +209,9 @@ extension Command {
     guard (1...Question.maximumLimit).contains(limit) else {
       throw UsageError("--limit must be 1 to \(Question.maximumLimit)")
     }
-    let question = Question.explain(name, rule: rule, limit: limit)
-    var path = "/v1/subjects/\(Source.escape(name))/explain?limit=\(limit)"
+    let before = try arguments.integer("--before") ?? Int64.max
+    let question = Question.explain(name, rule: rule, before: before, limit: limit)
+    var path = "/v1/subjects/\(Source.escape(name))/explain?limit=\(limit)&before=\(before)"
     if let rule { path += "&rule=" + Source.escape(rule) }
     guard let value = try source.value(question, path: path) else {
       Terminal.complain(Reports.missing(question))
@@ -245,6 +246,7 @@ extension Command {
       if verdicts.isEmpty { Terminal.print("    no rule waits for it") }
       for verdict in verdicts { Terminal.print("    " + sentence(verdict)) }
     }
+    if let next = value["next_before"], next != .null { Terminal.print("more with --before \(next.plain)") }
   }
 
   private static func sentence(_ verdict: JSONValue) -> String {

@@ -1,6 +1,6 @@
 // One file under check: what was found so far, and how findings get their places.
 //
-// Thread: one check. Promise: at most `Limits`-many findings of one file, one for one place and cause; those
+// Thread: one check. Promise: at most `mostFindings` of one file, one for one place and cause; those
 // on lines whose form is already wrong are left out, because they would only be consequences.
 
 internal import Basics
