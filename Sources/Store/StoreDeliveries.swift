@@ -192,11 +192,13 @@ extension StoreLoop {
     work.messages.append(message)
   }
 
+  /// One that comes back meets the wish to cancel it: the delivery loop had let it go before it heard of it. What
+  /// was tried already is spared by the end of its run, but not by a person, who waits for the answer.
   func takeBack(_ numbers: [Int64], now: Instant) throws(StoreError) {
     for number in numbers {
       guard let held = handedOut.removeValue(forKey: number) else { continue }
       calls[number] = nil
-      if let open = try openRow(number), !open.cancelReason.isEmpty, !open.isRetry {
+      if let open = try openRow(number), !open.cancelReason.isEmpty, !open.isRetry || cancelWaiters[number] != nil {
         try cancelNow(number, open, open.cancelReason, now: now)
       } else {
         backlog.wait(number, held.destination, due: held.due, isRetry: held.isRetry)

@@ -206,6 +206,21 @@ extension Depot: @unchecked Sendable {}
     #expect(depot.answered.last == .tooLate)
   }
 
+  @Test func `a person's cancel that crosses a hand-back is answered, also for what was tried before`() throws {
+    let depot = try Depot()
+    try depot.grant(10)
+    try depot.decide([(1, "a"), (2, "a")], run: 5)
+    for number in [Int64(1), 2] { try depot.attempt(number, .retry(at: depot.now + 60_000)) }
+    // The delivery loop has let both go, and hears of the cancels too late to say anything about them.
+    try depot.step([.cancel(1, reason: "by hand", done: depot.note)])
+    try depot.end(run: 5)
+    #expect(depot.answered.isEmpty && depot.cancels.map(\.delivery) == [1])
+    try depot.step([.handedBack([1, 2])])
+    #expect(depot.answered == [.cancelled])
+    #expect(try depot.last(1)?.outcome == .cancelled && depot.open(1) == nil)
+    #expect(try depot.open(2)?.attempts == 1, "the end of its run spares what was tried")
+  }
+
   @Test func `one that failed is sent once more under its id, and its tries are counted on`() throws {
     let depot = try Depot()
     try depot.grant(10)
