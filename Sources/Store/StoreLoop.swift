@@ -78,6 +78,8 @@ package struct StoreStatus: Sendable {
   package var sweeps: Int64 = 0
   package var commits: Int64 = 0
   package var eventsCommitted: Int64 = 0
+  /// By hand or with their run; most of them never left the store.
+  package var deliveriesCancelled: Int64 = 0
 }
 
 package final class StoreLoop {
@@ -363,6 +365,7 @@ package final class StoreLoop {
     outputs.record = group.record
     status.record = record
     status.commits += 1
+    status.deliveriesCancelled += Int64(group.attempts.count { $0.outcome == .cancelled })
     status.behind = behind.count
     status.tailRecords = record - mark
   }

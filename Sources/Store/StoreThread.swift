@@ -27,6 +27,7 @@ package final class StoreCounters: Sendable {
   package let events = Counter()
   package let behind = Counter()
   package let sweeps = Counter()
+  package let deliveriesCancelled = Counter()
   package let openDeliveries = Counter()
   /// Thousandths of the bound of the unswept tail.
   package let tailPermille = Counter()
@@ -46,6 +47,7 @@ package final class StoreCounters: Sendable {
     events.set(status.eventsCommitted)
     behind.set(Int64(status.behind))
     sweeps.set(status.sweeps)
+    deliveriesCancelled.set(status.deliveriesCancelled)
     openDeliveries.set(Int64(status.openDeliveries))
     tailPermille.set(Int64(tailShare * 1000))
     full.set(status.full ? 1 : 0)

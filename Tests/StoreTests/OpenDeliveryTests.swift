@@ -219,6 +219,7 @@ extension Depot: @unchecked Sendable {}
     #expect(depot.answered == [.cancelled])
     #expect(try depot.last(1)?.outcome == .cancelled && depot.open(1) == nil)
     #expect(try depot.open(2)?.attempts == 1, "the end of its run spares what was tried")
+    #expect(depot.loop.status.deliveriesCancelled == 1)
   }
 
   @Test func `one that failed is sent once more under its id, and its tries are counted on`() throws {
