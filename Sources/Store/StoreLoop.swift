@@ -505,17 +505,17 @@ package final class StoreLoop {
     if eventPurge == nil {
       let bound = try EventPurge.bound(before: time, reader.engine)
       guard bound > purgedThrough else { return 0 }
-      eventPurge = EventPurge(bound: bound)
+      eventPurge = EventPurge(bound: bound, before: time)
     }
     if !eventPurge!.isComplete {
       try eventPurge!.scan(reader, limit: limit)
       if eventPurge!.isComplete { try engine.keepEvents(eventPurge!.found) }
       return 1
     }
-    let bound = eventPurge!.bound
-    let gone = try engine.purge(.event, through: bound, olderThan: time, limit: limit)
+    let gone = try engine.purge(.event, through: eventPurge!.bound, olderThan: time, limit: limit)
     if gone == 0 {
-      purgedThrough = bound
+      // A round that the ceiling began and that age ends has left what is young.
+      if time >= eventPurge!.before { purgedThrough = eventPurge!.bound }
       eventPurge = nil
     }
     return gone

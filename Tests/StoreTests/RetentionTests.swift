@@ -79,4 +79,19 @@ import Testing
     #expect(try reader.engine.event(1) == nil)
     #expect(try reader.engine.event(101) == nil)
   }
+
+  @Test func `events go by age also after a round for the ceiling's sake that was not needed to its end`() throws {
+    let loop = try StoreLoop(engine: MemoryStore(MemoryStore.Disk()))
+    loop.retention.sizeBytes = 20_000
+    _ = try loop.step([events(1...100, at: start)], now: start)
+    let reader = try loop.makeReader()
+    // One look at the runs, and meanwhile there is room again.
+    _ = try loop.step([], now: start + 3_600_000)
+    loop.retention.sizeBytes = 1_000_000
+    for second in Int64(1)...60 { _ = try loop.step([], now: start + 3_600_000 + second * 1_000) }
+    #expect(try reader.engine.event(1) != nil, "nothing has to go yet")
+    let later = start + 91 * 86_400_000
+    for second in Int64(1)...60 { _ = try loop.step([], now: later + second * 1_000) }
+    #expect(try reader.engine.event(1) == nil)
+  }
 }
