@@ -73,7 +73,6 @@ package struct StoreStatus: Sendable {
   package var record: Int64 = 0
   package var behind = 0
   package var tailRecords: Int64 = 0
-  package var openDeliveries = 0
   package var full = false
   package var sweeps: Int64 = 0
   package var commits: Int64 = 0

@@ -28,7 +28,6 @@ package final class StoreCounters: Sendable {
   package let behind = Counter()
   package let sweeps = Counter()
   package let deliveriesCancelled = Counter()
-  package let openDeliveries = Counter()
   /// Thousandths of the bound of the unswept tail.
   package let tailPermille = Counter()
   package let full = Counter()
@@ -48,7 +47,6 @@ package final class StoreCounters: Sendable {
     behind.set(Int64(status.behind))
     sweeps.set(status.sweeps)
     deliveriesCancelled.set(status.deliveriesCancelled)
-    openDeliveries.set(Int64(status.openDeliveries))
     tailPermille.set(Int64(tailShare * 1000))
     full.set(status.full ? 1 : 0)
   }

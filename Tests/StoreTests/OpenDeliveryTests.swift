@@ -295,6 +295,18 @@ extension Depot: @unchecked Sendable {}
     #expect((495...505).contains(depot.handedOut.count), "\(depot.handedOut.count)")
   }
 
+  @Test func `a replay makes up for a second's sleep, in as many portions as it takes`() throws {
+    let depot = try Depot()
+    try depot.grant(20_000)
+    try depot.decide((1...600).map { ($0, "a") })
+    for number in 1...600 { try depot.attempt(Int64(number), .failed) }
+    depot.handedOut = []
+    try depot.step([.replay(DeliveryFilter(), ratePerSecond: 400) { _ in }])
+    depot.now = depot.now + 1_000
+    for _ in 0..<5 { try depot.step() }
+    #expect(depot.handedOut.count == 400)
+  }
+
   @Test func `a destination that fails is told of as an event that a kill does not lose`() throws {
     let depot = try Depot()
     try depot.change("a", .failing(since: depot.now))
