@@ -706,6 +706,9 @@ final class House: @unchecked Sendable {
       lines.counter("nudged_deliveries_delivered_total", "Deliveries that arrived.", Int64(figures.counters.delivered))
       lines.counter("nudged_deliveries_retried_total", "Tries that will be repeated.", Int64(figures.counters.retried))
       lines.counter("nudged_deliveries_failed_total", "Deliveries given up.", Int64(figures.counters.failed))
+      lines.counter(
+        "nudged_deliveries_cancelled_total", "Deliveries cancelled, by hand or with their run.",
+        storeCounters.deliveriesCancelled.value)
       lines.gauge("nudged_deliveries_held", "Deliveries in memory.", Int64(figures.held))
       lines.counter(
         "nudged_breakers_opened_total", "Times a destination's breaker opened.", Int64(figures.counters.breakersOpened))

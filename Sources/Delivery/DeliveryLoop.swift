@@ -287,7 +287,12 @@ package struct DeliveryLoop: Sendable {
 
   private mutating func settleUnsent(_ delivery: Delivery, _ outcome: AttemptOutcome, _ message: String, now: Instant) {
     let isDelivered = outcome == .delivered
-    if isDelivered { counters.delivered += 1 } else { counters.failed += 1 }
+    switch outcome {
+    case .delivered: counters.delivered += 1
+    // Nobody failed: somebody did not want it any more.
+    case .cancelled: counters.cancelled += 1
+    default: counters.failed += 1
+    }
     out.settled.append(
       Attempt(
         delivery: delivery.number, attempt: delivery.attempts + 1, started: now, outcome: outcome, status: 0,
@@ -523,7 +528,6 @@ package struct DeliveryLoop: Sendable {
     if entry.delivery.isRetry, !request.isForced { return out.tooLate.append(request.delivery) }
     entryOfDelivery[request.delivery] = nil
     entries[index]?.state = .cancelled
-    counters.cancelled += 1
     settleUnsent(entry.delivery, .cancelled, request.reason, now: now)
   }
 

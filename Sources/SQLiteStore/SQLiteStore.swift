@@ -14,7 +14,7 @@ package import Store
 
 package final class SQLiteStore: StoreEngine {
   private let path: String
-  private let connection: Connection
+  let connection: Connection
   private var lock: StoreLock?
   package let recovered: Recovered
   private var verdictRow: Int64
@@ -113,10 +113,16 @@ package final class SQLiteStore: StoreEngine {
   // MARK: commit
 
   package func commit(_ group: Group) throws(StoreError) {
+    try together { () throws(StoreError) in try write(group) }
+  }
+
+  /// All of it or nothing.
+  func together<T>(_ body: () throws(StoreError) -> T) throws(StoreError) -> T {
     do throws(StoreError) {
       try inserts.begin.finish()
-      try write(group)
+      let result = try body()
       try inserts.commit.finish()
+      return result
     } catch {
       // After a full disk SQLite may have rolled back by itself already; then this says so and is done.
       if sqlite3_get_autocommit(connection.handle) == 0 { try? inserts.rollback.finish() }
@@ -156,17 +162,10 @@ package final class SQLiteStore: StoreEngine {
     switch log {
     case .event: return try purgeEvents(through: number, olderThan: time, limit: limit)
     case .verdict: sql = SQLiteStore.purge("verdict", key: "row", time: "time")
-    case .delivery: sql = SQLiteStore.purge("delivery", key: "delivery", time: "created")
-    case .attempt:
-      sql = """
-        DELETE FROM attempt WHERE (delivery, attempt) IN
-          (SELECT delivery, attempt FROM (SELECT * FROM attempt ORDER BY delivery LIMIT ?3) WHERE delivery <= ?1 AND started < ?2)
-        """
     case .redo:
       sql =
         "DELETE FROM redo WHERE record IN (SELECT record FROM redo WHERE record <= ?1 AND ?2 > 0 ORDER BY record LIMIT ?3)"
     case .dedupe: sql = SQLiteStore.purge("dedupe", key: "record", time: "time")
-    case .endedRun: sql = SQLiteStore.purge("ended_run", key: "run", time: "ended")
     case .dedupeRun:
       sql = """
         DELETE FROM dedupe_run WHERE (run, page) IN
@@ -219,16 +218,11 @@ package final class SQLiteStore: StoreEngine {
     let list = try connection.statement("SELECT event FROM kept_event")
     while try list.next() { kept.insert(list.integer(0)) }
     if kept == wanted { return }
-    do throws(StoreError) {
-      try inserts.begin.finish()
+    try together { () throws(StoreError) in
       for number in wanted.subtracting(kept).sorted() {
         if let row = try reader.event(number) { try inserts.keep(row) }
       }
       for number in kept.subtracting(wanted) { try connection.run("DELETE FROM kept_event WHERE event = \(number)") }
-      try inserts.commit.finish()
-    } catch {
-      if sqlite3_get_autocommit(connection.handle) == 0 { try? inserts.rollback.finish() }
-      throw error
     }
   }
 

@@ -9,13 +9,18 @@ internal import Model
 
 /// A round of purging: first all runs are looked through, then the events go.
 struct EventPurge {
-  /// Events up to this one are old enough to go.
+  /// Events up to this one are old enough to go,
   let bound: Int64
+  /// because they were received before this.
+  let before: Instant
   private var cursor: Int64 = 0
   private var kept: Set<Int64> = []
   private(set) var isComplete = false
 
-  init(bound: Int64) { self.bound = bound }
+  init(bound: Int64, before: Instant) {
+    self.bound = bound
+    self.before = before
+  }
 
   /// The referred events, once every run was looked at.
   var found: [Int64] { kept.sorted() }

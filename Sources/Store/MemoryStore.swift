@@ -162,12 +162,6 @@ package final class MemoryStore: StoreEngine {
       switch log {
       case .event: return drop(&content.events) { $0.number <= number && $0.received < time }
       case .verdict: return drop(&content.verdicts) { $0.last <= number }
-      case .delivery: return drop(&content.deliveries) { $0.delivery.number <= number && $0.delivery.created < time }
-      case .attempt: return drop(&content.attempts) { $0.started < time }
-      case .endedRun:
-        let old = content.endedRuns.values.filter { $0.number <= number && ($0.ended ?? .zero) < time }
-        for run in old.prefix(limit) { content.endedRuns[run.number] = nil }
-        return min(limit, old.count)
       case .redo: return drop(&content.redo) { $0.record <= number }
       case .dedupe: return drop(&content.dedupe) { $0.record <= number && $0.time < time }
       case .dedupeRun:
@@ -175,6 +169,42 @@ package final class MemoryStore: StoreEngine {
         content.pages.removeAll { $0.run <= number && $0.newest < time }
         return before - content.pages.count
       }
+    }
+  }
+
+  package func page(of log: WalkedLog, after place: LogPlace, limit: Int) throws(StoreError) -> LogPage {
+    disk.content.withLock { content in
+      let rows: [LogPage.Row] =
+        switch log {
+        case .delivery: content.deliveries.map { LogPage.Row(LogPlace($0.delivery.number), $0.delivery.created) }
+        case .attempt: content.attempts.map { LogPage.Row(MemoryStore.place(of: $0), $0.started) }
+        case .endedRun: content.endedRuns.values.map { LogPage.Row(LogPlace($0.number), $0.ended ?? .zero) }
+        }
+      var page = LogPage()
+      page.rows = Array(rows.filter { $0.place > place }.sorted { $0.place < $1.place }.prefix(limit))
+      guard let last = page.rows.last?.place.number else { return page }
+      page.lastBegan =
+        log == .endedRun
+        ? content.endedRuns[last]?.started : content.deliveries.last { $0.delivery.number == last }?.delivery.created
+      return page
+    }
+  }
+
+  private static func place(of attempt: Attempt) -> LogPlace {
+    LogPlace(attempt.delivery, attempt: Int64(attempt.attempt))
+  }
+
+  package func delete(_ log: WalkedLog, _ places: [LogPlace]) throws(StoreError) -> Int {
+    if places.isEmpty { return 0 }
+    let gone = Set(places)
+    return disk.content.withLock { content in
+      let before = content.deliveries.count + content.attempts.count + content.endedRuns.count
+      switch log {
+      case .delivery: content.deliveries.removeAll { gone.contains(LogPlace($0.delivery.number)) }
+      case .attempt: content.attempts.removeAll { gone.contains(MemoryStore.place(of: $0)) }
+      case .endedRun: for place in gone { content.endedRuns[place.number] = nil }
+      }
+      return before - content.deliveries.count - content.attempts.count - content.endedRuns.count
     }
   }
 

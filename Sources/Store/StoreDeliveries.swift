@@ -192,11 +192,13 @@ extension StoreLoop {
     work.messages.append(message)
   }
 
+  /// One that comes back meets the wish to cancel it: the delivery loop had let it go before it heard of it. What
+  /// was tried already is spared by the end of its run, but not by a person, who waits for the answer.
   func takeBack(_ numbers: [Int64], now: Instant) throws(StoreError) {
     for number in numbers {
       guard let held = handedOut.removeValue(forKey: number) else { continue }
       calls[number] = nil
-      if let open = try openRow(number), !open.cancelReason.isEmpty, !open.isRetry {
+      if let open = try openRow(number), !open.cancelReason.isEmpty, !open.isRetry || cancelWaiters[number] != nil {
         try cancelNow(number, open, open.cancelReason, now: now)
       } else {
         backlog.wait(number, held.destination, due: held.due, isRetry: held.isRetry)
@@ -241,7 +243,6 @@ extension StoreLoop {
 
   /// Looks for due deliveries that nobody holds.
   func handOutDue(now: Instant, to outputs: inout StoreOutputs) throws(StoreError) {
-    status.openDeliveries = handedOut.count
     foundDue = false
     guard granted > 0, let due = backlog.nextDue(except: satisfied), due <= now else { return }
     // A part of each grant is kept for first tries that are still to come.
@@ -401,11 +402,14 @@ extension StoreLoop {
     work.completions.append { done(true) }
   }
 
+  /// How many deliveries a job looks at in one step, and so the most that it sends in one.
+  private static let replayPage = 200
+
   /// One portion of the oldest job: rows and position in the same commit, so that a kill repeats nothing.
   func runReplays(now: Instant, isBusy: Bool) throws(StoreError) {
     guard let (number, job) = replays.first, tailShare < 0.5 else { return }
     var row = job
-    var budget = isBusy ? 50 : 500
+    var budget = isBusy ? 50 : StoreLoop.replayPage
     if row.ratePerSecond > 0 {
       // What a second's sleep has missed is made up for, no more.
       let moment = Double(now.milliseconds) / 1000
@@ -414,7 +418,7 @@ extension StoreLoop {
       replayedSeconds = since + Double(budget) / Double(row.ratePerSecond)
       if budget == 0 { return }
     }
-    let rows = try reader.engine.deliveries(after: row.position, limit: 200)
+    let rows = try reader.engine.deliveries(after: row.position, limit: StoreLoop.replayPage)
     for found in rows where budget > 0 {
       if found.delivery.number > row.last { break }
       row.position = found.delivery.number
@@ -427,7 +431,9 @@ extension StoreLoop {
       row.sent += 1
       budget -= 1
     }
-    if budget > 0, rows.count < 200 || row.position >= row.last || rows.last!.delivery.number > row.last {
+    if budget > 0,
+      rows.count < StoreLoop.replayPage || row.position >= row.last || rows.last!.delivery.number > row.last
+    {
       row.ended = now
       replays.removeFirst()
       replayedSeconds = nil

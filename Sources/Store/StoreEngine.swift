@@ -51,11 +51,56 @@ package struct Recovered: Sendable {
   package init() {}
 }
 
-/// The append-only tables.
+/// The append-only tables in which what is oldest stands at the head.
 package enum LogTable: String, Sendable, CaseIterable {
-  case event, verdict, delivery, attempt, redo, dedupe
+  case event, verdict, redo, dedupe
   case dedupeRun = "dedupe_run"
+}
+
+/// The append-only tables in which what may go stands between what may not: a delivery may be open for months and
+/// tried once more after them, and a run ends long after younger ones have.
+package enum WalkedLog: String, Sendable, CaseIterable {
+  case delivery, attempt
   case endedRun = "ended_run"
+}
+
+/// Where a row of a walked log stands: a delivery, one of its tries, or a run.
+package struct LogPlace: Sendable, Hashable, Comparable {
+  package var number: Int64
+  package var attempt: Int64
+
+  /// Before every row.
+  package static let start = LogPlace(.min, attempt: .min)
+
+  package init(_ number: Int64, attempt: Int64 = 0) {
+    self.number = number
+    self.attempt = attempt
+  }
+
+  package static func < (left: LogPlace, right: LogPlace) -> Bool {
+    left.number != right.number ? left.number < right.number : left.attempt < right.attempt
+  }
+}
+
+/// A few rows of a walked log, in the order of their places.
+package struct LogPage: Sendable, Equatable {
+  package struct Row: Sendable, Equatable {
+    package var place: LogPlace
+    /// When the delivery was decided, the try was made, or the run ended.
+    package var time: Instant
+
+    package init(_ place: LogPlace, _ time: Instant) {
+      self.place = place
+      self.time = time
+    }
+  }
+
+  package var rows: [Row] = []
+  /// When the delivery or the run of the last row began, where that is known. What stands above began no earlier, so
+  /// that nothing there is from before.
+  package var lastBegan: Instant?
+
+  package init() {}
 }
 
 package protocol StoreEngine: AnyObject {
@@ -78,6 +123,13 @@ package protocol StoreEngine: AnyObject {
   /// Deletes rows of a log that are older than `time` or, for redo, not above `number`; at most
   /// `limit` of them. Returns how many went.
   func purge(_ log: LogTable, through number: Int64, olderThan time: Instant, limit: Int) throws(StoreError) -> Int
+
+  /// The first rows above a place.
+  func page(of log: WalkedLog, after place: LogPlace, limit: Int) throws(StoreError) -> LogPage
+
+  /// Deletes these rows, all or nothing, and returns how many went: the newest row may have to stay, where numbers
+  /// go on from it.
+  func delete(_ log: WalkedLog, _ places: [LogPlace]) throws(StoreError) -> Int
 
   /// Sets these events aside so that they outlive their range, and lets go of others that were set aside.
   func keepEvents(_ numbers: [Int64]) throws(StoreError)

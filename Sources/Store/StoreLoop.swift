@@ -73,15 +73,16 @@ package struct StoreStatus: Sendable {
   package var record: Int64 = 0
   package var behind = 0
   package var tailRecords: Int64 = 0
-  package var openDeliveries = 0
   package var full = false
   package var sweeps: Int64 = 0
   package var commits: Int64 = 0
   package var eventsCommitted: Int64 = 0
+  /// By hand or with their run; most of them never left the store.
+  package var deliveriesCancelled: Int64 = 0
 }
 
 package final class StoreLoop {
-  private let engine: any StoreEngine
+  let engine: any StoreEngine
   package let behind = WriteBehind()
   package var retention = Retention()
   package internal(set) var status = StoreStatus()
@@ -92,7 +93,7 @@ package final class StoreLoop {
   package private(set) var highestRun: Int64
   package private(set) var highestVersion: Int64
   private var record: Int64
-  private var mark: Int64
+  private(set) var mark: Int64
   private var tailBytes = 0
   private var sweep: Sweep?
   private var lastShare = 0.0
@@ -130,12 +131,10 @@ package final class StoreLoop {
   var listens: Set<String> = []
   let parser = DocumentParser(maximumBytes: Limits.inflatedBodyBytes, maximumDepth: Limits.jsonDepth)
   let hash: KeyedHash
-  private var nextPurge: Instant = .zero
-  private var eventPurge: EventPurge?
-  private var purgedThrough: Int64 = 0
+  /// See StorePurge.
+  var purging = PurgeProgress()
   /// The last step had something to append.
-  private var isBusy = false
-  private var purgeTurn = 0
+  private(set) var isBusy = false
 
   /// Runs of the dedupe set that are being written, with the page that comes next.
   private var runs: [(run: DedupeRun, position: Int)] = []
@@ -360,6 +359,7 @@ package final class StoreLoop {
     outputs.record = group.record
     status.record = record
     status.commits += 1
+    status.deliveriesCancelled += Int64(group.attempts.count { $0.outcome == .cancelled })
     status.behind = behind.count
     status.tailRecords = record - mark
   }
@@ -451,73 +451,6 @@ package final class StoreLoop {
     if let due = replayWakesAt(now: now) { wake = min(wake, due) }
     if sweepingAllowed, behind.count > 0 { wake = min(wake, now + 200) }
     return wake
-  }
-
-  /// One chunk of one log table at a time, between groups; smaller ones while something waits.
-  private func purgeSome(now: Instant) throws(StoreError) {
-    guard now >= nextPurge else { return }
-    if try squeeze(now: now, limit: isBusy ? 200 : 2_000) {
-      nextPurge = now + 20
-      return
-    }
-    let turns: [(LogTable, Int64, Int64)] = [
-      (.redo, mark, 0),
-      (.event, Int64.max, retention.eventsMilliseconds),
-      (.verdict, Int64.max, retention.verdictsMilliseconds),
-      (.attempt, Int64.max, retention.attemptsMilliseconds),
-      (.delivery, try oldestOpenDelivery() - 1, retention.attemptsMilliseconds),
-      (.endedRun, Int64.max, retention.endedRunsMilliseconds),
-      // A day later than the router forgets a run, so that it never asks for a page that is gone.
-      (.dedupeRun, Int64.max, retention.dedupeMilliseconds + 86_400_000),
-    ]
-    let (log, through, age) = turns[purgeTurn % turns.count]
-    let limit = isBusy ? 200 : 2_000
-    let gone =
-      log == .event
-      ? try purgeEvents(olderThan: now + -age, limit: limit)
-      : try engine.purge(log, through: through, olderThan: age == 0 ? .distantFuture : now + -age, limit: limit)
-    if gone == 0 { purgeTurn += 1 }
-    nextPurge = gone > 0 ? now + 20 : now + 1_000
-    // Without a reserve the next full disk would end the process, so that the door stays closed till then.
-    if status.full, gone == 0, purgeTurn % turns.count == 0, engine.restoreReserve() { status.full = false }
-  }
-
-  /// Above the ceiling the oldest history goes whatever its age: first tries, then verdicts, runs that have
-  /// ended, and events that no run refers to. Never what lives, nor the newest minutes.
-  private func squeeze(now: Instant, limit: Int) throws(StoreError) -> Bool {
-    guard retention.sizeBytes > 0, try engine.usedBytes > retention.sizeBytes else { return false }
-    let time = now + -600_000
-    let through = try oldestOpenDelivery() - 1
-    for (log, number) in [(LogTable.attempt, through), (.delivery, through), (.verdict, .max), (.endedRun, .max)] {
-      if try engine.purge(log, through: number, olderThan: time, limit: limit) > 0 { return true }
-    }
-    return try purgeEvents(olderThan: time, limit: limit) > 0
-  }
-
-  /// Goes on with the round that is under way, or begins one; 0 when there is nothing to do.
-  private func purgeEvents(olderThan time: Instant, limit: Int) throws(StoreError) -> Int {
-    if eventPurge == nil {
-      let bound = try EventPurge.bound(before: time, reader.engine)
-      guard bound > purgedThrough else { return 0 }
-      eventPurge = EventPurge(bound: bound)
-    }
-    if !eventPurge!.isComplete {
-      try eventPurge!.scan(reader, limit: limit)
-      if eventPurge!.isComplete { try engine.keepEvents(eventPurge!.found) }
-      return 1
-    }
-    let bound = eventPurge!.bound
-    let gone = try engine.purge(.event, through: bound, olderThan: time, limit: limit)
-    if gone == 0 {
-      purgedThrough = bound
-      eventPurge = nil
-    }
-    return gone
-  }
-
-  private func oldestOpenDelivery() throws(StoreError) -> Int64 {
-    try reader.rows(from: RowKey(.openDelivery, 0), to: RowKey(.openDelivery, Int64.max), limit: 1).first?.key.first
-      ?? Int64.max
   }
 
   /// To be called after the outputs of a step were passed on, because nobody waits for it: old history goes,

@@ -27,7 +27,7 @@ package final class StoreCounters: Sendable {
   package let events = Counter()
   package let behind = Counter()
   package let sweeps = Counter()
-  package let openDeliveries = Counter()
+  package let deliveriesCancelled = Counter()
   /// Thousandths of the bound of the unswept tail.
   package let tailPermille = Counter()
   package let full = Counter()
@@ -46,7 +46,7 @@ package final class StoreCounters: Sendable {
     events.set(status.eventsCommitted)
     behind.set(Int64(status.behind))
     sweeps.set(status.sweeps)
-    openDeliveries.set(Int64(status.openDeliveries))
+    deliveriesCancelled.set(status.deliveriesCancelled)
     tailPermille.set(Int64(tailShare * 1000))
     full.set(status.full ? 1 : 0)
   }

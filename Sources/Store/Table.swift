@@ -90,6 +90,12 @@ package struct RowKey: Sendable, Hashable, Comparable {
     self.second = second
   }
 
+  /// The next key of the same table, if there can be one.
+  var successor: RowKey? {
+    if second < .max { return RowKey(table, first, second + 1) }
+    return first < .max ? RowKey(table, first + 1, .min) : nil
+  }
+
   package static func < (left: RowKey, right: RowKey) -> Bool {
     if left.table != right.table { return left.table.rawValue < right.table.rawValue }
     return left.first != right.first ? left.first < right.first : left.second < right.second

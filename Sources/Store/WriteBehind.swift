@@ -41,16 +41,16 @@ package final class WriteBehind: Sendable {
     try result.get()
   }
 
-  /// Everything in a range of keys of one table, in order, tombstones included.
-  package func range(from: RowKey, to: RowKey) -> [Row] {
+  /// The first rows in a range of keys of one table, in order, tombstones included. The rows here have no order, so
+  /// that every one is passed by; but no more are held and copied than are asked for, because lanes wait meanwhile.
+  package func range(from: RowKey, to: RowKey, limit: Int) -> [Row] {
     tables.withLock { tables in
-      var keys: [RowKey] = []
+      var lowest = LowestKeys(limit)
       tables[Int(from.table.rawValue)].visit { first, second in
         let key = RowKey(from.table, first, second)
-        if key >= from, key < to { keys.append(key) }
+        if key >= from, key < to { lowest.insert(key) }
       }
-      keys.sort()
-      return keys.map { key in
+      return lowest.sorted().map { key in
         let found = tables[Int(key.table.rawValue)].look(key.first, key.second)
         return Row(key: key, record: found?.record ?? 0, value: found?.value)
       }
@@ -92,6 +92,35 @@ package final class WriteBehind: Sendable {
   }
 }
 
+/// The lowest of many keys, without sorting all of them.
+private struct LowestKeys {
+  private let limit: Int
+  private var keys: [RowKey] = []
+  /// With `limit` keys below it, it and all above it are of no interest.
+  private var bound: RowKey?
+
+  init(_ limit: Int) { self.limit = max(1, limit) }
+
+  mutating func insert(_ key: RowKey) {
+    if let bound, key >= bound { return }
+    keys.append(key)
+    // Sorted only when they have doubled, so that a key costs next to nothing.
+    if keys.count / 2 >= limit { cut() }
+  }
+
+  private mutating func cut() {
+    keys.sort()
+    if keys.count < limit { return }
+    keys.removeLast(keys.count - limit)
+    bound = keys.last
+  }
+
+  mutating func sorted() -> [RowKey] {
+    cut()
+    return keys
+  }
+}
+
 /// Reads for one thread: the write-behind set first, then the table.
 package final class StoreReader {
   private let behind: WriteBehind
@@ -109,10 +138,23 @@ package final class StoreReader {
 
   /// Rows with `from` <= key < `to`, newest values, deleted ones left out.
   package func rows(from: RowKey, to: RowKey, limit: Int) throws(StoreError) -> [Row] {
-    let fresh = behind.range(from: from, to: to)
-    // Every fresh row may hide one of the table, so that many more are read to be sure of `limit`.
-    let stored = try engine.rows(from: from, to: to, limit: limit + fresh.count)
     var out: [Row] = []
+    var next: RowKey? = from
+    var page = limit
+    while let from = next, out.count < limit {
+      let fresh = behind.range(from: from, to: to, limit: page)
+      // Of what lies above the last fresh row nothing is known yet.
+      next = fresh.count < page ? nil : fresh.last?.key.successor
+      // Every fresh row may hide one of the table, so that many more are read to be sure of `limit`.
+      let stored = try engine.rows(from: from, to: next ?? to, limit: limit - out.count + fresh.count)
+      StoreReader.merge(fresh, stored, into: &out, limit: limit)
+      // Only deleted rows lead to another page; twice as many each time, because each passes all rows by.
+      if next != nil, out.count < limit { page *= 2 }
+    }
+    return out
+  }
+
+  private static func merge(_ fresh: [Row], _ stored: [Row], into out: inout [Row], limit: Int) {
     var i = 0
     var j = 0
     while out.count < limit, i < fresh.count || j < stored.count {
@@ -126,6 +168,5 @@ package final class StoreReader {
         j += 1
       }
     }
-    return out
   }
 }

@@ -49,6 +49,9 @@ import Testing
     #expect(daemon.command("deliveries", "release", "crm").out == "crm is well\n")
     #expect(receiver.waitFor(19))
     #expect(Set(receiver.ids).count == 19)
+    let figures = try daemon.get("/metrics").text
+    #expect(figures.contains("nudged_deliveries_cancelled_total 1\n"))
+    #expect(figures.contains("nudged_deliveries_failed_total 0\n"))
     #expect(daemon.stop() == 0)
   }
 

@@ -250,6 +250,7 @@ private struct Town {
     #expect(out.tooLate == [1])
     #expect(out.settled.map(\.delivery) == [2] && out.settled.first?.outcome == .cancelled)
     #expect(out.settled.first?.message == "gone" && town.loop.held == 2)
+    #expect(town.loop.counters.cancelled == 1 && town.loop.counters.failed == 0, "nobody failed")
     town.answer()
     #expect(town.underWay.map(\.delivery.number) == [3])
     town.answer()

@@ -45,6 +45,11 @@ final class Scratch {
   @Test func `a sweep replaces, removes and marks`() throws { try StoreContract.sweepsAndMarks(under) }
   @Test func `ranges come in order`() throws { try StoreContract.readsRangesInOrder(under) }
   @Test func `old rows go in chunks`() throws { try StoreContract.purgesInChunks(under) }
+  @Test func `what may go stands between what may not`() throws { try StoreContract.walksThroughLogs(under) }
+  @Test func `what is too old goes behind what is young`() throws { try StoreContract.purgesBehindWhatIsYoung(under) }
+  @Test func `what is settled goes between what is open`() throws {
+    try StoreContract.purgesBetweenOpenDeliveries(under)
+  }
   @Test func `events of several lanes are found`() throws { try StoreContract.findsEventsOfSeveralLanes(under) }
   @Test func `verdicts of several steps are found`() throws { try StoreContract.joinsVerdicts(under) }
   @Test func `closed runs come page by page`() throws { try StoreContract.closesRuns(under) }

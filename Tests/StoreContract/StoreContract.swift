@@ -123,7 +123,7 @@ package enum StoreContract {
     #expect(try reader.endedRuns(before: 5, limit: 9).map(\.number) == [4])
     try again.keepEvents([])
     #expect(try reader.event(2) == nil)
-    while try again.purge(.endedRun, through: .max, olderThan: now + 10, limit: 10) > 0 {}
+    #expect(try again.delete(.endedRun, [LogPlace(4)]) == 1)
     #expect(try reader.endedRun(4) == nil)
   }
 
@@ -191,6 +191,104 @@ package enum StoreContract {
     #expect(again.recovered.event == 10)
     #expect(again.recovered.record == 10)
     again.close()
+  }
+
+  private static func ended(_ number: Int64, started: Instant, ended: Instant) -> RunRow {
+    var run = RunRow(
+      number: number, subject: 1, rule: 2, version: 3, event: 1, seed: Hash128(high: 4, low: 5), depth: 0, key: "",
+      started: started)
+    run.status = .stopped
+    run.ended = ended
+    return run
+  }
+
+  private static func attempt(_ delivery: Int64, _ number: Int = 1, at time: Instant) -> Attempt {
+    Attempt(
+      delivery: delivery, attempt: number, started: time, outcome: .delivered, status: 200, settlement: .delivered)
+  }
+
+  /// Deliveries, tries and ended runs come in pages, in order, with how old they are and when the last of a page
+  /// began; what is named goes, and nothing beside it.
+  package static func walksThroughLogs(_ under: EngineUnderTest) throws {
+    let engine = try under.open()
+    defer { engine.close() }
+    var group = Group(record: 1, time: now)
+    group.deliveries = [[delivery(2, at: now + 2), delivery(1, at: now + 1)], [delivery(4, at: now + 4)]]
+    group.attempts = [attempt(4, at: now + 40), attempt(1, 2, at: now + 90), attempt(1, at: now + 10)]
+    group.attempts.append(attempt(3, at: now + 30))
+    group.endedRuns = [
+      ended(2, started: now + 2, ended: now + 3), ended(1, started: now + 1, ended: now + 99),
+      ended(3, started: now + 3, ended: now + 9),
+    ]
+    try engine.commit(group)
+    func page(_ log: WalkedLog, after place: LogPlace = .start, limit: Int = 9) throws -> ([LogPage.Row], Instant?) {
+      let page = try engine.page(of: log, after: place, limit: limit)
+      return (page.rows, page.lastBegan)
+    }
+    func row(_ number: Int64, attempt: Int64 = 0, _ time: Int64) -> LogPage.Row {
+      LogPage.Row(LogPlace(number, attempt: attempt), now + time)
+    }
+    #expect(try page(.delivery) == ([row(1, 1), row(2, 2), row(4, 4)], now + 4))
+    #expect(try page(.delivery, after: LogPlace(1), limit: 1) == ([row(2, 2)], now + 2))
+    #expect(try page(.attempt, limit: 2) == ([row(1, attempt: 1, 10), row(1, attempt: 2, 90)], now + 1))
+    #expect(
+      try page(.attempt, after: LogPlace(1, attempt: 1), limit: 2) == (
+        [row(1, attempt: 2, 90), row(3, attempt: 1, 30)], nil
+      ))
+    #expect(try page(.attempt, after: LogPlace(4, attempt: 1)) == ([], nil))
+    #expect(try page(.endedRun) == ([row(1, 99), row(2, 3), row(3, 9)], now + 3))
+    #expect(try engine.delete(.attempt, [LogPlace(1, attempt: 2), LogPlace(4, attempt: 1), LogPlace(9)]) == 2)
+    #expect(try engine.delete(.delivery, [LogPlace(2)]) == 1)
+    #expect(try engine.delete(.endedRun, [LogPlace(1), LogPlace(2)]) == 2)
+    #expect(try page(.attempt).0 == [row(1, attempt: 1, 10), row(3, attempt: 1, 30)])
+    #expect(try page(.delivery).0 == [row(1, 1), row(4, 4)])
+    #expect(try page(.endedRun).0 == [row(3, 9)])
+  }
+
+  /// Steps with nothing to do, a second apart.
+  private static func idle(_ loop: StoreLoop, from time: Instant, seconds: Int64) throws {
+    for second in 0..<seconds { _ = try loop.step([], now: time + second * 1_000) }
+  }
+
+  /// Runs that began long ago and ended lately, and old deliveries that were sent once more, stand before what is
+  /// too old, more of them than one look takes.
+  package static func purgesBehindWhatIsYoung(_ under: EngineUnderTest) throws {
+    let loop = try StoreLoop(engine: try under.open())
+    defer { loop.close() }
+    loop.retention.sizeBytes = 0
+    let later = now + 91 * 86_400_000
+    var decisions = Decisions(lane: 0, sequence: 1)
+    for number in Int64(1)...2_150 {
+      let isYoung = number <= 2_100 || number == 2_150
+      decisions.endedRuns.append(ended(number, started: now + number, ended: isYoung ? later : now + 5_000))
+    }
+    _ = try loop.step([.decisions(decisions)], now: now)
+    _ = try loop.step([.settled((1...2_150).map { attempt($0, at: $0 <= 2_100 ? later : now) })], now: now)
+    try idle(loop, from: later, seconds: 60)
+    let reader = try loop.makeReader().engine
+    #expect(try reader.endedRuns(before: .max, limit: 9_000).map(\.number) == [2_150] + (1...2_100).reversed())
+    for number in Int64(1)...2_150 { #expect(try reader.attempts(of: number).count == (number <= 2_100 ? 1 : 0)) }
+  }
+
+  /// Deliveries that are open, more of them than one look takes, hold up none that are settled.
+  package static func purgesBetweenOpenDeliveries(_ under: EngineUnderTest) throws {
+    let loop = try StoreLoop(engine: try under.open())
+    defer { loop.close() }
+    loop.retention.sizeBytes = 0
+    let open = Set((1...2_100) + [2_107, 2_120].map { Int64($0) })
+    var decisions = Decisions(lane: 0, sequence: 1)
+    decisions.deliveries = (1...2_120).map { delivery($0) }
+    _ = try loop.step([.wants(3_000, except: []), .decisions(decisions)], now: now)
+    let settled = (Int64(1)...2_120).filter { !open.contains($0) }
+    _ = try loop.step([.settled(settled.map { attempt($0, at: now) })], now: now)
+    let later = now + 31 * 86_400_000
+    try idle(loop, from: later, seconds: 60)
+    let reader = try loop.makeReader().engine
+    #expect(try reader.deliveries(after: 0, limit: 9_000).map(\.delivery.number) == open.sorted())
+    // What is settled later goes later.
+    _ = try loop.step([.settled([attempt(1, at: later), attempt(2_107, at: later)])], now: later + 60_000)
+    try idle(loop, from: later + 61_000, seconds: 60)
+    #expect(try reader.delivery(1) == nil && reader.delivery(2_107) == nil && reader.delivery(2) != nil)
   }
 
   /// Two lanes number their events in turns and commit them in groups of their own; each one is found, alone

@@ -39,9 +39,66 @@ import Testing
     for first in [Int64(4), -2, 7, 0] { try apply(behind, RowKey(.due, first, first), [1], record: 1) }
     try apply(behind, RowKey(.due, 0, 0), nil, record: 2)
     try apply(behind, RowKey(.state, 5, 5), [1], record: 2)
-    let rows = behind.range(from: RowKey(.due, -1), to: RowKey(.due, 7))
+    let rows = behind.range(from: RowKey(.due, -1), to: RowKey(.due, 7), limit: 9)
     #expect(rows.map(\.key.first) == [0, 4])
     #expect(rows[0].value == nil)
+  }
+
+  @Test func `of many rows a range holds the first, and no more than are asked for`() throws {
+    let behind = WriteBehind()
+    var list = ChangeList()
+    // Every number up to 5,000 once, in no order.
+    for step in Int64(1)...5_000 { list.append(RowKey(.openDelivery, step * 1_237 % 5_000 + 1), [1]) }
+    try behind.apply(Redo.pack([list]), record: 1)
+    let to = RowKey(.openDelivery, .max)
+    for (from, limit) in [(Int64(0), 1), (0, 7), (4_000, 200), (1, 4_999), (1, 5_000), (4_990, 100)] {
+      let rows = behind.range(from: RowKey(.openDelivery, from), to: to, limit: limit)
+      #expect(rows.map(\.key.first) == Array((max(1, from)...5_000).prefix(limit)))
+    }
+  }
+
+  @Test func `a read of a few rows asks the table for few, however many are fresh`() throws {
+    let behind = WriteBehind()
+    var list = ChangeList()
+    for number in Int64(1)...5_000 { list.append(RowKey(.openDelivery, number), [1]) }
+    try behind.apply(Redo.pack([list]), record: 1)
+    let table = AskedTable()
+    let found = try StoreReader(behind: behind, engine: table).rows(
+      from: RowKey(.openDelivery, 0), to: RowKey(.openDelivery, .max), limit: 3)
+    #expect(found.map(\.key.first) == [1, 2, 3])
+    #expect(table.asked.reduce(0, +) <= 6)
+  }
+
+  @Test func `fresh rows and those of the table are read as one, whatever the limit`() throws {
+    var random = SeededRandom(seed: 6)
+    for _ in 0..<40 {
+      let engine = MemoryStore(MemoryStore.Disk())
+      let behind = WriteBehind()
+      let keys = (0..<80).map { _ in
+        RowKey(.timer, Int64(random.next(below: 20)), random.chance(1, in: 3) ? .max : Int64(random.next(below: 4)))
+      }
+      var model: [RowKey: [UInt8]] = [:]
+      var group = Group(record: 1, time: .zero)
+      for key in Set(keys[..<50]) {
+        group.sweep.append(Row(key: key, record: 1, value: [1]))
+        model[key] = [1]
+      }
+      try engine.commit(group)
+      for key in keys[25...] {
+        let value: [UInt8]? = random.chance(2, in: 3) ? nil : [2]
+        try apply(behind, key, value, record: 2)
+        model[key] = value
+      }
+      let reader = StoreReader(behind: behind, engine: try engine.makeReader())
+      for _ in 0..<20 {
+        let from = RowKey(.timer, Int64(random.next(below: 10)))
+        let to = RowKey(.timer, Int64(10 + random.next(below: 12)))
+        let limit = Int(random.next(below: 30))
+        let wanted = model.filter { $0.key >= from && $0.key < to }.sorted { $0.key < $1.key }.prefix(limit)
+        let found = try reader.rows(from: from, to: to, limit: limit)
+        #expect(found.map(\.key) == wanted.map(\.key) && found.map(\.value) == wanted.map(\.value))
+      }
+    }
   }
 
   @Test func `a damaged redo record is refused with what to do`() throws {
@@ -51,4 +108,27 @@ import Testing
     let error = #expect(throws: StoreError.self) { try behind.apply([1, 99, 0, 0], record: 1) }
     #expect(error?.message.contains("restore the store from a backup") == true)
   }
+}
+
+/// An empty table that remembers how many rows it was asked for.
+private final class AskedTable: EngineReader {
+  private(set) var asked: [Int] = []
+
+  func rows(from: RowKey, to: RowKey, limit: Int) -> [Row] {
+    asked.append(limit)
+    return []
+  }
+
+  func value(_ key: RowKey) -> Row? { nil }
+  func event(_ number: Int64) -> EventRow? { nil }
+  func events(before: Int64, limit: Int) -> [EventRow] { [] }
+  func verdicts(around event: Int64) -> [VerdictRow] { [] }
+  func delivery(_ number: Int64) -> DeliveryRow? { nil }
+  func deliveries(before: Int64, limit: Int) -> [DeliveryRow] { [] }
+  func deliveries(after: Int64, limit: Int) -> [DeliveryRow] { [] }
+  func deliveries(ofRun run: Int64, limit: Int) -> [DeliveryRow] { [] }
+  func attempts(of delivery: Int64) -> [Attempt] { [] }
+  func endedRun(_ number: Int64) -> RunRow? { nil }
+  func endedRuns(before: Int64, limit: Int) -> [RunRow] { [] }
+  func dedupePage(run: Int64, page: Int64) -> DedupePage? { nil }
 }

@@ -206,6 +206,22 @@ extension Depot: @unchecked Sendable {}
     #expect(depot.answered.last == .tooLate)
   }
 
+  @Test func `a person's cancel that crosses a hand-back is answered, also for what was tried before`() throws {
+    let depot = try Depot()
+    try depot.grant(10)
+    try depot.decide([(1, "a"), (2, "a")], run: 5)
+    for number in [Int64(1), 2] { try depot.attempt(number, .retry(at: depot.now + 60_000)) }
+    // The delivery loop has let both go, and hears of the cancels too late to say anything about them.
+    try depot.step([.cancel(1, reason: "by hand", done: depot.note)])
+    try depot.end(run: 5)
+    #expect(depot.answered.isEmpty && depot.cancels.map(\.delivery) == [1])
+    try depot.step([.handedBack([1, 2])])
+    #expect(depot.answered == [.cancelled])
+    #expect(try depot.last(1)?.outcome == .cancelled && depot.open(1) == nil)
+    #expect(try depot.open(2)?.attempts == 1, "the end of its run spares what was tried")
+    #expect(depot.loop.status.deliveriesCancelled == 1)
+  }
+
   @Test func `one that failed is sent once more under its id, and its tries are counted on`() throws {
     let depot = try Depot()
     try depot.grant(10)
@@ -277,6 +293,18 @@ extension Depot: @unchecked Sendable {}
       try depot.step()
     }
     #expect((495...505).contains(depot.handedOut.count), "\(depot.handedOut.count)")
+  }
+
+  @Test func `a replay makes up for a second's sleep, in as many portions as it takes`() throws {
+    let depot = try Depot()
+    try depot.grant(20_000)
+    try depot.decide((1...600).map { ($0, "a") })
+    for number in 1...600 { try depot.attempt(Int64(number), .failed) }
+    depot.handedOut = []
+    try depot.step([.replay(DeliveryFilter(), ratePerSecond: 400) { _ in }])
+    depot.now = depot.now + 1_000
+    for _ in 0..<5 { try depot.step() }
+    #expect(depot.handedOut.count == 400)
   }
 
   @Test func `a destination that fails is told of as an event that a kill does not lose`() throws {

@@ -79,4 +79,47 @@ import Testing
     #expect(try reader.engine.event(1) == nil)
     #expect(try reader.engine.event(101) == nil)
   }
+
+  @Test func `events go by age also after a round for the ceiling's sake that was not needed to its end`() throws {
+    let loop = try StoreLoop(engine: MemoryStore(MemoryStore.Disk()))
+    loop.retention.sizeBytes = 20_000
+    _ = try loop.step([events(1...100, at: start)], now: start)
+    let reader = try loop.makeReader()
+    // One look at the runs, and meanwhile there is room again.
+    _ = try loop.step([], now: start + 3_600_000)
+    loop.retention.sizeBytes = 1_000_000
+    for second in Int64(1)...60 { _ = try loop.step([], now: start + 3_600_000 + second * 1_000) }
+    #expect(try reader.engine.event(1) != nil, "nothing has to go yet")
+    let later = start + 91 * 86_400_000
+    for second in Int64(1)...60 { _ = try loop.step([], now: later + second * 1_000) }
+    #expect(try reader.engine.event(1) == nil)
+  }
+
+  private func answered(_ number: Int64, _ settlement: Settlement) -> Attempt {
+    Attempt(
+      delivery: number, attempt: 1, started: start, outcome: .status, status: 500, settlement: settlement,
+      response: [UInt8](repeating: 0x20, count: 1_000))
+  }
+
+  @Test func `the ceiling is kept also while the oldest delivery is open`() throws {
+    let engine = MemoryStore(MemoryStore.Disk())
+    let loop = try StoreLoop(engine: engine)
+    loop.retention.sizeBytes = 20_000
+    _ = try loop.step([.wants(100, except: [])] + (1...50).map { decisions($0) }, now: start)
+    _ = try loop.step([.settled([answered(1, .retry(at: start + 1))])], now: start)
+    _ = try loop.step([.settled((2...50).map { answered($0, .failed) })], now: start)
+    #expect(try engine.usedBytes > 50_000)
+    var later = start + 3_600_000
+    for second in Int64(1)...60 { _ = try loop.step([], now: later + second * 1_000) }
+    #expect(try engine.usedBytes <= 20_000)
+    let reader = try loop.makeReader().engine
+    #expect(try reader.delivery(1) != nil && reader.attempts(of: 1).count == 1, "what is open stays with its tries")
+    // It is settled after the walk came by, and goes with the next one.
+    loop.retention.sizeBytes = 1
+    _ = try loop.step([.settled([answered(1, .failed)])], now: later + 61_000)
+    later = later + 3_600_000
+    for second in Int64(1)...60 { _ = try loop.step([], now: later + second * 1_000) }
+    #expect(try reader.delivery(1) == nil && reader.attempts(of: 1).isEmpty)
+    #expect(try engine.usedBytes == 0)
+  }
 }
