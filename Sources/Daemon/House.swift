@@ -478,8 +478,11 @@ final class House: @unchecked Sendable {
     tellStore(nextBook)
     deskMailbox.sendAlways(.publish(nextBook))
     keeping = keepers(nextBook)
-    for (rule, runs) in keeping {
-      log.notice("runs keep an older version of their rule", ["rule": rule, "runs": "\(runs)"])
+    for keeper in keeping {
+      let text =
+        keeper.isGone
+        ? "runs go on although the file of their rule is gone" : "runs keep an older version of their rule"
+      log.notice(text, ["rule": keeper.rule, "runs": "\(keeper.runs)"])
     }
     return nil
   }
@@ -493,29 +496,41 @@ final class House: @unchecked Sendable {
       return answers.post(
         token, Answer(status: 404, code: "not_found", message: "there is no rule \(path)\(ending)"))
     }
+    let was = guardian.pauses[number]
+    let isPausedByFile = book.places[number].map { book.rules.rules[$0].header.mode == .paused } ?? false
     guardian.setPause(of: number, reason)
     deskMailbox.sendAlways(
       .pause(rule: number, reason.map { PauseRow(since: clocks.wall(), reason: $0) }))
-    log.notice(reason == nil ? "a rule lives again" : "a rule is paused", ["rule": path, "reason": reason ?? ""])
-    let word = reason == nil ? "resumed" : "paused"
+    let word =
+      reason != nil ? "paused" : isPausedByFile ? "paused by its file" : was == nil ? "was not paused" : "resumed"
+    log.notice(
+      "a rule was told to \(reason == nil ? "resume" : "pause")",
+      ["rule": path, "reason": reason ?? "", "status": word])
     let answers = answers
     deskMailbox.sendAlways(
       .completion { answers.post(token, Answer(status: 200, body: Array("{\"status\":\"\(word)\"}\n".utf8))) })
   }
 
+  private struct Keeper {
+    var rule: String
+    var runs: Int64
+    /// Its file is gone, or has another name.
+    var isGone: Bool
+  }
+
   /// Runs that keep another version than the newest one, by rule.
-  private func keepers(_ new: RuleBook) -> [(rule: String, runs: Int64)] {
+  private func keepers(_ new: RuleBook) -> [Keeper] {
     var living: [Int64: Int64] = [:]
     for counters in laneCounters {
       for (version, count) in counters.livingRuns { living[version, default: 0] += count }
     }
-    var out: [(rule: String, runs: Int64)] = []
+    var out: [Keeper] = []
     for (rule, versions) in new.knownVersions {
       let newest = new.places[rule].map { new.versions[$0] }
       let count = versions.filter { $0.number != newest }.reduce(0) { $0 + (living[$1.number] ?? 0) }
       guard count > 0 else { continue }
       let path = new.places[rule].map { new.rules.rules[$0].path } ?? forgotten.first { $0.value == rule }?.key
-      out.append((path ?? "rule \(rule)", count))
+      out.append(Keeper(rule: path ?? "rule \(rule)", runs: count, isGone: new.places[rule] == nil))
     }
     return out.sorted { $0.rule < $1.rule }
   }
@@ -524,7 +539,7 @@ final class House: @unchecked Sendable {
   private var forgotten: [String: Int64] = [:]
 
   /// After the last reload: runs that keep an older version of their rule.
-  private var keeping: [(rule: String, runs: Int64)] = []
+  private var keeping: [Keeper] = []
 
   /// Where it listens and keeps things is fixed at start and does not change at a reload.
   private func merge(_ read: Configuration) -> Configuration {
@@ -542,7 +557,11 @@ final class House: @unchecked Sendable {
         token, Answer(status: 422, code: "rules_refused", message: "the old rules stay. " + complaints.description))
     } else {
       let count = book.withLock { $0?.rules.rules.count ?? 0 }
-      let list = keeping.map { JSONValue.object([.init("rule", .string($0.rule)), .init("runs", .integer($0.runs))]) }
+      let list = keeping.map {
+        JSONValue.object([
+          .init("rule", .string($0.rule)), .init("runs", .integer($0.runs)), .init("file_gone", .boolean($0.isGone)),
+        ])
+      }
       let value: JSONValue = [
         "status": "reloaded", "rules": .integer(Int64(count)), "older_versions": .array(list),
       ]

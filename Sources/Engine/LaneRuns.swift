@@ -702,14 +702,15 @@ extension Lane {
       row.status = .waiting
       row.reason = ""
       row.line = 0
-      if try pause(of: run, version) != nil {
-        row.pending = run.pending ?? .timer
+      if let reason = try pause(of: run, version) {
+        row.pending = run.pending ?? .hand
         try keep(row, was: run.due, cell)
-        break
+        settle(run, cell, wanted: [], cause(run))
+        return .later(reason.isEmpty ? "its rule is paused" : "its rule is paused: " + reason)
       }
       try keepInMemory(row, cell)
       // One that is asleep is woken as if its time had come.
-      try wake(row, was: run.due, version, run.pending ?? .timer, cell, now: now, wanted: &wanted)
+      try wake(row, was: run.due, version, run.pending ?? .hand, cell, now: now, wanted: &wanted)
     }
     settle(run, cell, wanted: wanted, cause(run))
     return .done

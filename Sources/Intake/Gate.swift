@@ -415,6 +415,11 @@ package final class Gate: RequestHandler, @unchecked Sendable {
   private static func answer(_ action: RunAction, _ number: Int64, _ what: RunAnswer) -> Answer {
     switch what {
     case .done: Answer(status: 200, body: Array("{\"run\":\(number),\"done\":\"\(action.rawValue)\"}\n".utf8))
+    case .later(let reason):
+      Answer(
+        status: 200,
+        body: Array("{\"run\":\(number),\"done\":\"\(action.rawValue)\",\"later\":".utf8)
+          + JSONValue.string(reason).text + Array("}\n".utf8))
     case .missing: Answer(status: 404, code: "not_found", message: "there is no run \(number) that lives")
     case .refused(let reason):
       Answer(

@@ -212,6 +212,7 @@ extension Reports {
     case .start:
       return row.saved.isEmpty ? "event \(row.event) " + (try nameOfEvent(row.event, reader)) : "checkpoint"
     case .timer: return "its time"
+    case .hand: return "hand"
     case .event(let number): return "event \(number) " + (try nameOfEvent(number, reader))
     case .reply(let json): return "reply " + String(decoding: json.prefix(300), as: UTF8.self)
     }

@@ -53,6 +53,11 @@ package enum Trigger: Sendable, Equatable {
   case event(Int64)
   /// What a call came to, as JSON.
   case reply([UInt8])
+  /// A person let it go on as if its time had come.
+  case hand
+
+  /// The wait is over although nothing came.
+  package var endsWait: Bool { self == .timer || self == .hand }
 
   package func pack(into writer: inout PackedWriter) {
     switch self {
@@ -64,6 +69,7 @@ package enum Trigger: Sendable, Equatable {
     case .reply(let json):
       writer.byte(3)
       writer.counted(json)
+    case .hand: writer.byte(4)
     }
   }
 
@@ -73,6 +79,7 @@ package enum Trigger: Sendable, Equatable {
     case 1: .timer
     case 2: .event(reader.signed())
     case 3: .reply(reader.counted())
+    case 4: .hand
     default: nil
     }
   }

@@ -37,6 +37,8 @@ package enum RunAnswer: Sendable, Equatable {
   case missing
   /// It lives and stays as it is, for this reason.
   case refused(String)
+  /// It will be done, when what this says is over.
+  case later(String)
 }
 
 package enum RunStatus: UInt8, Sendable, CaseIterable {

@@ -350,7 +350,7 @@ final class RunPlayer {
       sleep(looking.wait, hash: looking.hash)
       return false
     }
-    if activation.trigger == .timer { return true }
+    if activation.trigger.endsWait { return true }
     sleepOn()
     return false
   }

@@ -81,7 +81,7 @@ extension EffectWords {
 
   private func endByTime(_ player: RunPlayer, _ call: RuleCall) {
     call.moveOn()
-    if player.activation.trigger == .timer { return }
+    if player.activation.trigger.endsWait { return }
     player.sleepOn()
     call.suspend()
   }
@@ -322,7 +322,8 @@ extension EffectWords {
   private func answer(_ trigger: Trigger, _ within: Int64, _ player: RunPlayer, _ call: RuleCall) {
     if case .reply(let json) = trigger { return answer(json: json, player, call) }
     // Whether the request was acted on, nobody knows.
-    let error = "no reply within \(DurationText.format(within))"
+    let error =
+      trigger == .hand ? "it was woken by hand before its reply came" : "no reply within \(DurationText.format(within))"
     answer(json: Array("{\"ok\":false,\"unknown\":true,\"error\":\"\(error)\"}".utf8), player, call)
   }
 

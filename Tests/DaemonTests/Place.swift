@@ -88,6 +88,8 @@ final class Place {
     }
   }
 
+  func delete(_ name: String) { unlink(path(name)) }
+
   private static func remove(_ path: String) {
     if let folder = opendir(path) {
       while let entry = readdir(folder) {

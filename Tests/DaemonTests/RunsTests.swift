@@ -63,12 +63,16 @@ import Testing
     #expect(reloaded.out == "1 rule is loaded anew\n2 runs of wait keep an older version\n", "\(reloaded)")
     let history = try daemon.get("/v1/rules/history?rule=wait")["versions"]
     #expect(history?.count == 2)
+    place.write("rules/other.lua", RunsTests.waiting)
+    place.delete("rules/wait.lua")
+    let gone = daemon.command("rules", "reload").out
+    #expect(gone.contains("2 runs of wait go on with the version they began with; the file is gone"), "\(gone)")
     #expect(daemon.command("rules", "history", "wait", "--version", "1").out.contains("title = \"Wait\""))
     #expect(daemon.command("rules", "history", "nothing").code == 1)
   }
 
   @Test func `a paused rule starts nothing until it is resumed, also over a restart`() throws {
-    let place = Place(rules: ["wait": RunsTests.waiting])
+    let place = Place(more: "timers_after_start = 0,", rules: ["wait": RunsTests.waiting])
     var daemon = try Daemon(place)
     #expect(daemon.command("rules", "pause", "wait", "--reason", "a mistake").code == 0)
     try RunsTests.begin(daemon, "a")
@@ -78,8 +82,16 @@ import Testing
     try RunsTests.begin(daemon, "b")
     #expect(try daemon.get("/v1/runs")["runs"]?.count == 0)
     #expect(daemon.command("rules", "resume", "wait").out == "wait lives again\n")
+    #expect(daemon.command("rules", "resume", "wait").out == "wait was not paused\n")
     try RunsTests.begin(daemon, "c")
     #expect(try daemon.get("/v1/runs")["runs"]?.count == 1)
+    #expect(daemon.command("rules", "pause", "wait").code == 0)
+    #expect(daemon.command("runs", "wake", "1").out == "run 1 goes on later: its rule is paused: by hand\n")
+    #expect(daemon.command("rules", "resume", "wait").code == 0)
+    #expect(Wait.until { daemon.command("runs", "show", "1").out.contains("nothing came") })
+    place.write("rules/wait.lua", RunsTests.waiting.replacing("rule {", with: "rule { mode = \"paused\","))
+    #expect(daemon.command("rules", "reload").code == 0)
+    #expect(daemon.command("rules", "resume", "wait").out.hasPrefix("wait stays paused: its file says mode"))
     #expect(daemon.command("rules", "pause", "wiat").err.contains("did you mean 'wait'"))
   }
 

@@ -250,8 +250,14 @@ extension Command {
     let rule = source.arguments.words[1]
     var path = "/v1/rules/\(word)?rule=\(Source.escape(rule))"
     if let reason = source.arguments.value("--reason") { path += "&reason=" + Source.escape(reason) }
-    return try post(source, path) { _ in
-      word == "pause" ? "\(rule) is paused; its runs sleep until: nudged rules resume \(rule)" : "\(rule) lives again"
+    return try post(source, path) { root in
+      switch root["status"]?.string {
+      case "paused": "\(rule) is paused; its runs sleep until: nudged rules resume \(rule)"
+      case "paused by its file":
+        "\(rule) stays paused: its file says mode = \"paused\"; change that and reload the rules"
+      case "was not paused": "\(rule) was not paused"
+      default: "\(rule) lives again"
+      }
     }
   }
 
@@ -299,14 +305,17 @@ extension Command {
     if !source.arguments.wantsJSON {
       let count = root["rules"]?.integer ?? 0
       Terminal.print(count == 1 ? "1 rule is loaded anew" : "\(count) rules are loaded anew")
-      for keeper in root["older_versions"]?.elements ?? [] {
-        let runs = keeper["runs"]?.integer ?? 0
-        Terminal.print(
-          "\(runs) \(runs == 1 ? "run of" : "runs of") \(keeper["rule"]?.string ?? "") \(runs == 1 ? "keeps" : "keep") an older version"
-        )
-      }
+      for keeper in root["older_versions"]?.elements ?? [] { Terminal.print(Command.keeps(keeper)) }
     }
     return 0
+  }
+
+  private static func keeps(_ keeper: JSONCursor) -> String {
+    let isOne = keeper["runs"]?.integer == 1
+    let who = "\(keeper["runs"]?.integer ?? 0) \(isOne ? "run" : "runs") of \(keeper["rule"]?.string ?? "")"
+    guard keeper["file_gone"]?.boolean == true else { return who + " \(isOne ? "keeps" : "keep") an older version" }
+    let how = isOne ? "goes on with the version it" : "go on with the version they"
+    return "\(who) \(how) began with; the file is gone"
   }
 
   /// As a daemon would tell it: how many runs live, and what is paused, stands in the store.

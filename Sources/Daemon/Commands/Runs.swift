@@ -152,8 +152,10 @@ extension Command {
     if arguments.words.count == 2 {
       try arguments.take(only: ["--yes"], with: "the number of one run")
       let number = try number(arguments)
-      let done = action == "wake" ? "run \(number) was woken" : "run \(number) is cancelled"
-      return try post(source, "/v1/runs/\(number)/\(action)") { _ in done }
+      return try post(source, "/v1/runs/\(number)/\(action)") { root in
+        if let reason = root["later"]?.string { return "run \(number) goes on later: \(reason)" }
+        return action == "wake" ? "run \(number) was woken" : "run \(number) is cancelled"
+      }
     }
     try arguments.take(only: ["--status", "--rule", "--subject", "--all", "--yes"], with: "runs \(action)")
     let filter = try filter(arguments)
