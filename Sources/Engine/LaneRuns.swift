@@ -85,14 +85,7 @@ extension Lane {
   }
 
   static func describe(_ wait: Wait) -> String {
-    let until = wait.until.map { " until \(ISO8601.format($0))" } ?? ""
-    switch wait.kind {
-    case .call: return "waits for the reply of its call" + until
-    case .waitFor, .waitAny:
-      let whose = wait.subject.map { " of \($0)" } ?? ""
-      return "waits for \(wait.names.joined(separator: " or "))" + whose + until
-    default: return "sleeps" + until
-    }
+    wait.sentence + (wait.until.map { " until \(ISO8601.format($0))" } ?? "")
   }
 
   private static func code(_ ending: ActivationOutcome.Ending) -> VerdictCode {

@@ -151,7 +151,7 @@ extension Reports {
     if let wait = row.wait, row.status == .waiting {
       // What it waited for has come; it goes on as soon as it may.
       let isDue = row.pending != nil
-      members.append(.init("waits", .string(isDue ? "its rule, which was paused" : Reports.describe(wait))))
+      members.append(.init("waits", .string(isDue ? "its rule, which was paused" : wait.awaited)))
       members.append(.init("line", .integer(Int64(wait.line))))
       members.append(.init("until", isDue ? .null : wait.until.map { .string(ISO8601.format($0)) } ?? .null))
     }
@@ -159,15 +159,6 @@ extension Reports {
     if !row.reason.isEmpty { members.append(.init("reason", .string(row.reason))) }
     if row.status == .parked, row.line > 0 { members.append(.init("parked_line", .integer(Int64(row.line)))) }
     return members
-  }
-
-  static func describe(_ wait: Wait) -> String {
-    switch wait.kind {
-    case .waitFor, .waitAny:
-      wait.names.joined(separator: " or ") + (wait.subject.map { " of \($0)" } ?? "")
-    case .call: "the reply of its call"
-    default: "its time"
-    }
   }
 
   func run(_ number: Int64, _ reader: StoreReader) throws(StoreError) -> JSONValue? {

@@ -30,6 +30,25 @@ package struct Wait: Sendable, Equatable {
   }
 }
 
+extension Wait {
+  /// What it waits for, as a word in a sentence: "paid or left of user:7", "the reply of its call", "its time".
+  package var awaited: String {
+    switch kind {
+    case .waitFor, .waitAny: names.joined(separator: " or ") + (subject.map { " of \($0)" } ?? "")
+    case .call: "the reply of its call"
+    default: "its time"
+    }
+  }
+
+  /// What a run does meanwhile: "waits for paid", or "sleeps" where nothing but time will wake it.
+  package var sentence: String {
+    switch kind {
+    case .waitFor, .waitAny, .call: "waits for " + awaited
+    default: "sleeps"
+    }
+  }
+}
+
 /// What became of a person's wish about one run.
 package enum RunAnswer: Sendable, Equatable {
   case done

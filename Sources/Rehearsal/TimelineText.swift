@@ -35,7 +35,7 @@ package struct TimelineText {
       let padding = String(repeating: " ", count: max(1, 8 - label.count))
       let name = names[entry.subject]?.description ?? ""
       let who = isMixed ? name + String(repeating: " ", count: width - name.count + 2) : ""
-      return TimelineText.printable(shown + "  " + who + label + padding + sentence(entry))
+      return (shown + "  " + who + label + padding + sentence(entry)).printable
     }
   }
 
@@ -78,23 +78,7 @@ package struct TimelineText {
   /// "sleeps until Tue 2026-01-06 09:00:00, in 1 d".
   package static func describe(_ wait: Wait?, at now: Instant) -> String {
     guard let wait else { return "waits" }
-    let until = wait.until.map { " until \(time($0)), in \(DurationText.format($0 - now))" } ?? ""
-    switch wait.kind {
-    case .call: return "waits for the reply of its call" + until
-    case .waitFor, .waitAny:
-      let whose = wait.subject.map { " of \($0)" } ?? ""
-      return "waits for " + wait.names.joined(separator: " or ") + whose + until
-    default: return "sleeps" + until
-    }
-  }
-
-  private static func printable(_ text: String) -> String {
-    let steers = { (scalar: Unicode.Scalar) in
-      scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || (0x202A...0x202E).contains(scalar.value)
-        || (0x2066...0x2069).contains(scalar.value) || scalar.value == 0x2028 || scalar.value == 0x2029
-    }
-    guard text.unicodeScalars.contains(where: steers) else { return text }
-    return String(String.UnicodeScalarView(text.unicodeScalars.map { steers($0) ? "\u{FFFD}" : $0 }))
+    return wait.sentence + (wait.until.map { " until \(time($0)), in \(DurationText.format($0 - now))" } ?? "")
   }
 
   // MARK: JSON

@@ -72,21 +72,12 @@ struct Source {
 }
 
 extension JSONValue {
-  /// For columns: text as it is, everything else as JSON.
+  /// For columns: text as it is, everything else as JSON. Senders choose these texts: none of them may steer
+  /// the operator's terminal or forge a line.
   var plain: String {
-    if case .string(let text) = self { return JSONValue.printable(text) }
+    if case .string(let text) = self { return text.printable }
     if case .null = self { return "-" }
     return String(decoding: text, as: UTF8.self)
-  }
-
-  /// Senders choose these texts: none of them may steer the operator's terminal or forge a line.
-  private static func printable(_ text: String) -> String {
-    let steers = { (scalar: Unicode.Scalar) in
-      scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || (0x202A...0x202E).contains(scalar.value)
-        || (0x2066...0x2069).contains(scalar.value) || scalar.value == 0x2028 || scalar.value == 0x2029
-    }
-    guard text.unicodeScalars.contains(where: steers) else { return text }
-    return String(String.UnicodeScalarView(text.unicodeScalars.map { steers($0) ? "\u{FFFD}" : $0 }))
   }
 }
 
