@@ -289,14 +289,18 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     if let refusal = refusal(caller, needs: .read) { return refusal }
     if request.isPath("/v1/events"), onlyGet(request) != nil { return wrongMethod("GET, POST") }
     if let refusal = onlyGet(request) { return refusal }
+    if Gate.isCommand(segments) { return wrongMethod("POST") }
     if let refusal = Gate.parameterRefusal(request, segments, isCommand: false) { return refusal }
+    if segments == ["v1", "rules", "history"], request.queryValue("rule") == nil {
+      return Answer(
+        status: 400, code: "bad_query", message: "the parameter rule is missing, such as ?rule=dunning/failed")
+    }
     switch segments.dropFirst().first ?? "" {
     case "" where segments.first == "metrics":
       return Answer(status: 200, contentType: "text/plain; version=0.0.4", body: exits.metrics())
     case "status" where segments.count == 2: return Answer(status: 200, body: exits.status())
     case "rules" where segments.count == 2: return Answer(status: 200, body: exits.rules())
     case "destinations" where segments.count == 2: return Answer(status: 200, body: exits.destinations())
-    case "rules" where segments == ["v1", "rules", "reload"]: return wrongMethod("POST")
     default: break
     }
     let question: Question
@@ -335,11 +339,13 @@ package final class Gate: RequestHandler, @unchecked Sendable {
   private func command(
     _ segments: [String], _ caller: Caller?, _ request: borrowing Request, _ token: AnswerToken
   ) -> Answer? {
-    let known = Gate.commands.contains { pattern in
-      pattern.count == segments.count - 1
-        && zip(pattern, segments.dropFirst()).allSatisfy { $0 == "?" || ($0 == "*" ? Int64($1) != nil : $0 == $1) }
-    }
+    let known = Gate.isCommand(segments)
     guard known else {
+      if Gate.isCommand(segments, named: true) {
+        return Answer(
+          status: 404, code: "not_found",
+          message: "\(segments[2].prefix(40)) is no number; \(segments[1]) have numbers, such as 12")
+      }
       return ["subjects", "deliveries", "destinations", "replays", "rules", "runs", "status"].contains(
         segments.dropFirst().first ?? "")
         ? wrongMethod("GET") : notFound(request.pathText)
@@ -363,6 +369,16 @@ package final class Gate: RequestHandler, @unchecked Sendable {
         ? .pause(rule: rule, reason: request.queryValue("reason") ?? "by hand") : .resume(rule: rule),
       token)
     return nil
+  }
+
+  /// `named`: also with something else in the place of a number.
+  private static func isCommand(_ segments: [String], named: Bool = false) -> Bool {
+    commands.contains { pattern in
+      pattern.count == segments.count - 1
+        && zip(pattern, segments.dropFirst()).allSatisfy {
+          $0 == "?" || ($0 == "*" ? named || Int64($1) != nil : $0 == $1)
+        }
+    }
   }
 
   /// Paths below /v1 that take POST and do something; "*" is a number, "?" a name.

@@ -50,6 +50,22 @@ extension Gate {
       guard seen.insert(name).inserted else { return refuse("the parameter \(name) is given twice") }
       if let right = wanted(name, value, statuses) { return refuse("the parameter \(name) must be \(right)") }
     }
+    return refusal(together: Dictionary(uniqueKeysWithValues: pairs), ofRuns: segments.dropFirst().first == "runs")
+  }
+
+  /// What is right by itself and makes no sense together.
+  private static func refusal(together pairs: [String: String], ofRuns: Bool) -> Answer? {
+    if let from = pairs["from"].flatMap({ Int64($0) }), let to = pairs["to"].flatMap({ Int64($0) }), from > to {
+      return refuse("from is \(from), which lies behind to, \(to)")
+    }
+    guard ofRuns else { return nil }
+    let isAlive = RunFilter(status: pairs["status"] ?? "alive").isAlive
+    if isAlive, pairs["before"] != nil {
+      return refuse("runs that live are listed from the oldest on; the next page begins with after")
+    }
+    if !isAlive, pairs["after"] != nil {
+      return refuse("runs that are over are listed from the newest on; the next page begins with before")
+    }
     return nil
   }
 
@@ -71,6 +87,8 @@ extension Gate {
     case "all" where value != "1" && value != "0", "count" where value != "1" && value != "0": "1 or 0"
     case "rule" where value.isEmpty: "the path of a rule, such as dunning/failed"
     case "subject" where value.isEmpty: "a subject, such as user:7"
+    case "type" where value.isEmpty: "the type of a webhook, such as offer.made"
+    case "destination" where value.isEmpty: "the name of a destination"
     default: nil
     }
   }

@@ -347,7 +347,7 @@ package struct Reports: Sendable {
       .init("destination", .string(delivery.destination)), .init("type", .string(delivery.type)),
       .init("status", .string(status)), .init("created", .string(ISO8601.format(delivery.created))),
       .init("event", .integer(row.event)), .init("subject", .integer(row.subject)), .init("rule", .string(row.rule)),
-      .init("attempts", .integer(Int64(max(attempts.count, open?.attempts ?? 0)))),
+      .init("attempts", .integer(Int64(max(attempts.count { $0.outcome.isTry }, open?.attempts ?? 0)))),
     ]
     if let open, !open.isPoisoned { members.append(.init("due", .string(ISO8601.format(open.due)))) }
     if open?.isPoisoned == true { members.append(.init("blocks", true)) }

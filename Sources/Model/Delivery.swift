@@ -211,6 +211,9 @@ package enum AttemptOutcome: UInt8, Sendable, CaseIterable {
   /// A rule in shadow wanted it: it is only written down.
   case shadow = 13
 
+  /// Something was tried, and it was not only settled.
+  package var isTry: Bool { self != .cancelled && self != .shadow }
+
   package var word: String {
     switch self {
     case .delivered: "delivered"

@@ -73,10 +73,18 @@ extension Command {
     guard (1...Int64(Question.maximumLimit)).contains(limit) else {
       throw UsageError("--limit must be 1 to \(Question.maximumLimit)")
     }
-    let after = try arguments.integer("--after") ?? 0
-    let before = try arguments.integer("--before") ?? Int64.max
-    let question = Question.runs(filter, before: before, after: after, limit: Int(limit))
-    let path = "/v1/runs?\(query(filter))&limit=\(limit)&after=\(after)&before=\(before)"
+    let after = try arguments.integer("--after")
+    let before = try arguments.integer("--before")
+    if filter.isAlive, before != nil {
+      throw UsageError("--before is for runs that are over; those that live go on with --after")
+    }
+    if !filter.isAlive, after != nil {
+      throw UsageError("--after is for runs that live; those that are over go on with --before")
+    }
+    let question = Question.runs(filter, before: before ?? .max, after: after ?? 0, limit: Int(limit))
+    var path = "/v1/runs?\(query(filter))&limit=\(limit)"
+    if let after { path += "&after=\(after)" }
+    if let before { path += "&before=\(before)" }
     guard let value = try source.value(question, path: path) else {
       Terminal.complain(Reports.missing(question))
       return 1
