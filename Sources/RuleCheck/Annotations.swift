@@ -163,12 +163,13 @@ package struct Annotations {
   private static func type(_ takes: Takes) -> String {
     switch takes {
     case .any: "any"
-    case .text, .reason, .clock, .zone: "string"
+    case .text, .reason, .clock, .zone, .subject: "string"
     case .weekday: ClockText.weekdays.map(quoted).joined(separator: "|")
     case .number: "number"
     case .integer: "integer"
     case .boolean: "boolean"
-    case .duration: "nudged.Duration"
+    case .duration, .pause: "nudged.Duration"
+    case .reply: "nudged.Reply"
     case .destination: "nudged.Destination"
     case .template: "nudged.Template"
     case .event: "nudged.EventName"

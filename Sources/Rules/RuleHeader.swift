@@ -77,6 +77,15 @@ package struct RuleHeader: Sendable, Equatable {
   }
 }
 
+/// What the loader and the check say in the same words.
+extension RuleHeader {
+  package static let emptyStopOn = "'stop_on' is empty; name at least one event, or leave it out"
+
+  package static func pathNeedsKey(_ name: String, _ path: String) -> String {
+    "'\(name)' has the path '\(path)', which is compared with the rule's key, and there is no 'key'; write key = \"\(path)\", or name the event alone"
+  }
+}
+
 /// Checks a header that came out of Lua as JSON.
 struct HeaderReader {
   private let file: String
@@ -111,6 +120,7 @@ struct HeaderReader {
     header.limit = limit(header.second)
     header.zone = zone()
     checkKeyEvents(header)
+    checkPaths(header)
     return complaints.isEmpty ? header : nil
   }
 
@@ -229,6 +239,16 @@ struct HeaderReader {
     }
   }
 
+  /// A path is compared with the run's key; where there is none, it would never end a run.
+  private mutating func checkPaths(_ header: RuleHeader) {
+    // An unknown key may be the one that is missing, and is told already.
+    if root["key"] != nil || root.members.contains(where: { !HeaderReader.available.contains($0.key) }) { return }
+    if let path = header.stopOn.compactMap(\.path).first {
+      complain("stop_on", RuleHeader.pathNeedsKey("stop_on", path))
+    }
+    if let path = header.goal?.path { complain("goal", RuleHeader.pathNeedsKey("goal", path)) }
+  }
+
   private mutating func again() -> RuleHeader.Again {
     guard let value = root["again"] else { return .always }
     switch value.string {
@@ -253,6 +273,9 @@ struct HeaderReader {
   /// A name, a list of names, or a table event → path.
   private mutating func stopOn() -> [(event: String, path: String?)] {
     guard let value = root["stop_on"] else { return [] }
+    if value.kind == .object || value.kind == .array, value.members.isEmpty, value.elements.isEmpty {
+      complain("stop_on", RuleHeader.emptyStopOn)
+    }
     var out: [(event: String, path: String?)] = []
     if value.kind == .object, value["$function"] == nil {
       for (name, value) in value.members { out.append((name, path(value, "stop_on"))) }

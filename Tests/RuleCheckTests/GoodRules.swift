@@ -109,10 +109,16 @@ enum GoodRules {
       "",
       header: "per = 'webinar', key = 'data.invoice.number', again = '1 day 12 hours', mode = 'shadow', priority = -5,"),
     Checking.rule(
-      "", header: "again = 'never', owner = 'growth', class = 'marketing', second = 'parallel', limit = 3,"),
+      "", header: "again = '1 day', owner = 'growth', class = 'marketing', second = 'parallel', limit = 3,"),
     "return rule { title = 'T', on = 'x', run = function(event, customer, saved) log(tostring(saved and saved.day)) wait('1 day') end }",
     Checking.rule(
-      "", header: "stop_on = { x = 'data.id', y = 'data.other' }, goal = { event = 'bought', key = 'data.id' },"),
+      "",
+      header:
+        "key = 'data.id', stop_on = { x = 'data.id', y = 'data.other' }, goal = { event = 'bought', key = 'data.id' },"),
+    Checking.rule("", header: "stop_on = { 'y' }, goal = { event = 'bought' }, again = 'never', second = 'ignore',"),
+    "return rule { title = 'T', on = 'x', run = function(event, customer, saved) local day = (saved and saved.day or 0) + 1 if day < 9 then wait('1 day') checkpoint { day = day } end log('done') end }",
+    "local function go(event, customer, saved) if not saved then wait('1 day') checkpoint { day = 1 } end end return rule { title = 'T', on = 'x', run = go }",
+    Checking.rule("for _ = 1, 30 do wait('1 day') end checkpoint {}"),
     Checking.rule("", header: "when = function(event, customer) return (event.data.n or 0) > (state.n or 0) end,")
       .replacing("\n\n", with: "\nstate.n = event.data.n\n"),
     "local plans = use('lib/plans') local any = use 'lib/any' local score = use('lib/score')\n"
@@ -158,8 +164,19 @@ enum GoodRules {
     "local function notify(kind, extra) send('crm', kind, { customer = customer.id, extra = extra }) end notify('a.b') notify('c.d', { 1 })",
     "local reply = call('billing', 'x') if reply.ok and reply.status == 200 then log(reply.body.text .. reply.headers.location) elseif reply.error then log(reply.error) end",
     "wait_until { weekday = 'monday', at = '9:00', zone = 'Europe/Berlin' } wait('30 s') wait_until(event.time + 3600 * 1000) if wait_until(now()) then log('x') end",
-    "local day = (event.data.day or 0) + 1 if day < 9 then wait('1 day') checkpoint { day = day } end log('done')",
     "local seen = wait_for('y', { match = { invoice = event.data.invoice }, since = 'now', subject = 'webinar:' .. event.data.w }) if seen then log(seen.data.z) end",
+    "wait('3660 days') wait_until('2030-12-01T09:00:00+01:00') wait_until(1800000000000) wait_until { days = 0, at = '9:00' }",
+    "wait_until(now() + 3 * 86400 * 1000) wait_until(now() + 60 * 1000) wait_until(event.time + 90000) if now() - event.time > 5 * 60 * 1000 then log('late') end",
+    "local hour <const> = 3600 * 1000 wait_until(now() + 2 * hour) local seconds = 3600 log(seconds * 2 .. '') state.t = now() + seconds * 1000",
+    "if wait_for('y', { match = { invoice = event.data.invoice, ['to.city'] = 'Bonn' }, subject = 'user:' .. customer.id }) then log('y') end",
+    "if wait_for('y', { subject = event.thing, match = function(e) local n = 0 for _ in pairs(e.data) do n = n + 1 end return n > 2 end }) ~= nil then log('y') end",
+    "local n = 0 while n < 2 do local e = wait_for('y') n = n + 1 if e == nil then break end end local any = wait_any({ 'y', 'z' }) log(any and any.name or '')",
+    "local waited = wait_until { at = '09:00' } if not waited then log('late') end return wait('1 day')",
+    "state.a = event.data.a state.b = { 1, 2 }[1]".replacing("{ 1, 2 }", with: "({ 1, 2 })")
+      + " state.c = event.data.list and #event.data.list state.d = now() state.e = nil log(tostring(state.a))",
+    "local r = call('crm', 'x', {}, { shadow_reply = { ok = true, status = 200, body = { id = 'a' }, headers = {}, unknown = false } }) if r.ok == true then log('ok') end",
+    "local shown = { ok = event.data.ok } call('crm', 'x', {}, { shadow_reply = shown }) emit('z', {}, { subject = event.data.whose })",
+    "local f = (function(x) return ((x)) end) log(tostring((f(1)))) pcall(function() log(('x'):rep(2)) end) local t = { [(1)] = (2), f = function() return (1) end }",
     "local pause = event.data.fast and '1 min' or '1 day' wait(pause) if type(event.data.x) == 'number' then log('n') end",
     "local x = event.data.amount or 0 if x == 'a' or x == 'b' then log('ab') end if (x or 1) == 2 then log('2') end local y = x == 1 or 'other' log(tostring(y))",
     "for _, name in ipairs { 'crm', 'billing' } do send(name, 'x.y', { at = now() }) end",

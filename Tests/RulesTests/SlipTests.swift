@@ -90,6 +90,18 @@ import Testing
       Fixture.rule("", before: "local s = use('lib/scor')"),
       "rules/a.lua:1: there is no library 'lib/scor'; its file would be lib/scor.lua"
     ),
+    (
+      Fixture.rule("", header: "\nstop_on = { paid = 'data.invoice' },"),
+      "rules/a.lua:2: 'stop_on' has the path 'data.invoice', which is compared with the rule's key, and there is no 'key'; write key = \"data.invoice\", or name the event alone"
+    ),
+    (
+      Fixture.rule("", header: "goal = { event = 'paid', key = 'data.invoice' },"),
+      "rules/a.lua:1: 'goal' has the path 'data.invoice', which is compared with the rule's key, and there is no 'key'; write key = \"data.invoice\", or name the event alone"
+    ),
+    (
+      Fixture.rule("", header: "stop_on = {},"),
+      "rules/a.lua:1: 'stop_on' is empty; name at least one event, or leave it out"
+    ),
     ("\u{1B}Lua", "rules/a.lua:1: this looks like compiled Lua; only source text is read"),
     ("return\n\u{0}", "rules/a.lua:2: the file holds a zero byte; save it as plain text"),
   ]

@@ -4,6 +4,7 @@
 // wrong.
 
 internal import Basics
+internal import Model
 
 extension FileCheck {
   struct Problem {
@@ -25,6 +26,7 @@ extension FileCheck {
     case .any: return nil
     case .either(let ways): return eitherProblem(value, found, ways, label)
     case .options(let options): return optionsProblem(value, found, options, label)
+    case .reply: return replyProblem(value, found, label)
     case .eventList:
       if case .table(let fields) = value.kind { return listProblem(fields, label) }
     case .events:
@@ -55,13 +57,13 @@ extension FileCheck {
 
   private static func wantedKind(_ takes: Takes) -> Shape.Kind? {
     switch takes {
-    case .text, .reason, .duration, .clock, .weekday, .zone, .destination, .template, .event, .events, .library, .path,
-      .choice:
+    case .text, .reason, .duration, .pause, .clock, .weekday, .zone, .destination, .template, .event, .events, .library,
+      .path, .subject, .choice:
       .text
     case .number, .integer: .number
     case .boolean: .boolean
     case .function: .function
-    case .data, .traits, .list, .options, .eventList: .table
+    case .data, .traits, .list, .options, .eventList, .reply: .table
     case .any, .either: nil
     }
   }
@@ -75,7 +77,7 @@ extension FileCheck {
 
   private func wrongKind(_ value: Expression, _ found: Shape, _ takes: Takes, _ label: String) -> Problem {
     var suggestion: String?
-    if case .duration = takes, case .number(let text) = value.kind, let count = NumberText.integer(text) {
+    if takes.isDuration, case .number(let text) = value.kind, let count = NumberText.integer(text) {
       suggestion = "\"\(count) \(count == 1 ? "day" : "days")\""
     } else if FileCheck.wantedKind(takes) == .text, let word = value.word, Keyword(rawValue: word) == nil,
       case .function = found
@@ -112,7 +114,10 @@ extension FileCheck {
         suggestion: suggestion)
     }
     switch takes {
-    case .duration: return durationProblem(text, place, label)
+    case .duration, .pause: return durationProblem(text, place, takes, label)
+    case .subject:
+      if FileCheck.isSubject(text) { return nil }
+      return wrong(FileCheck.isSubject(text.lowercased()) ? text.lowercased() : nil)
     case .clock: return ClockText.isWellFormed(text) ? nil : wrong(ClockText.suggestion(text))
     case .weekday:
       return ClockText.weekdays.contains(text.lowercased()) ? nil : wrong(ClockText.weekday(near: text))
@@ -126,14 +131,24 @@ extension FileCheck {
     }
   }
 
-  private func durationProblem(_ text: String, _ place: Span, _ label: String) -> Problem? {
+  private static func isSubject(_ text: String) -> Bool { SubjectReference(text)?.isWellFormed ?? false }
+
+  private func durationProblem(_ text: String, _ place: Span, _ takes: Takes, _ label: String) -> Problem? {
+    func wrong(_ message: String, _ suggestion: String?) -> Problem {
+      Problem(span: place, code: .wrongValue, message: "\(label): \(message)", suggestion: suggestion)
+    }
     do throws(DurationError) {
-      _ = try DurationText.parse(text)
-      return nil
+      let length = try DurationText.parse(text)
+      guard case .pause = takes, length > Limits.waitMilliseconds else { return nil }
+      let most = Limits.waitMilliseconds / 86_400_000
+      return wrong("one wait is at most ten years long; write \"\(most) days\" or less, not \"\(text)\"", nil)
     } catch {
-      return Problem(
-        span: place, code: .wrongValue, message: "\(label): \(error.description)",
-        suggestion: DurationFix.suggestion(text))
+      let fixed = DurationFix.suggestion(text)
+      guard DurationFix.speaksOfMonths(text) else { return wrong(error.description, fixed) }
+      let step = label == "wait" ? ", or for a day of the calendar wait_until { days = 30, at = \"09:00\" }" : ""
+      return wrong(
+        "\"\(text)\" is not a duration, because months and years are not always equally long; give a number of days\(step)",
+        fixed)
     }
   }
 
@@ -226,6 +241,34 @@ extension FileCheck {
         message: "\(label) needs '\(option.name)', \(option.takes.sentence)", suggestion: nil)
     }
     return nil
+  }
+
+  /// shadow_reply = { ok = true }: what is written out has to be what a call could answer.
+  private func replyProblem(_ value: Expression, _ found: Shape, _ label: String) -> Problem? {
+    guard case .table(let fields) = value.kind else {
+      guard let kind = found.kind, kind != .table else { return nil }
+      return wrongKind(value, found, .reply, label)
+    }
+    for field in fields {
+      guard let name = field.name else { return namelessProblem(field) }
+      guard let option = HostWords.reply.first(where: { $0.name == name }) else {
+        let near = Nearest.find(name, among: FileCheck.replyFields, short: true)
+        let list = near == nil ? "; it has \(FileCheck.replyFields.joined(separator: ", "))" : ""
+        return Problem(
+          span: inside(field.keySpan), code: .unknownField, message: "a reply has no field '\(name)'\(list)",
+          suggestion: near)
+      }
+      let inner = problem(field.value, fieldShape(field.value), option.takes, "'\(name)' of a reply")
+      if let inner { return inner }
+    }
+    return nil
+  }
+
+  private func namelessProblem(_ field: TableField) -> Problem? {
+    guard case .position = field.key else { return nil }
+    return Problem(
+      span: field.value.span.first(in: source), code: .unknownField,
+      message: "the fields of a reply have names: { ok = true }", suggestion: nil)
   }
 
   /// The values of options, each by itself.

@@ -110,6 +110,7 @@ extension FileCheck {
       check(arguments[position], shapes[position], parameter, of: word)
     }
     checkNames(word, arguments, shapes)
+    checkWaiting(word, function.span, arguments, shapes)
     return result(word, arguments, shapes)
   }
 
@@ -126,7 +127,7 @@ extension FileCheck {
     }
   }
 
-  private func constantEvents(_ value: Expression?) -> [String]? {
+  func constantEvents(_ value: Expression?) -> [String]? {
     guard let value else { return nil }
     if let name = value.string { return [meantEvent(name)] }
     guard case .table(let fields) = value.kind else { return nil }
@@ -212,7 +213,10 @@ extension FileCheck {
 
   /// A constant of another kind than a field was said to have.
   func checkField(_ field: TableField, _ type: FieldType, owner: String) {
-    let wanted = Shape(type, owner: owner, isTeams: true)
+    checkKind(of: field, is: Shape(type, owner: owner, isTeams: true), owner: owner)
+  }
+
+  func checkKind(of field: TableField, is wanted: Shape, owner: String) {
     let found = fieldShape(field.value)
     if case .number = found, case .money = wanted, case .number = field.value.kind {
       return tell(
@@ -248,6 +252,13 @@ extension Expression {
 }
 
 extension Takes {
+  var isDuration: Bool {
+    switch self {
+    case .duration, .pause: true
+    default: false
+    }
+  }
+
   var ways: [Takes] { if case .either(let ways) = self { ways } else { [self] } }
 }
 

@@ -116,6 +116,8 @@ extension FileCheck {
       arithmetic(right, second, sign)
       money(first, right, sign)
       money(second, left, sign)
+      if sign == "+" || sign == "-" { checkSeconds(first, right) }
+      if sign == "+" { checkSeconds(second, left) }
       if case .integer = first, case .integer = second, ["+", "-", "*", "//", "%"].contains(sign) { return .integer }
       return .number
     }
@@ -181,6 +183,8 @@ extension FileCheck {
   private func order(_ left: Expression, _ first: Shape, _ right: Expression, _ second: Shape, _ sign: String) {
     money(first, right, sign)
     money(second, left, sign)
+    checkSpan(left, right)
+    checkSpan(right, left)
     if duration(first, right, second, sign) || duration(second, left, first, sign) { return }
     guard let one = first.kind, let other = second.kind else {
       for (side, found) in [(left, first), (right, second)] {
@@ -216,6 +220,7 @@ extension FileCheck {
     if checkPrecedence(left, sign) { return }
     checkEventName(first, second, right)
     checkEventName(second, first, left)
+    if answers(left, first, second, sign) || answers(right, second, first, sign) { return }
     guard let one = first.kind, let other = second.kind, one != other, one != .nothing, other != .nothing else {
       return
     }
@@ -225,6 +230,38 @@ extension FileCheck {
     tell(
       left.span.union(right.span), .wrongType,
       "this is never \(sign == "==" ? "true" : "false"): \(first.words) is not \(second.words)")
+  }
+
+  /// wait_for(…) == true: it answers an event or nil, and call a reply.
+  private func answers(_ side: Expression, _ found: Shape, _ other: Shape, _ sign: String) -> Bool {
+    guard case .boolean = other else { return false }
+    let never = "this is never \(sign == "==" ? "true" : "false"): \(found.words) is not true or false"
+    switch found {
+    case .event: tell(side.span, .wrongType, "\(never); compare with nil, or leave the comparison out")
+    case .reply: tell(side.span, .wrongType, "\(never); look at its field 'ok'")
+    default: return false
+    }
+    return true
+  }
+
+  /// The word whose call this is, where that word answers nothing.
+  func silent(_ expression: Expression) -> HostWord? {
+    guard case .call(let function, _) = expression.kind, let word = function.word.flatMap({ HostWords.byName[$0] }),
+      word.isAvailable, !word.endsRun, case .nothing = word.gives
+    else { return nil }
+    return word
+  }
+
+  /// local r = wait("1 day")
+  func checkGiven(_ names: [(name: String, span: Span)], _ values: [Expression]) {
+    for (position, value) in values.enumerated() where position < names.count {
+      // What is called _ is not wanted.
+      guard let word = silent(value), names[position].name != "_" else { continue }
+      tell(
+        names[position].span, .wrongValue,
+        "\(word.name) answers nothing, so that '\(names[position].name)' is nil; let \(word.name) stand alone",
+        severity: .warning)
+    }
   }
 
   /// event.name == "…" with a name that never starts this rule.
@@ -249,6 +286,11 @@ extension FileCheck {
   /// Of `if`, `while`, `until`, and what `when` returns.
   func condition(_ expression: Expression) {
     checkAlways(expression)
+    if let word = silent(expression.positive) {
+      tell(
+        expression.span, .wrongType,
+        "\(word.name) answers nothing, so that there is nothing to decide by; let it stand alone, before this")
+    }
     let found = shape(expression)
     if case .binary = expression.kind { return }
     switch found {
@@ -289,6 +331,14 @@ extension Shape {
 }
 
 extension Expression {
+  /// Without parentheses and `not`.
+  fileprivate var positive: Expression {
+    switch kind {
+    case .parentheses(let inner), .unary("not", let inner): inner.positive
+    default: self
+    }
+  }
+
   fileprivate var innermost: Expression {
     switch kind {
     case .parentheses(let inner): inner.innermost

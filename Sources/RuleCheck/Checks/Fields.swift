@@ -7,7 +7,7 @@ internal import Rules
 extension FileCheck {
   static let eventFields = ["name", "time", "id", "data", "user", "account", "thing", "source", "traits", "context"]
   static let customerFields = ["id", "traits", "account"]
-  static let replyFields = ["ok", "status", "body", "headers", "error", "unknown"]
+  static let replyFields = HostWords.reply.map(\.name)
 
   func index(_ owner: Expression, _ key: Expression) -> Shape {
     if let library = owner.word, LuaLibrary.libraries[library] != nil, let name = key.string {

@@ -2,6 +2,8 @@
 //
 // Thread: one check. Promise: what is not written out is left to the loader, which runs the file.
 
+internal import Rules
+
 extension FileCheck {
   /// The table in `return rule { … }`, and what follows from it for the rest of the file.
   func findHeader() {
@@ -67,6 +69,8 @@ extension FileCheck {
     for key in HeaderKeys.all where key.isRequired && !present.contains(key.name) {
       tell(ruleSpan, .missingKey, FileCheck.missing[key.name] ?? "a rule needs '\(key.name)'")
     }
+    if !present.contains("key") { checkPathsWithoutKey(header) }
+    checkSecond(header)
   }
 
   private static let missing = [
@@ -202,6 +206,9 @@ extension FileCheck {
   /// A name, a list of names, or a table of event and path.
   private func checkStops(_ field: TableField, _ found: Shape) {
     guard case .table(let fields) = field.value.kind, fields.contains(where: { $0.name != nil }) else {
+      if case .table(let fields) = field.value.kind, fields.isEmpty {
+        tell(field.value.span.first(in: source), .wrongValue, RuleHeader.emptyStopOn)
+      }
       return checkEvents(field.value, found)
     }
     for entry in fields {
@@ -222,6 +229,30 @@ extension FileCheck {
       guard let path = entry.value.string else { continue }
       checkPath(path, entry.value.span, what: "'key' of 'goal'", events: event?.string.map { [$0] })
     }
+  }
+
+  /// What a path of stop_on or goal is compared with.
+  private func checkPathsWithoutKey(_ header: [TableField]) {
+    for field in header {
+      guard case .table(let entries) = field.value.kind, field.name == "stop_on" || field.name == "goal" else {
+        continue
+      }
+      let paths = entries.filter { $0.name != nil && (field.name == "stop_on" || $0.name == "key") }
+      guard let name = field.name, let entry = paths.first(where: { $0.value.string != nil }) else { continue }
+      tell(inside(entry.value.span), .missingKey, RuleHeader.pathNeedsKey(name, entry.value.string ?? ""))
+    }
+  }
+
+  /// Whoever may never run again has no second run, whatever is to become of it.
+  private func checkSecond(_ header: [TableField]) {
+    guard let again = header.first(where: { $0.name == "again" })?.value.string, again == "never",
+      let second = header.first(where: { $0.name == "second" }), let way = second.value.string,
+      way == "parallel" || way == "restart"
+    else { return }
+    tell(
+      second.value.span, .wrongValue,
+      "again = \"never\" lets no second run begin, so that second = \"\(way)\" does nothing; leave one of the two out",
+      severity: .warning)
   }
 
   private func checkLimit(_ field: TableField) {

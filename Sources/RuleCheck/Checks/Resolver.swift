@@ -36,6 +36,12 @@ private final class Resolver {
   private var suggestions = 0
   /// Globals that are set: that is told once, and not for each time they are read.
   private var written: Set<String> = []
+  /// The functions around this place, innermost last, each with its depth.
+  private var around: [(body: ObjectIdentifier, depth: Int)] = []
+  /// What functions change that stands outside of them.
+  private var changes: [ObjectIdentifier: [(name: String, span: Span)]] = [:]
+  /// The values of `match`.
+  private var matches: [Expression] = []
 
   init(_ check: FileCheck) { self.check = check }
 
@@ -43,6 +49,10 @@ private final class Resolver {
     scopes.open()
     block(check.tree)
     scopes.close()
+    for match in matches {
+      guard let body = match.function else { continue }
+      for (name, span) in changes[ObjectIdentifier(body)] ?? [] { check.tellMatchChanges(name, span) }
+    }
   }
 
   private func scoped(_ inner: Block) {
@@ -74,7 +84,10 @@ private final class Resolver {
     switch statement.kind {
     case .local(let names, let values):
       values.forEach(expression)
-      for name in names { declare(name.name, name.span, isConstant: name.isConstant) }
+      for (position, name) in names.enumerated() {
+        let variable = declare(name.name, name.span, isConstant: name.isConstant)
+        if position < values.count { variable.value = values[position] }
+      }
     case .assignment(let targets, let values):
       for target in targets { if let name = target.name, scopes.find(name) == nil { written.insert(name) } }
       values.forEach(expression)
@@ -111,7 +124,7 @@ private final class Resolver {
       self.target(target)
       function(body)
     case .localFunction(let name, let span, let body):
-      declare(name, span)
+      declare(name, span).body = body
       function(body)
     case .return(let values): values.forEach(expression)
     case .break:
@@ -124,11 +137,13 @@ private final class Resolver {
     let outerLoops = loopDepth
     loopDepth = 0
     functionDepth += 1
+    around.append((ObjectIdentifier(body), functionDepth))
     scopes.open()
     body.variables = body.parameters.map { declare($0.name, $0.span) }
     declareMeant(body)
     block(body.block)
     scopes.close()
+    around.removeLast()
     functionDepth -= 1
     loopDepth = outerLoops
   }
@@ -147,7 +162,32 @@ private final class Resolver {
     switch expression.kind {
     case .name(let name): read(expression, name)
     case .function(let body): function(body)
-    default: TreeWalk.children(of: expression).forEach(self.expression)
+    default:
+      TreeWalk.children(of: expression).forEach(self.expression)
+      if case .call(let function, let arguments) = expression.kind { called(function, arguments) }
+    }
+  }
+
+  /// What a call says of the functions around it, or of those it is given.
+  private func called(_ function: Expression, _ arguments: [Expression]) {
+    if function.word == "wait_for" || function.word == "wait_any" {
+      guard arguments.count > 1, case .table(let fields) = arguments[1].kind else { return }
+      matches += fields.filter { $0.name == "match" }.map(\.value)
+    }
+    if case .index(let owner, let key, _) = function.kind, owner.word == "table",
+      ["insert", "remove", "sort"].contains(key.string ?? ""), let list = arguments.first
+    {
+      change(list, at: list.span)
+    }
+  }
+
+  /// Something is set that a variable holds, or the variable itself.
+  private func change(_ target: Expression, at span: Span) {
+    var owner = target
+    while case .index(let inner, _, _) = owner.kind { owner = inner }
+    guard let variable = owner.variable else { return }
+    for (body, depth) in around where variable.functionDepth < depth {
+      changes[body, default: []].append((variable.name, span))
     }
   }
 
@@ -168,10 +208,15 @@ private final class Resolver {
   }
 
   private func target(_ target: Expression) {
-    guard case .name(let name) = target.kind else { return expression(target) }
+    guard case .name(let name) = target.kind else {
+      expression(target)
+      return change(target, at: target.span)
+    }
     guard let variable = scopes.find(name) else { return check.tellGlobalWrite(name, target.span, visible: visible) }
     variable.writes += 1
     target.variable = variable
+    // What stands at the top of the file is told below.
+    if variable.functionDepth > 0 { change(target, at: target.span) }
     if variable.isConstant {
       check.tell(target.span, .wrongValue, "'\(name)' is <const> and cannot be given another value")
     }
@@ -186,6 +231,14 @@ private final class Resolver {
 
 extension FileCheck {
   func resolve() { Resolver(self).run() }
+
+  /// When a run is played again, its journal says which event it was, and `match` is not asked.
+  fileprivate func tellMatchChanges(_ name: String, _ span: Span) {
+    tell(
+      span, .outerWrite,
+      "'\(name)' is changed here, but a match function may only look at the event: when the run is played again it is not called; wait in a loop and count there"
+    )
+  }
 
   func knowsName(_ name: String) -> Bool {
     HostWords.byName[name] != nil || HostWords.values.contains(name) || LuaLibrary.basic[name] != nil

@@ -37,14 +37,19 @@ extension FileCheck {
     switch statement.kind {
     case .local(let names, let values):
       let shapes = values.map { shape($0) }
+      checkGiven(names.map { ($0.name, $0.span) }, values)
       for (position, name) in names.enumerated() where position < shapes.count {
         guard let variable = declarations[name.span.start], variable.writes == 0 else { continue }
         // A call may give several values; the last one stands for the rest.
         variable.shape = shapes[position]
       }
     case .assignment(let targets, let values):
-      for value in values { _ = shape(value) }
-      for target in targets { assign(target) }
+      let shapes = values.map { shape($0) }
+      checkGiven(targets.map { (source.text($0.span), $0.span) }, values)
+      for (position, target) in targets.enumerated() {
+        assign(target)
+        if position < values.count { checkStateValue(target, values[position], shapes[position]) }
+      }
     case .call(let call): _ = shape(call)
     case .do(let block): visit(block)
     case .while(let condition, let block):
@@ -164,6 +169,24 @@ extension FileCheck {
     if place == .file { tell(target.span, .wrongPlace, "state can only be used inside run and when") }
   }
 
+  /// State is flat: what is no text, number, true or false is refused when it is set.
+  private func checkStateValue(_ target: Expression, _ value: Expression, _ found: Shape) {
+    guard case .index(let owner, _, _) = target.kind, owner.origin.word == "state" else { return }
+    let refusal = "state holds texts, numbers and true or false; this is"
+    if value.word == "null" {
+      return tell(value.span, .wrongType, "\(refusal) null, and what is to go is set to nil", suggestion: "nil")
+    }
+    let isTable = if case .table = value.origin.kind { true } else { false }
+    switch found {
+    case .function, .table, .event, .customer, .traits, .state, .reply, .library: break
+    case .list where isTable: break
+    case .part where value.origin.isData: break
+    default: return
+    }
+    let advice = found.kind == .table ? "; set what is needed of it, each under a key of its own" : "; call it"
+    tell(value.span.first(in: source), .wrongType, "\(refusal) \(found.words)\(advice)")
+  }
+
   // Loops and labels.
 
   private func checkEndless(_ statement: Statement, _ condition: Expression, _ block: Block) {
@@ -187,6 +210,12 @@ extension FileCheck {
 }
 
 extension Expression {
+  /// event.data, which is always a table.
+  fileprivate var isData: Bool {
+    if case .index(let owner, let key, _) = kind { return owner.name == "event" && key.string == "data" }
+    return false
+  }
+
   fileprivate var isTraits: Bool {
     if case .index(_, let key, _) = kind { return key.string == "traits" }
     return false

@@ -27,6 +27,8 @@ struct Parser {
   var openers: [Opener] = []
   /// The block whose `end` was probably lost: what closed it stands further left than it does.
   var suspect: Opener?
+  /// Brackets that are open, innermost last.
+  var brackets: [String] = []
   /// The end of what stands before a line that is too far left for the table it is in.
   var suspectTable: Span?
   var elseIfs: [Span] = []

@@ -42,7 +42,9 @@ extension Parser {
     let start = current.span
     var statements: [Statement] = []
     guard enter() else { return Block(statements: [], span: start) }
-    while !closesBlock {
+    while true {
+      takeStrayBrackets()
+      if closesBlock { break }
       let before = position
       if let closer = misspeltCloser() {
         slip(current.span, "'\(current.text)' is not a word of Lua", suggestion: closer.rawValue)
@@ -56,6 +58,23 @@ extension Parser {
     let span = Span(start: start.start, end: max(start.start, previous.span.end))
     if (statements.map(\.depth).max() ?? 0) > Expression.depthLimit { return Block(statements: [], span: span) }
     return Block(statements: statements, span: span)
+  }
+
+  /// wait("3 days")): a bracket in the line of a statement that closes none of those around the block.
+  private mutating func takeStrayBrackets() {
+    guard !openers.isEmpty else { return }
+    while goesOn, isStray(current) {
+      tell(current.span, "there is one \(shown(current)) too many")
+      advance()
+    }
+  }
+
+  private func isStray(_ token: Token) -> Bool {
+    if token.isSymbol("]") { return brackets.last != "[" }
+    guard token.isSymbol(")") else { return false }
+    if brackets.last != "(" { return true }
+    // pcall(function() wait("3 days")) end): what would be closed is closed behind the function's `end`.
+    return peek().isKeyword(.end) && peek(2).isSymbol(")") && brackets.dropLast().last != "("
   }
 
   /// A name that stands where only `end`, `else`, `elseif` or `until` makes sense.

@@ -196,7 +196,9 @@ extension Parser {
       return node(.name(start.text), start.span)
     }
     if take("(") {
+      brackets.append("(")
       let inner = expression()
+      brackets.removeLast()
       if !take(")") { missing(")", of: start) }
       return node(.parentheses(inner), Span(start: start.span.start, end: previous.span.end), [inner])
     }
@@ -228,7 +230,9 @@ extension Parser {
       case .symbol where current.text == "[":
         let start = current
         advance()
+        brackets.append("[")
         let key = self.expression()
+        brackets.removeLast()
         if !take("]") { missing("]", of: start) }
         expression = node(
           .index(expression, key, isDot: false), Span(start: expression.span.start, end: previous.span.end),
@@ -323,6 +327,8 @@ extension Parser {
     }
     if start.isSymbol("{") { return ([table()], start.span) }
     advance()
+    brackets.append("(")
+    defer { brackets.removeLast() }
     var list: [Expression] = []
     while !current.isSymbol(")") {
       if isAtEnd { break }

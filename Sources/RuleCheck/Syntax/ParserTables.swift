@@ -11,6 +11,8 @@ extension Parser {
     // Blocks around the table are none of its own.
     let outer = openers
     openers = []
+    brackets.append("{")
+    defer { brackets.removeLast() }
     var fields: [TableField] = []
     var count = 0
     while !current.isSymbol("}"), !isAtEnd {
@@ -104,7 +106,9 @@ extension Parser {
 
   private mutating func computedField(_ start: Token) -> TableField {
     advance()
+    brackets.append("[")
     let key = binary(above: 0)
+    brackets.removeLast()
     if !take("]") { missing("]", of: start) }
     if !take("=") {
       if current.isSymbol(":") || current.isSymbol("==") {

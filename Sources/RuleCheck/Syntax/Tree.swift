@@ -14,6 +14,10 @@ final class Variable {
   var reads = 0
   var writes = 0
   var shape: Shape = .unknown
+  /// What it was declared with.
+  var value: Expression?
+  /// Of a local function.
+  var body: FunctionBody?
 
   init(_ name: String, _ span: Span, functionDepth: Int) {
     self.name = name
@@ -64,6 +68,27 @@ final class Expression {
     case .parentheses(let inner): inner.string
     default: nil
     }
+  }
+  /// What a local that is never set again was declared with, also by way of others; else the expression itself.
+  var origin: Expression {
+    var found = self
+    // A row of locals may be as long as a file.
+    for _ in 0..<20 {
+      if case .parentheses(let inner) = found.kind {
+        found = inner
+      } else if let variable = found.variable, variable.writes == 0, let value = variable.value {
+        found = value
+      } else {
+        break
+      }
+    }
+    return found
+  }
+  /// The function that it is or names.
+  var function: FunctionBody? {
+    let origin = origin
+    if case .function(let body) = origin.kind { return body }
+    return origin.variable.flatMap { $0.writes == 0 ? $0.body : nil }
   }
   var name: String? { if case .name(let text) = kind { text } else { nil } }
   /// The name of a word of ours or of Lua: a name that no local hides.

@@ -12,6 +12,8 @@ package indirect enum Takes: Sendable {
   /// A text that says why.
   case reason
   case duration
+  /// A duration that a run may wait in one go.
+  case pause
   /// A time of day: "09:00".
   case clock
   case weekday
@@ -19,6 +21,10 @@ package indirect enum Takes: Sendable {
   case destination
   case template
   case event
+  /// Whose event it is: a kind and an id.
+  case subject
+  /// What a call answers, written out.
+  case reply
   /// One name or a list of them.
   case events
   /// A list of names.
@@ -53,13 +59,15 @@ package indirect enum Takes: Sendable {
         ? "a whole number" : "a whole number from \(range.lowerBound) to \(range.upperBound)"
     case .boolean: "true or false"
     case .reason: "a reason as text"
-    case .duration: "a duration such as \"3 days\""
+    case .duration, .pause: "a duration such as \"3 days\""
     case .clock: "a time of day such as \"09:00\""
     case .weekday: "a day of the week such as \"monday\""
     case .zone: "a time zone such as \"Europe/Berlin\""
     case .destination: "the name of a destination"
     case .template: "a type such as \"user.welcome\""
     case .event: "the name of an event"
+    case .subject: "a kind and an id, such as \"webinar:w7\""
+    case .reply: "a table with \(Sentence.alternatives(HostWords.reply.map(\.name))), such as { ok = true }"
     case .events: "an event name or a list of them"
     case .eventList: "a list of event names, such as { \"invoice.paid\" }"
     case .library: "a constant name such as \"lib/plans\""

@@ -3,15 +3,24 @@
 // Thread: constants. Promise: every word of the sandbox stands here; a test holds the two against each other.
 
 package enum HostWords {
-  private static let within = Option("within", .duration, "how long at most")
   private static let data = Parameter("data", .data, isOptional: true)
 
   /// What wait_for and wait_any may be told.
   private static let listening = [
-    Option("within", .duration, "how long to wait at most; then the answer is nil"),
+    Option("within", .pause, "how long to wait at most; then the answer is nil"),
     Option("match", .either([.function, .data]), "which of them: a function of the event, or fields it must have"),
     Option("since", .choice(["start", "now"]), "\"now\" leaves out what came before the wait began"),
-    Option("subject", .text, "whose event it is, such as \"webinar:w7\""),
+    Option("subject", .subject, "whose event it is, such as \"webinar:w7\""),
+  ]
+
+  /// What a call answers.
+  package static let reply = [
+    Option("ok", .boolean, "whether it was answered with a status of 2xx"),
+    Option("status", .integer(100...599), "the status of the answer"),
+    Option("body", .any, "what was answered"),
+    Option("headers", .data, "those that the destination names"),
+    Option("error", .text, "why it is not ok"),
+    Option("unknown", .boolean, "true when nobody knows whether it was acted on"),
   ]
 
   /// Steps in the calendar, for wait_until.
@@ -40,9 +49,9 @@ package enum HostWords {
         Parameter(
           "options",
           .options([
-            Option("within", .duration, "how long to wait for the answer"),
+            Option("within", .pause, "how long to wait for the answer"),
             Option("tries", .integer(1...10), "how often it is tried"),
-            Option("shadow_reply", .any, "the answer while the rule is in shadow"),
+            Option("shadow_reply", .reply, "the answer while the rule is in shadow"),
           ]), isOptional: true),
       ], gives: .reply, "Sends a webhook and waits for the answer: { ok, status, body, error, unknown }."),
     HostWord("set", [Parameter("traits", .traits)], "Merges traits into those of the subject; null removes one."),
@@ -51,7 +60,7 @@ package enum HostWords {
       [
         Parameter("name", .event), data,
         Parameter(
-          "options", .options([Option("subject", .text, "whose event it is, such as \"account:acme\"")]),
+          "options", .options([Option("subject", .subject, "whose event it is, such as \"account:acme\"")]),
           isOptional: true),
       ], "Makes an event of your own."),
     HostWord("log", [Parameter("text", .text)], "Writes a line to the log."),
@@ -61,7 +70,7 @@ package enum HostWords {
   ]
 
   private static let pauses = [
-    HostWord("wait", [Parameter("duration", .duration)], "Sleeps for a time."),
+    HostWord("wait", [Parameter("duration", .pause)], "Sleeps for a time."),
     HostWord(
       "wait_until", [Parameter("time", .either([.options(calendar), .integer(0...Int64.max), .text]))],
       gives: .boolean,

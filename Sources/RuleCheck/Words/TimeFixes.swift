@@ -29,6 +29,10 @@ enum DurationFix {
     return fixed != text && DurationText.milliseconds(fixed) != nil ? fixed : nil
   }
 
+  static func speaksOfMonths(_ text: String) -> Bool {
+    words(text).contains { ["month", "months", "mo", "year", "years", "yr", "y"].contains($0.lowercased()) }
+  }
+
   /// Letters and digits apart: "3dyas" → "3", "dyas".
   private static func words(_ text: String) -> [String] {
     var out: [String] = []
@@ -92,5 +96,44 @@ enum ClockText {
   static func weekday(near text: String) -> String? {
     let small = text.lowercased()
     return weekdays.first { $0.hasPrefix(small) && small.utf8.count >= 2 } ?? Nearest.find(small, among: weekdays)
+  }
+}
+
+/// Texts that are no moment.
+enum MomentFix {
+  private static let days: [String: String] = [
+    "today": "{ at = \"18:00\" }", "tonight": "{ at = \"20:00\" }", "tomorrow": "{ days = 1, at = \"09:00\" }",
+    "noon": "{ at = \"12:00\" }", "midnight": "{ at = \"00:00\" }",
+  ]
+
+  /// What wait_until was probably meant to be given, as Lua.
+  static func suggestion(_ text: String) -> String? {
+    let small = text.lowercased()
+    if let step = days[small] { return step }
+    let words = small.split(separator: " ").map(String.init)
+    let clock = ClockText.isWellFormed(words.last ?? "") ? words.last ?? "09:00" : "09:00"
+    if let weekday = ClockText.weekdays.first(where: { words.contains($0) }) {
+      return "{ weekday = \"\(weekday)\", at = \"\(clock)\" }"
+    }
+    if words.first == "tomorrow" { return "{ days = 1, at = \"\(clock)\" }" }
+    if ClockText.isWellFormed(text) { return "{ at = \"\(text)\" }" }
+    return whole(text).map { "\"\($0)\"" }
+  }
+
+  /// A date with what it lacks: "2026-12-01 09:00" → "2026-12-01T09:00:00Z".
+  private static func whole(_ text: String) -> String? {
+    guard text.utf8.count <= 40 else { return nil }
+    let date = text.replacing(" ", with: "T", maxReplacements: 1)
+    return [date + "Z", date + ":00Z", date + "T09:00:00Z"].first { ISO8601.parse($0) != nil }
+  }
+}
+
+/// Lengths of time that are written as seconds, where milliseconds are meant.
+enum SecondsText {
+  /// Of the factors of a product, all of them constants: a day, an hour or sixty sixties, and no thousand.
+  static func areSeconds(_ factors: [Double]) -> Bool {
+    let areDays = factors.contains { $0 == 3_600 || $0 >= 86_400 && $0.truncatingRemainder(dividingBy: 86_400) == 0 }
+    let isThousand = { (factor: Double) in factor >= 1_000 && factor.truncatingRemainder(dividingBy: 1_000) == 0 }
+    return (areDays || factors.count { $0 == 60 } >= 2) && !factors.contains(where: isThousand)
   }
 }
