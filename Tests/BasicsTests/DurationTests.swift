@@ -20,7 +20,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("1 month", "wait_until"), ("2 years", "wait_until"), ("1y", "wait_until"), ("", "empty"), ("   ", "empty"),
+    ("1 month", "30 days"), ("2 years", "30 days"), ("1y", "30 days"), ("", "empty"), ("   ", "empty"),
     ("0 seconds", "longer than nothing"), ("-5 minutes", "never negative"), ("5", "a unit"), ("soon", "a whole number"),
     ("five minutes", "a whole number"), ("1.5 hours", "1 hour 30 minutes"), ("1,5 hours", "whole numbers"),
     ("10 parsecs", "\"parsecs\" is not a unit"), ("5 minutes 1 hour", "largest to the smallest"),

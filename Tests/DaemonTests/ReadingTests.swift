@@ -28,7 +28,10 @@ import Testing
       let reply = wire.reply()
       #expect(reply?.status == 400 && reply?["code"] == .string("bad_query"), "\(slip)")
     }
-    for slip in ["runs?status=delivered", "events?after=5", "subjects/user:1/events?after=5"] {
+    for slip in [
+      "runs?status=delivered", "events?after=5", "subjects/user:1/events?after=5", "runs?before=3",
+      "runs?status=ended&after=1", "deliveries?from=5&to=3", "deliveries?type=", "rules/history",
+    ] {
       wire.send("GET", "/v1/" + slip)
       #expect(wire.reply()?["code"] == .string("bad_query"), "\(slip)")
     }
@@ -37,6 +40,22 @@ import Testing
     for page in ["runs?after=9223372036854775807", "runs?status=ended&before=0", "events?before=9223372036854775807"] {
       wire.send("GET", "/v1/" + page)
       #expect(wire.reply()?.status == 200, "\(page)")
+    }
+  }
+
+  @Test func `a wrong method and a number that is none are told in their own words`() throws {
+    let daemon = try Daemon(Place())
+    let wire = try #require(Wire(daemon.admin))
+    for (method, path, status, part) in [
+      ("POST", "/v1/runs/abc/cancel", 404, "abc is no number; runs have numbers"),
+      ("GET", "/v1/runs/cancel?rule=r", 405, "takes only POST"),
+      ("GET", "/v1/rules/reload", 405, "takes only POST"),
+      ("POST", "/v1/runs", 405, "takes only GET"),
+    ] {
+      wire.send(method, path)
+      let reply = wire.reply()
+      #expect(
+        reply?.status == status && reply?["message"]?.plainText.contains(part) == true, "\(path) \(reply?.text ?? "")")
     }
   }
 

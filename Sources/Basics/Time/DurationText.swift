@@ -67,7 +67,7 @@ package enum DurationText {
     if ["month", "months", "year", "years", "mo", "yr", "y"].contains(word.lowercased()) {
       throw DurationError(
         description: "\"\(shown(text))\" is not a duration, because months and years are not always equally long; "
-          + "for a step in the calendar use wait_until { months = 1, at = \"09:00\" }, or give a number of days")
+          + "give a number of days, such as \"30 days\"")
     }
     throw DurationError(
       description:
