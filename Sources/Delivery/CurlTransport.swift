@@ -48,6 +48,9 @@ package final class CurlTransport {
     self.version = version
     self.clocks = clocks
     epoll = platform_epoll_create()
+    // Left alone libcurl keeps four times as many connections open as transfers are under way, so that who sends
+    // to many hosts, now and then, would greet each of them anew.
+    ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, Limits.connectionsKeptOpen)
     precondition(epoll >= 0, "no file descriptor left for delivery; raise the limit (ulimit -n)")
     ccurl_multi_set_callbacks(
       multi,

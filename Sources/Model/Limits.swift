@@ -117,6 +117,8 @@ package enum Limits {
   package static let responseHeaderBytes = 32 * 1024
   /// Receivers that do not answer may take three quarters of them; a plain one costs 16 KB.
   package static let transfers = 1024
+  /// Open without a transfer, so that the next one finds them.
+  package static let connectionsKeptOpen = 2_048
   package static let retryAfterCapMilliseconds: Int64 = 24 * 60 * 60 * 1000
   /// Deliveries whose bodies are held in memory; the rest waits in the store.
   package static let deliveriesInMemory = 20_000

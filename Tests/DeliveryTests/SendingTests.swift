@@ -58,6 +58,22 @@ import Testing
     #expect(receiver.received(count: 2).map { $0.headers["webhook-id"] } == ["msg_1", "msg_1"])
   }
 
+  @Test func `Connections to many receivers stay open, also when only one is sent to at a time`() {
+    let receivers = (0..<12).map { _ in LoopbackReceiver.answering() }
+    defer { for receiver in receivers { receiver.stop() } }
+    let names = receivers.indices.map { "crm\($0)" }
+    let sending = Sending(zip(receivers, names).map { destination($0.url, name: $1) })
+    var number: Int64 = 0
+    for _ in 0..<3 {
+      for name in names {
+        number += 1
+        #expect(sending.attempts(of: delivery(number, to: name)).map(\.outcome) == [.delivered])
+      }
+    }
+    sending.stop()
+    #expect(receivers.map(\.connectionCount) == Array(repeating: 1, count: 12))
+  }
+
   @Test func `Connections stay open between deliveries`() {
     let receiver = LoopbackReceiver.answering()
     defer { receiver.stop() }
