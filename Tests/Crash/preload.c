@@ -37,10 +37,12 @@ enum phase {
   STOP,          /* the sweep of a clean stop */
   MIGRATION,     /* an older store on its way to the newest version */
   REPLAY,        /* in the middle of a rule: when its budget looks at the clock, most often in a replay */
-  STORM          /* a commit of what due timers decide right after a start */
+  STORM,         /* a commit of what due timers decide right after a start */
+  RESEND,        /* while webhooks that are over are sent once more: one has left, was answered, or is half written down */
+  PROBE          /* the first webhooks after a start to a receiver that failed: one finds out whether it is back */
 };
 static const char *const phase_names[] = {"",     "before_append", "appended", "committed", "answered",
-                                          "sent", "checkpoint",    "sweep",    "stop",      "migration", "replay", "storm"};
+                                          "sent", "checkpoint",    "sweep",    "stop",      "migration", "replay", "storm", "resend", "probe"};
 
 enum side { BEFORE, AFTER, TORN };
 enum who { UNKNOWN, MAIN, STORE, INTAKE, DELIVERY, LANE, OTHER };
@@ -133,6 +135,9 @@ static void end_here(void) {
 
 static int reached(void) { return atomic_fetch_add(&seen, 1) + 1 == target; }
 
+/* Phases that end at a webhook on its way. */
+static int is_under_way(void) { return phase == SENT || phase == RESEND || phase == PROBE; }
+
 /* Nothing came from outside for a while: what the store writes now, it writes on its own account. */
 static int is_idle(void) { return now_ms() - atomic_load(&last_input_ms) > 100; }
 
@@ -144,6 +149,7 @@ static int counts(enum who who, enum file file) {
     case SWEEP: return who == STORE && file == LOG && is_idle() && !atomic_load(&stopping);
     case STOP: return who == STORE && atomic_load(&stopping);
     case STORM: return who == STORE && file == LOG;
+    case RESEND: return side == TORN && who == STORE && file == LOG;
     default: return 0;
   }
 }
@@ -224,7 +230,7 @@ ssize_t send(int fd, const void *bytes, size_t count, int flags) {
   }
   ssize_t result = syscall(SYS_sendto, fd, bytes, count, flags, NULL, 0);
   if (who == INTAKE) atomic_fetch_add(&answers_sent, 1);
-  if (is_webhook && phase == SENT && side != AFTER && reached()) end_here();
+  if (is_webhook && is_under_way() && side == BEFORE && reached()) end_here();
   return result;
 }
 
@@ -234,7 +240,7 @@ ssize_t recv(int fd, void *bytes, size_t count, int flags) {
   enum who who = caller();
   if (who == INTAKE || who == DELIVERY) atomic_store(&last_input_ms, now_ms());
   int is_answer = who == DELIVERY && result > 5 && !memcmp(bytes, "HTTP/", 5);
-  if (is_answer && phase == SENT && side == AFTER && reached()) end_here();
+  if (is_answer && is_under_way() && side == AFTER && reached()) end_here();
   return result;
 }
 

@@ -13,6 +13,8 @@ struct Arrived: Sendable {
   /// Webhook ids by "event/part"; more than one is wrong.
   var ids: [String: String] = [:]
   var bodies: [String: [UInt8]] = [:]
+  /// How often each webhook was answered 200.
+  var counts: [String: Int] = [:]
   var times = 0
   var complaint: String?
 }
@@ -23,6 +25,8 @@ final class Hooks: RequestHandler, @unchecked Sendable {
   private let loop: Mutex<ConnectionLoop?> = Mutex(nil)
   private var worker: Worker?
   private var received: UInt64 = 0
+  /// Refuses everything.
+  let isDown = Atomic(false)
   private(set) var port: UInt16 = 0
 
   init(secret: String) throws {
@@ -59,6 +63,8 @@ final class Hooks: RequestHandler, @unchecked Sendable {
     let body = Array(request.body)
     let check = SignatureCheck.check(signing, header: { found[$0] }, body: body, now: Clocks.system.wall())
     received += 1
+    // After a failure the first that come are well, or the breaker would wait for a minute.
+    if isDown.load(ordering: .relaxed) { received = 0 }
     // Now and then one is refused, so that tries after the first are among what is proved.
     if received % 23 == 0 { return Answer(status: 500, body: Array("{}".utf8)) }
     note(check, id: headers["webhook-id"] ?? "", body)
@@ -79,6 +85,19 @@ final class Hooks: RequestHandler, @unchecked Sendable {
       }
       arrived.ids[name] = id
       arrived.bodies[id] = body
+      arrived.counts[id, default: 0] += 1
     }
+  }
+}
+
+/// Webhooks that a job sends once more: each has to come again after it was asked for.
+final class ComesAgain: Sendable {
+  private let counts = Mutex<[String: Int]>([:])
+
+  func note(_ before: [String: Int]) { counts.withLock { $0 = before } }
+
+  /// One that has not come again yet.
+  func first(missing arrived: Arrived) -> String? {
+    counts.withLock { counts in counts.first { arrived.counts[$0.key, default: 0] <= $0.value }?.key }
   }
 }

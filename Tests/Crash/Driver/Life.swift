@@ -6,6 +6,7 @@
 
 import Basics
 import Glibc
+import Synchronization
 
 /// How often each phase was met, and how often a round was drawn that its phase was too short for.
 struct Tally {
@@ -25,10 +26,11 @@ struct Life {
   private let scene: Scene
   private let ledger: Ledger
   private let hooks: Hooks
+  private let comesAgain = ComesAgain()
   private let version: Int
   private var proof: Proof {
     Proof(
-      options: options, scene: scene, ledger: ledger, hooks: hooks,
+      options: options, scene: scene, ledger: ledger, hooks: hooks, comesAgain: comesAgain,
       inheritedEvents: version == 0 ? [] : OlderStore.eventIDs)
   }
   private(set) var order: Order?
@@ -92,6 +94,9 @@ struct Life {
   private mutating func round(_ order: Order, _ tally: inout Tally) throws {
     self.order = order
     if order.phase == .storm { try gather() }
+    if order.phase == .probe { try blackOut(order) }
+    if order.phase == .resend { try deliverAll() }
+    defer { hooks.isDown.store(false, ordering: .relaxed) }
     let began = Patience.milliseconds()
     let before = ledger.count
     let daemon = try DaemonProcess(options, folder: scene.folder, order: order)
@@ -99,6 +104,8 @@ struct Life {
     if try daemon.start() == .ready {
       switch order.phase {
       case .moment: meetMoment(order, daemon)
+      case .resend: meetResend(daemon)
+      case .probe: Patience.until(milliseconds: 5_000) { daemon.ended() != nil }
       case .stop: meetStop(daemon)
       case .storm: meetStorm(daemon)
       case .sweep: try meet(daemon, requests: 12, idleMilliseconds: 900)
@@ -115,10 +122,11 @@ struct Life {
   }
 
   private func count(_ order: Order, _ daemon: DaemonProcess, _ tally: inout Tally) throws {
-    // A storm that is over has left everybody alive.
-    let ending = daemon.wait(milliseconds: order.phase == .storm ? 0 : 10_000)
-    if order.phase == .storm, ending == nil {
-      tally.missed[.storm, default: 0] += 1
+    // A storm that is over, and a job that is, have left everybody alive.
+    let mayLive = [.storm, .resend, .probe].contains(order.phase)
+    let ending = daemon.wait(milliseconds: mayLive ? 0 : 10_000)
+    if mayLive, ending == nil {
+      tally.missed[order.phase, default: 0] += 1
       return daemon.kill()
     }
     if order.phase == .stop, ending == .exited(0) {
@@ -172,6 +180,58 @@ struct Life {
       return (try? Document.parse(response.body))?.root["runs"]?.count == 0
     }
     Patience.until(milliseconds: 200) { daemon.ended() != nil }
+  }
+
+  /// Enough webhooks for a job, all of them over.
+  private mutating func deliverAll() throws {
+    let daemon = try DaemonProcess(options, folder: scene.folder, order: nil)
+    guard try daemon.start() == .ready, let client = Client(scene.admin) else {
+      throw Wrong("the daemon does not start before a job")
+    }
+    if hooks.count < 100 { load(daemon, requests: 12).run(ledger) }
+    func count(_ path: String, _ list: String) -> Int? {
+      guard let response = client.get(path), response.status == 200 else { return nil }
+      return (try? Document.parse(response.body))?.root[name: list]?.count
+    }
+    let isOver = Patience.until(milliseconds: 60_000) {
+      ["waiting", "retrying"].allSatisfy { count("/v1/deliveries?limit=1&status=\($0)", "deliveries") == 0 }
+        && count("/v1/runs?limit=1", "runs") == 0
+    }
+    daemon.kill()
+    guard isOver else { throw Wrong("deliveries stay open before a job") }
+  }
+
+  /// Everything that has arrived is sent once more; from then on each of it has to come again.
+  private func meetResend(_ daemon: DaemonProcess) {
+    // What an older store had is not among what was sent within the hour.
+    let before = hooks.content.counts.filter { !$0.key.hasPrefix("msg_old") }
+    guard let client = Client(scene.admin), daemon.ended() == nil,
+      client.post("/v1/deliveries/retry?since=1%20hour&status=delivered&rate=2000", [])?.status == 200
+    else { return }
+    comesAgain.note(before)
+    Patience.until(milliseconds: 20_000) { daemon.ended() != nil || comesAgain.first(missing: hooks.content) == nil }
+  }
+
+  /// The receiver fails until its breaker is open, and the daemon is ended while it waits to probe.
+  private mutating func blackOut(_ order: Order) throws {
+    let daemon = try DaemonProcess(options, folder: scene.folder, order: nil)
+    guard try daemon.start() == .ready else { throw Wrong("the daemon does not start before a probe") }
+    hooks.isDown.store(true, ordering: .relaxed)
+    var isOpen = false
+    let deadline = Patience.milliseconds() + 20_000
+    while !isOpen, Patience.milliseconds() < deadline {
+      load(daemon, requests: 4).run(ledger)
+      Patience.until(milliseconds: 500) {
+        guard let response = Client(scene.admin)?.get("/v1/destinations"), response.status == 200 else { return false }
+        let hook = (try? Document.parse(response.body))?.root["destinations"]?.elements.first
+        isOpen = hook?["status"]?.string == "failing" && hook?["breaker"]?.string != "closed"
+        return isOpen
+      }
+    }
+    daemon.kill()
+    guard isOpen else { throw Wrong("the breaker does not open while everything fails") }
+    // The probe may find it back, or not; the next one would be long in coming.
+    if order.count > 1 || random.chance(1, in: 2) { hooks.isDown.store(false, ordering: .relaxed) }
   }
 
   private mutating func meetStop(_ daemon: DaemonProcess) {

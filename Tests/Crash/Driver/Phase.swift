@@ -13,6 +13,10 @@ enum Phase: String, CaseIterable, Sendable {
   case replay
   /// While the timers of thousands of runs are due, right after a start.
   case storm
+  /// While webhooks that are over are sent once more, by a job.
+  case resend
+  /// While one webhook finds out whether a receiver that failed is back.
+  case probe
   /// SIGKILL from outside, at no chosen call.
   case moment
 
@@ -27,6 +31,8 @@ enum Phase: String, CaseIterable, Sendable {
     case .stop: 90
     case .replay: 400
     case .storm: 600
+    case .resend: 90
+    case .probe: 3
     case .moment: 0
     }
   }
@@ -36,7 +42,8 @@ enum Phase: String, CaseIterable, Sendable {
     switch self {
     case .beforeAppend, .committed, .answered, .replay: ["before"]
     case .appended: ["before", "torn"]
-    case .sent: ["before", "after"]
+    case .sent, .probe: ["before", "after"]
+    case .resend: ["before", "after", "torn"]
     case .migration, .checkpoint, .sweep, .stop, .storm: ["before", "after", "torn"]
     case .moment: [""]
     }

@@ -14,6 +14,7 @@ struct Proof {
   let scene: Scene
   let ledger: Ledger
   let hooks: Hooks
+  let comesAgain: ComesAgain
   let inheritedEvents: [String]
 
   func run() throws {
@@ -135,6 +136,14 @@ struct Proof {
           reason = "some deliveries stay open"
           return false
         }
+        if let missing = comesAgain.first(missing: hooks.content) {
+          reason = "the webhook \(missing) was to be sent once more, and did not come again"
+          return false
+        }
+        if try someReplay(client) {
+          reason = "a job that sends webhooks once more never ends"
+          return false
+        }
         if try someLive(client) {
           reason = "some runs never end"
           return false
@@ -150,6 +159,11 @@ struct Proof {
     for name in hooks.content.ids.keys where !expected.hooks.contains(name) {
       throw Wrong("the webhook \(name) was sent, and no rule asked for it")
     }
+  }
+
+  private func someReplay(_ client: Client) throws -> Bool {
+    let replays = try ask(client, "/v1/replays")?["replays"]?.elements ?? []
+    return replays.contains { $0["ended"]?.string == nil }
   }
 
   private func noneOpen(_ client: Client) throws -> Bool {
