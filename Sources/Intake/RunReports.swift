@@ -151,7 +151,9 @@ extension Reports {
     if let wait = row.wait, row.status == .waiting {
       // What it waited for has come; it goes on as soon as it may.
       let isDue = row.pending != nil
-      members.append(.init("waits", .string(isDue ? "its rule, which was paused" : wait.awaited)))
+      let isPaused = try reader.value(RowKey(.pause, row.rule)) != nil
+      let awaited = isPaused ? wait.awaited + " (its rule is paused)" : wait.awaited
+      members.append(.init("waits", .string(isDue ? "its rule, which was paused" : awaited)))
       members.append(.init("line", .integer(Int64(wait.line))))
       members.append(.init("until", isDue ? .null : wait.until.map { .string(ISO8601.format($0)) } ?? .null))
     }

@@ -14,6 +14,8 @@ package struct TimelineEntry: Sendable {
     case event, emit, rule, waits, send, call, reply, traits, state, log, ended, parked
     /// An event that was seen before.
     case again = "repeat"
+    /// An event of someone else that a run hears, or that an account's rules are asked about.
+    case heard
   }
   package var at: Instant
   package var kind: Kind
@@ -51,6 +53,7 @@ package struct Timeline {
   private var traits: [Int64: [UInt8]] = [:]
   private var states: [StateKey: [UInt8]] = [:]
   private var eventSubjects: [Int64: Int64] = [:]
+  private var eventNames: [Int64: String] = [:]
   private let rules: [Int64: String]
   /// Destinations that are configured.
   private let known: Set<String>
@@ -133,6 +136,7 @@ package struct Timeline {
     let verdicts = decisions.verdicts.flatMap { $0.unpack() }
     for row in decisions.events.rows {
       eventSubjects[row.number] = row.subject
+      eventNames[row.number] = row.name
       var entry = TimelineEntry(row.source == "nudged" ? .emit : .event, row.subject, at: now)
       entry.name = row.name
       entry.data = Timeline.shown(row.body)
@@ -143,7 +147,14 @@ package struct Timeline {
     // What a rule of someone else made of the event stands with that one.
     let other = decisions.deliveries.first?.subject ?? decisions.endedRuns.first?.subject
     for found in verdicts where !own.contains(found.event) {
-      note(found, other ?? eventSubjects[found.event] ?? 0, at: now)
+      let whose = eventSubjects[found.event] ?? 0
+      if let other, other != whose, let name = eventNames[found.event] {
+        var entry = TimelineEntry(.heard, other, at: now)
+        entry.name = name
+        entry.reason = names[whose]?.description ?? ""
+        entries.append(entry)
+      }
+      note(found, other ?? whose, at: now)
     }
   }
 

@@ -45,6 +45,7 @@ package struct TimelineText {
     switch entry.kind {
     case .event, .emit: return entry.name + data
     case .again: return entry.name + ": " + entry.reason
+    case .heard: return entry.name + (entry.reason.isEmpty ? "" : " of " + entry.reason)
     case .rule: return verdict(entry)
     case .send, .call: return "\(entry.name) \(entry.type)\(data)\(run)"
     case .reply: return "\(entry.name) \(entry.type): \(entry.reason)\(data)\(run)"

@@ -101,6 +101,7 @@ import Testing
     var daemon = try Daemon(place)
     try RunsTests.begin(daemon, "a")
     #expect(daemon.command("rules", "pause", "wait").code == 0)
+    #expect(daemon.command("runs", "list").out.contains("next (its rule is paused)"))
     #expect(try daemon.post(#"{"name":"next","user":"ada","data":{"key":"a","reason":"it came"}}"#).status == 200)
     daemon.crash()
     daemon = try Daemon(place)
