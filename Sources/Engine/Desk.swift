@@ -29,6 +29,8 @@ package final class Desk {
   private var nextForgetting = Instant.zero
   /// With several lanes: how many inputs each was given, and how many of them are on disk.
   private var given: [Int64]
+  /// Of these, the last that was an event: what is decided of an event always comes to the store.
+  private var givenEvents: [Int64]
   private var durable: [Int64]
   /// What each lane had been given when the router's fresh identities were last counted.
   private var awaited: [Int64]?
@@ -38,6 +40,7 @@ package final class Desk {
     self.lanes = lanes
     given = Array(repeating: 0, count: lanes)
     durable = given
+    givenEvents = given
   }
 
   package var repeats: Int64 { router.repeats }
@@ -77,9 +80,14 @@ package final class Desk {
       nextForgetting = now + 600_000
       router.forget(olderThan: now + -Limits.dedupeHorizonMilliseconds)
     }
-    let runs = router.takeRunsToClose()
+    for lane in out.indices {
+      let last = out[lane].lastIndex { if case .event = $0 { true } else { false } }
+      if let last { givenEvents[lane] = given[lane] + Int64(last) + 1 }
+      given[lane] += Int64(out[lane].count)
+    }
+    var runs = router.takeRunsToClose()
+    for place in runs.indices { runs[place].awaits = givenEvents }
     closing.append(contentsOf: runs)
-    for lane in out.indices { given[lane] += Int64(out[lane].count) }
     return (out, runs)
   }
 

@@ -222,6 +222,9 @@ package struct DedupeRun: Sendable {
   package var hashes: [Hash128]
   /// Packed dedupe rows up to this record hold nothing that is not in a closed run.
   package var coveredThrough: Int64
+  /// How many inputs of each lane must be on disk before it may be written: a hash that outlived its event
+  /// would call the repeat that brings the event again a duplicate.
+  package var awaits: [Int64] = []
 
   package init(run: Int64, newest: Instant, hashes: [Hash128], coveredThrough: Int64) {
     self.run = run

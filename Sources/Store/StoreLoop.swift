@@ -138,6 +138,8 @@ package final class StoreLoop {
 
   /// Runs of the dedupe set that are being written, with the page that comes next.
   private var runs: [(run: DedupeRun, position: Int)] = []
+  /// How many inputs of each lane are on disk with the group at hand.
+  private var laneInputs: [Int: Int64] = [:]
 
   /// A sweep in progress: the keys that were behind when it began, and how far it is.
   private struct Sweep {
@@ -310,6 +312,7 @@ package final class StoreLoop {
     _ decisions: Decisions, to group: inout Group, changes: inout [ChangeList], outputs: inout StoreOutputs
   ) {
     group.events.append(contentsOf: decisions.events)
+    laneInputs[decisions.lane] = decisions.sequence
     for row in decisions.verdicts { row.join(&group.verdicts) }
     if !decisions.deliveries.isEmpty { group.deliveries.append(decisions.deliveries) }
     if !decisions.endedRuns.isEmpty { group.endedRuns.append(contentsOf: decisions.endedRuns) }
@@ -366,10 +369,15 @@ package final class StoreLoop {
 
   // MARK: closed runs
 
+  private var mayWriteRun: Bool {
+    guard let awaits = runs.first?.run.awaits else { return false }
+    return awaits.indices.allSatisfy { laneInputs[$0, default: 0] >= awaits[$0] }
+  }
+
   /// A run is written a few pages with each group, because all of it at once would make a group wait.
   /// Returns the run that is complete with this group.
   private func addPages(to group: inout Group) -> Int64? {
-    guard let (run, position) = runs.first else { return nil }
+    guard mayWriteRun, let (run, position) = runs.first else { return nil }
     let end = min(position + 48, DedupePage.count(of: run))
     for page in position..<end { group.pages.append(DedupePage(of: run, page: page)) }
     guard end == DedupePage.count(of: run) else {
@@ -442,7 +450,7 @@ package final class StoreLoop {
   // MARK: time
 
   private func wakeTime(now: Instant) -> Instant {
-    if sweep != nil || !runs.isEmpty { return now }
+    if sweep != nil || mayWriteRun { return now }
     var wake = now + 1_000
     if granted > 0, let due = backlog.nextDue(except: satisfied), due > now || foundDue {
       wake = min(wake, max(now, due))
