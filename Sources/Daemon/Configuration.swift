@@ -33,6 +33,7 @@ struct Configuration: Sendable {
   var timersAfterStartMilliseconds: Int64 = 30_000
   /// A rule with more is paused; 0: none is.
   var effectsPerHour = 1_000_000
+  var policies = Policies()
   /// Where each secret was read from, by its path in the file.
   var secretPlaces: [String: String] = [:]
   /// Where relative paths of the file begin.
@@ -52,11 +53,11 @@ struct Configuration: Sendable {
 struct ConfigurationReader {
   private let file: EvaluatedFile
   private(set) var complaints: [RuleComplaint] = []
-  private var configuration = Configuration()
+  var configuration = Configuration()
 
   static let keys = [
     "listen", "admin", "store", "rules", "lanes", "open_locally", "keys", "destinations", "retention", "zone",
-    "timers_after_start", "effects_per_hour",
+    "timers_after_start", "effects_per_hour", "policies",
   ]
 
   private init(_ file: EvaluatedFile) { self.file = file }
@@ -102,6 +103,7 @@ struct ConfigurationReader {
     for (name, value) in members(root, "keys") { readKey(name, value) }
     for (name, value) in members(root, "destinations") { readDestination(name, value) }
     if let retention = root["retention"] { readRetention(retention) }
+    if let policies = root["policies"] { readPolicies(policies) }
   }
 
   private mutating func readTime(_ root: JSONCursor) {
@@ -130,11 +132,11 @@ struct ConfigurationReader {
 
   // MARK: values
 
-  private mutating func complain(_ path: String, _ message: String, suggestion: String? = nil) {
+  mutating func complain(_ path: String, _ message: String, suggestion: String? = nil) {
     complaints.append(file.complaint(at: path, "'\(path)' \(message)", suggestion: suggestion))
   }
 
-  private mutating func checkNames(_ table: JSONCursor, at path: String, known: [String]) {
+  mutating func checkNames(_ table: JSONCursor, at path: String, known: [String]) {
     guard table.kind == .object || table.count == 0 else {
       return complain(path.isEmpty ? "configuration" : path, "must be a table")
     }
@@ -154,7 +156,7 @@ struct ConfigurationReader {
     return value.members
   }
 
-  private mutating func text(_ table: JSONCursor, _ key: String, at path: String) -> String? {
+  mutating func text(_ table: JSONCursor, _ key: String, at path: String) -> String? {
     guard let value = table[name: key] else { return nil }
     guard let text = value.string, !text.isEmpty else {
       complain(path, "must be text")
@@ -163,14 +165,14 @@ struct ConfigurationReader {
     return text
   }
 
-  private mutating func texts(_ value: JSONCursor, at path: String) -> [String] {
+  mutating func texts(_ value: JSONCursor, at path: String) -> [String] {
     if let one = value.string { return [one] }
     let list = value.elements.compactMap(\.string)
     if value.kind != .array || list.count != value.count { complain(path, "must be text or a list of texts") }
     return list
   }
 
-  private mutating func integer(
+  mutating func integer(
     _ table: JSONCursor, _ key: String, at path: String, in range: ClosedRange<Int64>
   ) -> Int64? {
     guard let value = table[name: key] else { return nil }
@@ -181,7 +183,7 @@ struct ConfigurationReader {
     return number
   }
 
-  private mutating func duration(_ table: JSONCursor, _ key: String, at path: String) -> Int64? {
+  mutating func duration(_ table: JSONCursor, _ key: String, at path: String) -> Int64? {
     guard let value = table[name: key] else { return nil }
     guard let text = value.string, let milliseconds = DurationText.milliseconds(text) else {
       complain(path, "must be a duration such as \"30 seconds\" or \"90 days\"")

@@ -94,7 +94,7 @@ final class House: @unchecked Sendable {
     let first = RuleBook(
       rules: rules, known: known, highest: highestRule, destinations: configuration.destinations,
       switchedOff: switchedOff(numbered), versions: versions, highestVersion: store.highestVersion,
-      zone: configuration.zone, created: startedAt)
+      zone: configuration.zone, policies: configuration.policies, created: startedAt)
     forgotten = known
     remember(first)
     let listeners = try openListeners()
@@ -469,7 +469,8 @@ final class House: @unchecked Sendable {
     let nextBook = RuleBook(
       rules: loading.set, known: known, highest: highestRule, destinations: next.destinations,
       switchedOff: old?.switchedOff ?? [], versions: old?.knownVersions ?? [:],
-      highestVersion: old?.highestVersion ?? 0, zone: next.zone, created: clocks.wall())
+      highestVersion: old?.highestVersion ?? 0, zone: next.zone, policies: next.policies,
+      created: clocks.wall())
     forgotten = known
     configuration = next
     remember(nextBook)

@@ -154,7 +154,7 @@ struct Receiver: Sendable {
       }
     case .reset: lower(result, now: now)
     case .timeout, .refused, .dns, .tls: suspect()
-    case .blocked, .expired, .noDestination, .cancelled, .shadow, .other: break
+    case .blocked, .expired, .noDestination, .cancelled, .shadow, .heldOut, .other: break
     }
   }
 
@@ -183,7 +183,7 @@ struct Receiver: Sendable {
   /// fault.
   static func isFailure(_ result: TransferResult) -> Bool {
     switch result.outcome {
-    case .delivered, .expired, .noDestination, .cancelled, .shadow, .blocked: false
+    case .delivered, .expired, .noDestination, .cancelled, .shadow, .heldOut, .blocked: false
     case .status: ![400, 409, 413, 415, 422].contains(result.status)
     default: true
     }

@@ -26,7 +26,7 @@ package enum RetrySchedule {
   ) -> Settlement {
     switch outcome {
     case .delivered: return .delivered
-    case .blocked, .expired, .noDestination, .cancelled, .shadow: return .failed
+    case .blocked, .expired, .noDestination, .cancelled, .shadow, .heldOut: return .failed
     case .status where status == 410: return .failed
     default: break
     }

@@ -323,7 +323,8 @@ package final class Lane {
     if let traits = event.traits, event.name != "group" || event.user == nil {
       changed = merge(JSONCursor(document: event.document, index: traits), into: cell, cause) || changed
     }
-    write(cell, wanted: wanted, cause, changed: changed)
+    if event.name == "nudged.consent" { noteConsent(event, cell, now: now) }
+    write(cell, wanted: wanted, cause, changed: changed || cell.isUnwritten)
   }
 
   /// What rules asked to be set, and the subject's row if anything changed.
@@ -514,11 +515,17 @@ package final class Lane {
     guard outcome.code == .ran else { return verdict }
     if let state = outcome.state { keep(state, of: ruleNumber, cell) }
     noteAgain(rule, againHash, cell, now: now)
-    let origin = EffectOrigin(rule: rule.path, event: number, seed: dedupe, isTest: event.isTest)
+    let origin = EffectOrigin(
+      rule: rule.path, ruleNumber: ruleNumber, event: number, seed: dedupe, isTest: event.isTest)
     if rule.header.mode == .shadow {
       verdict.code = .shadow
-      verdict.reason = record(
-        shadow: outcome.effects, entries: Array(outcome.effects.indices), of: origin, cell, now: now)
+      verdict.reason = record(outcome.effects, entries: Array(outcome.effects.indices), of: origin, cell, now: now)
+      return verdict
+    }
+    if isHeldOut(rule, cell) {
+      verdict.code = .heldOut
+      verdict.reason = withhold(
+        outcome.effects, entries: Array(outcome.effects.indices), of: origin, cell, now: now, wanted: &wanted)
       return verdict
     }
     noteEffects(ruleNumber, outcome.effects, now: now)

@@ -12,6 +12,7 @@ internal import Store
 /// Whose effects these are.
 struct EffectOrigin {
   var rule: String
+  var ruleNumber: Int64
   /// The event that the rule was asked about, or that began the run.
   var event: Int64
   var seed: Hash128
@@ -44,19 +45,9 @@ extension Lane {
     _ effect: Effect, entry: Int, of origin: EffectOrigin, _ cell: SubjectCell, now: Instant, wanted: inout [[UInt8]]
   ) {
     switch effect {
-    case .send(let webhook), .call(let webhook):
-      do throws(Unsent) {
-        out.deliveries.append(try delivery(of: webhook, entry: entry, of: origin, cell, now: now))
-      } catch {
-        // A run hears of a call that cannot be made like of every other failure: by a reply.
-        if case .call = effect { refuseCall(origin.run, cell, error.reason) }
-        noteVerdict(
-          origin.event, 0,
-          [
-            Verdict(
-              rule: origin.rule, code: error.code, reason: "\(webhook.type) to \(webhook.destination): \(error.reason)")
-          ])
-      }
+    case .send(let webhook): judge(webhook, entry: entry, of: origin, cell, now: now)
+    // A call waits for its answer: no policy holds it back.
+    case .call(let webhook): deliver(webhook, entry: entry, of: origin, cell, now: now)
     case .set(let traits):
       wanted.append(traits)
     case .emit(let name, let data, let subject):
@@ -71,17 +62,54 @@ extension Lane {
     }
   }
 
+  func deliver(_ webhook: Webhook, entry: Int, of origin: EffectOrigin, _ cell: SubjectCell, now: Instant) {
+    do throws(Unsent) {
+      out.deliveries.append(try delivery(of: webhook, entry: entry, of: origin, cell, now: now))
+    } catch {
+      // A run hears of a call that cannot be made like of every other failure: by a reply.
+      if webhook.tries > 0 { refuseCall(origin.run, cell, error.reason) }
+      noteVerdict(
+        origin.event, 0,
+        [
+          Verdict(
+            rule: origin.rule, code: error.code,
+            reason: "\(webhook.type) to \(webhook.destination): \(error.reason)")
+        ])
+    }
+  }
+
+  /// What is done for a subject in the hold-out: everything but webhooks, which are only written down.
+  func withhold(
+    _ effects: [Effect], entries: [Int], of origin: EffectOrigin, _ cell: SubjectCell, now: Instant,
+    wanted: inout [[UInt8]]
+  ) -> String {
+    var told: [Effect] = []
+    var places: [Int] = []
+    for (effect, entry) in zip(effects, entries) {
+      switch effect {
+      case .send, .call:
+        told.append(effect)
+        places.append(entry)
+      case .set, .emit, .log: apply(effect, entry: entry, of: origin, cell, now: now, wanted: &wanted)
+      }
+    }
+    return record(told, entries: places, of: origin, cell, isHeldOut: true, now: now)
+  }
+
   /// What a rule in shadow wanted: its webhooks stand in the log of deliveries and are never sent; the rest
   /// is told in one line, which a person reads and which stays short however much there is.
   func record(
-    shadow effects: [Effect], entries: [Int], of origin: EffectOrigin, _ cell: SubjectCell, now: Instant
+    _ effects: [Effect], entries: [Int], of origin: EffectOrigin, _ cell: SubjectCell, isHeldOut: Bool = false,
+    now: Instant
   ) -> String {
     var told: [String] = []
     for (effect, entry) in zip(effects, entries) {
       switch effect {
       case .send(let webhook), .call(let webhook):
         do throws(Unsent) {
-          out.shadowed.append(try delivery(of: webhook, entry: entry, of: origin, cell, now: now))
+          out.recorded.append(
+            RecordedDelivery(
+              try delivery(of: webhook, entry: entry, of: origin, cell, now: now), isHeldOut: isHeldOut))
           told.append("send \(webhook.type) to \(webhook.destination)")
         } catch {
           told.append("fail to send \(webhook.type) to \(webhook.destination): \(error.reason)")

@@ -140,7 +140,8 @@ extension Lane {
     var trigger = trigger
     for _ in 0..<Lane.checkpointsPerStep {
       let isShadow = try mode(of: row, version) == .shadow
-      let activation = try activation(row, version, trigger, event, cell, isShadow: isShadow, now: now)
+      let activation = try activation(
+        row, version, trigger, event, cell, isShadow: isShadow || isHeldOut(version.rule, cell), now: now)
       mark.enter(rule: row.rule, event: row.seed)
       var outcome = version.runtime.activate(version.place, activation)
       if outcome.limit == .time { outcome = version.runtime.activate(version.place, activation) }
@@ -235,9 +236,12 @@ extension Lane {
     row.effects += outcome.effects.count
     warn(row, version)
     let origin = EffectOrigin(
-      rule: version.rule.path, event: row.event, seed: row.seed, run: row.number, isTest: isTest)
-    if isShadow {
-      let told = record(shadow: outcome.effects, entries: outcome.entries, of: origin, cell, now: now)
+      rule: version.rule.path, ruleNumber: row.rule, event: row.event, seed: row.seed, run: row.number, isTest: isTest)
+    if isShadow || isHeldOut(version.rule, cell) {
+      let told =
+        isShadow
+        ? record(outcome.effects, entries: outcome.entries, of: origin, cell, now: now)
+        : withhold(outcome.effects, entries: outcome.entries, of: origin, cell, now: now, wanted: &wanted)
       toldInShadow = Lane.join(toldInShadow, told)
       return
     }
@@ -356,7 +360,10 @@ extension Lane {
     row.heard = []
     row.pending = nil
     out.endedRuns.append(row)
-    if row.effects > 0, let why = Lane.cancelReason(row) { out.cancelledRuns.append((run.number, why)) }
+    if row.effects > 0, let why = Lane.cancelReason(row) {
+      out.cancelledRuns.append((run.number, why))
+      dropHeld(ofRun: run, why, cell)
+    }
     counters.endedRuns.add(1)
   }
 
@@ -551,7 +558,8 @@ extension Lane {
     if told.isEmpty { return }
     out.logs.append(
       RuleLog(
-        rule: rulePath(row), subject: row.subject, event: row.event, text: "in shadow, run \(row.number): \(told)",
+        rule: rulePath(row), subject: row.subject, event: row.event,
+        text: "only written down, run \(row.number): \(told)",
         isWarning: false))
   }
 
@@ -597,6 +605,7 @@ extension Lane {
   }
 
   func fire(_ timer: Timer, isCaughtUp: Bool, now: Instant) throws(StoreError) {
+    if timer.run < 0 { return try releaseHeld(timer, now: now) }
     let cell = try cell(timer.subject, isNew: false, reference: nil, now: now)
     let run = try living(of: cell).runs.first { $0.number == timer.run }
     // A run that was woken or ended by something else has left its timer behind.

@@ -27,6 +27,11 @@ package final class RuleBook: Sendable {
   package let highestVersion: Int64
   /// Where neither a rule nor a subject has a zone.
   package let zone: String
+  package let policies: Policies
+  /// Whether any rule has a topic or a cap of its own.
+  let hasPolicyHeaders: Bool
+  /// How long what was sent is remembered at most.
+  let longestCapMilliseconds: Int64
 
   package struct KnownVersion: Sendable, Equatable {
     package var number: Int64
@@ -40,8 +45,13 @@ package final class RuleBook: Sendable {
   package init(
     rules: RuleSet, known: [String: Int64], highest: Int64, destinations: [Destination], switchedOff: Set<String> = [],
     versions knownVersions: [Int64: [KnownVersion]] = [:], highestVersion: Int64 = 0, zone: String = "UTC",
-    created: Instant = .zero
+    policies: Policies = Policies(), created: Instant = .zero
   ) {
+    self.policies = policies
+    let headers = rules.rules.map(\.header)
+    hasPolicyHeaders = headers.contains { $0.topic != nil || $0.cap != nil }
+    let windows = policies.caps.map(\.window) + headers.compactMap { $0.cap?.window }
+    longestCapMilliseconds = windows.map(\.longestMilliseconds).max() ?? 0
     self.rules = rules
     self.zone = zone
     self.switchedOff = switchedOff

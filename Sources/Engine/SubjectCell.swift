@@ -98,6 +98,17 @@ final class SubjectCell {
   var customerID: String { openedRow == nil ? face.id : row.names.first?.id ?? "" }
   var account: String { openedRow == nil ? face.account : row.account }
 
+  /// Whether there is anything that policies look at.
+  var hasPolicy: Bool { openedRow == nil ? face.hasPolicy : !row.policy.isEmpty }
+
+  var policy: PolicyRecord {
+    get { hasPolicy ? PolicyRecord(row.policy) ?? PolicyRecord() : PolicyRecord() }
+    set {
+      row.policy = newValue.packed
+      isUnwritten = true
+    }
+  }
+
   func traits(_ parser: DocumentParser) -> Document? {
     if openedRow == nil, !face.hasTraits { return nil }
     if row.traits.isEmpty { return nil }

@@ -86,12 +86,13 @@ extension Gate {
           answers.post(
             token,
             Answer(status: 409, code: "under_way", message: "delivery \(number) is under way or due within a minute"))
-        case .shadow:
+        case .recorded:
           answers.post(
             token,
             Answer(
-              status: 409, code: "shadow",
-              message: "delivery \(number) was only written down, because its rule was in shadow; it is never sent"))
+              status: 409, code: "only_recorded",
+              message: "delivery \(number) was only written down, for a rule in shadow or a hold-out; it is never sent")
+          )
         case .missing:
           answers.post(token, Answer(status: 404, code: "not_found", message: "there is no delivery \(number)"))
         }
@@ -106,7 +107,13 @@ extension Gate {
         case .done, .cancelled:
           answers.post(
             token, Answer(status: 200, body: Array("{\"delivery\":\(number),\"done\":\"cancelled\"}\n".utf8)))
-        case .tooLate, .shadow:
+        case .recorded:
+          answers.post(
+            token,
+            Answer(
+              status: 409, code: "only_recorded", message: "delivery \(number) was only written down; it is never sent")
+          )
+        case .tooLate:
           answers.post(
             token, Answer(status: 409, code: "too_late", message: "delivery \(number) is under way or over"))
         case .missing:

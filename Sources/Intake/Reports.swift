@@ -119,11 +119,28 @@ package struct Reports: Sendable {
       .init("names", .array((row?.names ?? []).map { .string($0.description) })),
       .init("account", row?.account.isEmpty == false ? .string(row!.account) : .null),
       .init("traits", Reports.parse(row?.traits ?? [])),
-      .init("state", .object(states)),
+      .init("state", .object(states)), .init("consent", Reports.consents(row)), .init("held", Reports.held(row)),
       .init("shard", .integer(Int64(row?.shard ?? 0))),
       .init("created", row.map { .string(ISO8601.format($0.created)) } ?? .null),
       .init("newest_event", .integer(chain)),
     ])
+  }
+
+  private static func consents(_ row: SubjectRow?) -> JSONValue {
+    let record = row.flatMap { PolicyRecord($0.policy) } ?? PolicyRecord()
+    return .object(record.consents.map { .init($0.topic, .boolean($0.isGiven)) })
+  }
+
+  /// Webhooks that wait for the end of quiet hours.
+  private static func held(_ row: SubjectRow?) -> JSONValue {
+    let record = row.flatMap { PolicyRecord($0.policy) } ?? PolicyRecord()
+    return .array(
+      record.held.map {
+        .object([
+          .init("rule", .string($0.rule)), .init("destination", .string($0.webhook.destination)),
+          .init("type", .string($0.webhook.type)), .init("due", .string(ISO8601.format($0.due))),
+        ])
+      })
   }
 
   static func parse(_ json: [UInt8]) -> JSONValue {

@@ -210,9 +210,14 @@ package enum AttemptOutcome: UInt8, Sendable, CaseIterable {
   case cancelled = 12
   /// A rule in shadow wanted it: it is only written down.
   case shadow = 13
+  /// Its subject is in the hold-out: it is only written down.
+  case heldOut = 14
 
   /// Something was tried, and it was not only settled.
-  package var isTry: Bool { self != .cancelled && self != .shadow }
+  package var isTry: Bool { self != .cancelled && !isRecorded }
+
+  /// It was never meant to be sent.
+  package var isRecorded: Bool { self == .shadow || self == .heldOut }
 
   package var word: String {
     switch self {
@@ -229,6 +234,7 @@ package enum AttemptOutcome: UInt8, Sendable, CaseIterable {
     case .other: "other"
     case .cancelled: "cancelled"
     case .shadow: "shadow"
+    case .heldOut: "held_out"
     }
   }
 }

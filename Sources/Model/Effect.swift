@@ -85,6 +85,12 @@ package enum VerdictCode: UInt8, Sendable, CaseIterable {
   case parked = 14
   /// A run has heard the event and keeps it until it waits for it.
   case heard = 15
+  /// A policy keeps a webhook from being sent.
+  case suppressed = 16
+  /// A policy lets a webhook wait.
+  case held = 17
+  /// The subject is in the hold-out: webhooks recorded, not sent.
+  case heldOut = 18
 
   package var word: String {
     switch self {
@@ -103,6 +109,9 @@ package enum VerdictCode: UInt8, Sendable, CaseIterable {
     case .stopped: "stopped"
     case .parked: "parked"
     case .heard: "heard"
+    case .suppressed: "suppressed"
+    case .held: "held"
+    case .heldOut: "held out"
     }
   }
 }

@@ -136,6 +136,7 @@ package struct EventDecoder {
       throw EventRefusal(
         "bad_mode", "the field \"mode\" must be \"live\"; other modes are not available in this version")
     }
+    if name == "nudged.consent" { try checkConsent(item[.data]) }
     return Event(
       name: name, id: try identifier(item[.id], field: "id"), source: source,
       time: try time(item[.time], field: "time", received: received, sent: nil), received: received,
@@ -145,6 +146,17 @@ package struct EventDecoder {
       document: item.cursor.document,
       item: item.cursor.index, data: try object(item[.data], field: "data"),
       traits: try object(item[.traits], field: "traits"), context: try object(item[.context], field: "context"))
+  }
+
+  /// Someone's wish to be left alone must not be lost to a slip.
+  private func checkConsent(_ data: JSONCursor?) throws(EventRefusal) {
+    let topic = data?["topic"]?.string ?? ""
+    guard (1...Limits.topicBytes).contains(topic.utf8.count), data?["given"]?.boolean != nil else {
+      throw EventRefusal(
+        "bad_consent",
+        "nudged.consent needs data such as {\"topic\": \"newsletter\", \"given\": false}; the topic \"*\" stands for all of them"
+      )
+    }
   }
 
   private func thingReference(_ cursor: JSONCursor?) throws(EventRefusal) -> SubjectReference? {

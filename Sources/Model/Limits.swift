@@ -57,6 +57,12 @@ package enum Limits {
   /// The largest single block: a text, or what holds the elements of one table.
   package static let ruleBlockBytes = 2 * 1024 * 1024
   package static let ruleEffects = 100
+  package static let topicBytes = 64
+  /// What a cap may allow, and how much of what was sent is remembered for it.
+  package static let cappedMessages = 1_000
+  /// Consents and held webhooks of one subject.
+  package static let consentTopics = 100
+  package static let heldWebhooks = 100
   package static let ruleLogBytes = 64 * 1024
   package static let ruleArgumentBytes = 64 * 1024
   package static let ruleIndexOperators = 4_000

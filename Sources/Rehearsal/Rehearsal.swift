@@ -61,7 +61,8 @@ package final class Rehearsal {
 
   /// `dedupeBits`: for short runs a small set of what was seen is enough.
   package init(
-    rules: RuleSet, destinations: [Destination] = [], zone: String = "UTC", start: Instant = Rehearsal.start,
+    rules: RuleSet, destinations: [Destination] = [], zone: String = "UTC", policies: Policies = Policies(),
+    start: Instant = Rehearsal.start,
     keepsTimeline: Bool = true, dedupeBits: UInt64 = 10
   ) throws {
     now = start
@@ -80,7 +81,9 @@ package final class Rehearsal {
     try router.learnIdentities()
     desk = Desk(router: router, lanes: 1)
     book = RuleBook(
-      rules: rules, known: [:], highest: 0, destinations: destinations.map(Rehearsal.bare), zone: zone, created: start)
+      rules: rules, known: [:], highest: 0, destinations: destinations.map(Rehearsal.bare), zone: zone,
+      policies: policies,
+      created: start)
     lane = try Lane(
       index: 0, lanes: 1, reader: try store.makeReader(), numbers: numbers, hashKey: key, mark: EvaluationMark(),
       book: book, highestSubject: 0, durable: durable)

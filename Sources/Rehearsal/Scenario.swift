@@ -107,8 +107,11 @@ package struct Scenario: Sendable {
   // MARK: playing
 
   /// Plays it to its end, and on to `until` when that is later; what lies behind `until` is left out.
-  package func play(_ rules: RuleSet, destinations: [Destination], zone: String, until: Instant?) throws -> Rehearsal {
-    let rehearsal = try Rehearsal(rules: rules, destinations: destinations, zone: zone, dedupeBits: 14)
+  package func play(
+    _ rules: RuleSet, destinations: [Destination], zone: String, policies: Policies = Policies(), until: Instant?
+  ) throws -> Rehearsal {
+    let rehearsal = try Rehearsal(
+      rules: rules, destinations: destinations, zone: zone, policies: policies, dedupeBits: 14)
     var isPlaced = false
     for step in steps {
       if let target = Scenario.target(of: step, now: rehearsal.now) {

@@ -29,6 +29,7 @@ struct StageSetting {
   var knownEvents: Set<String>?
   var knownTypes: Set<String>?
   var zone: String
+  var policies = Policies()
   var wakesPerAdvance: Int
 }
 
@@ -51,7 +52,8 @@ final class Stage: TestWords {
 
   init(_ setting: StageSetting) throws {
     self.setting = setting
-    rehearsal = try Rehearsal(rules: setting.rules, destinations: setting.destinations, zone: setting.zone)
+    rehearsal = try Rehearsal(
+      rules: setting.rules, destinations: setting.destinations, zone: setting.zone, policies: setting.policies)
     rehearsal.wakesPerAdvance = setting.wakesPerAdvance
   }
 

@@ -20,6 +20,7 @@ package struct TestRun: Sendable {
   package var knownEvents: Set<String>?
   package var knownTypes: Set<String>?
   package var zone = "UTC"
+  package var policies = Policies()
   /// More wakes than these in one stretch of time are a rule that goes round in circles.
   package var wakesPerAdvance = Limits.testWakes
   /// Only tests whose file or sentence holds this text.
@@ -137,6 +138,7 @@ package struct TestRun: Sendable {
     return StageSetting(
       rules: loading.set, rule: known.contains(beside) ? beside : nil, destinations: destinations,
       knownDestinations: knownDestinations, knownEvents: knownEvents, knownTypes: knownTypes, zone: zone,
+      policies: policies,
       wakesPerAdvance: wakesPerAdvance)
   }
 

@@ -4,7 +4,7 @@
 // silently ignored.
 
 internal import Basics
-internal import Model
+package import Model
 
 package struct RuleHeader: Sendable, Equatable {
   /// Where the path of a key may begin.
@@ -63,6 +63,23 @@ package struct RuleHeader: Sendable, Equatable {
   package var limit = Limits.parallelRuns
   /// For civil times; nil: the subject's, else the configured one.
   package var zone: String?
+  /// What its messages are about, for consent and caps.
+  package var topic: String?
+  /// Its own cap beside those that are configured; and whether those hold for it.
+  package var cap: Policies.Cap?
+  package var obeysCaps = true
+  package var obeysQuietHours = true
+  /// Of ten thousand subjects, how many get nothing from it.
+  package var holdOut = 0
+
+  /// What it sends has to arrive: no policy holds it back.
+  package var isTransactional: Bool { self.class == RuleHeader.transactional }
+  package static let transactional = "transactional"
+
+  /// Of a rule that is not there any more.
+  package static let nameless = RuleHeader(
+    title: "", on: [], per: "user", key: .subject, again: .always, mode: .live, priority: 0, class: nil, owner: nil,
+    hasWhen: false)
 
   package static func == (left: RuleHeader, right: RuleHeader) -> Bool {
     left.title == right.title && left.on == right.on && left.per == right.per && left.key == right.key
@@ -74,6 +91,8 @@ package struct RuleHeader: Sendable, Equatable {
   private func hasSameEnds(as other: RuleHeader) -> Bool {
     stopOn.map(\.event) == other.stopOn.map(\.event) && stopOn.map(\.path) == other.stopOn.map(\.path)
       && goal == other.goal && second == other.second && limit == other.limit && zone == other.zone
+      && topic == other.topic && cap == other.cap && obeysCaps == other.obeysCaps
+      && obeysQuietHours == other.obeysQuietHours && holdOut == other.holdOut
   }
 }
 
@@ -95,10 +114,10 @@ struct HeaderReader {
 
   static let available = [
     "title", "on", "per", "key", "when", "run", "again", "mode", "priority", "class", "owner", "stop_on", "goal",
-    "second", "limit", "zone",
+    "second", "limit", "zone", "topic", "cap", "quiet_hours", "hold_out",
   ]
   /// Known, and refused as long as nothing would honour them.
-  static let later = ["topic", "cap", "quiet_hours", "hold_out", "catch_up", "collect", "debounce", "was"]
+  static let later = ["catch_up", "collect", "debounce", "was"]
 
   init(file: String, scan: SourceScan, header: Document) {
     self.file = file
@@ -119,6 +138,7 @@ struct HeaderReader {
     header.second = second()
     header.limit = limit(header.second)
     header.zone = zone()
+    readPolicies(&header)
     checkKeyEvents(header)
     checkPaths(header)
     return complaints.isEmpty ? header : nil
@@ -350,6 +370,74 @@ struct HeaderReader {
     complain(
       "zone", "there is no time zone '\(name)'; zones are named such as \"Europe/Berlin\"", suggestion: suggestion)
     return nil
+  }
+
+  // MARK: policies
+
+  private mutating func readPolicies(_ header: inout RuleHeader) {
+    if let name = header.class, name != RuleHeader.transactional,
+      let near = Suggestion.nearest(to: name, among: [RuleHeader.transactional])
+    {
+      complain("class", "'class' is \"\(name)\"; what no policy may hold back is \"transactional\"", suggestion: near)
+    }
+    if let topic = text("topic") {
+      if topic.utf8.count > Limits.topicBytes || topic == PolicyRecord.everything {
+        complain(
+          "topic",
+          "'topic' must be a text of 1 to \(Limits.topicBytes) bytes such as \"newsletter\"; it is \"\(topic)\"")
+      }
+      header.topic = topic
+    }
+    header.obeysQuietHours = switchedOff("quiet_hours")
+    if let value = root["cap"] {
+      if value.boolean == false { header.obeysCaps = false } else { header.cap = cap(value) }
+    }
+    if let value = root["hold_out"] {
+      let percent = value.integer.map(Double.init) ?? value.double ?? -1
+      if percent >= 0, percent <= 50 {
+        header.holdOut = Int((percent * 100).rounded())
+      } else {
+        complain("hold_out", "'hold_out' must be a percentage from 0 to 50; it is \(HeaderReader.describe(value))")
+      }
+    }
+    if header.isTransactional {
+      for key in ["cap", "quiet_hours", "hold_out"] where root[name: key] != nil {
+        complain(
+          key, "'\(key)' has no effect with class = \"transactional\", which no policy holds back; remove one of them")
+      }
+    }
+  }
+
+  /// A key that can only be used to do without something.
+  private mutating func switchedOff(_ key: String) -> Bool {
+    guard let value = root[name: key] else { return true }
+    if value.boolean == false { return false }
+    complain(
+      key,
+      "'\(key)' can only be false, which lets this rule send at any hour; the hours stand in the configuration (policies)"
+    )
+    return true
+  }
+
+  private mutating func cap(_ value: JSONCursor) -> Policies.Cap? {
+    let known = ["most", "per"]
+    guard value.kind == .object, value["$function"] == nil else {
+      complain(
+        "cap", "'cap' must be such as { most = 1, per = \"30 days\" }, or false; it is \(HeaderReader.describe(value))")
+      return nil
+    }
+    for (name, _) in value.members where !known.contains(name) {
+      complain("cap", "unknown key '\(name)' in 'cap'", suggestion: Suggestion.nearest(to: name, among: known))
+    }
+    guard let most = value["most"]?.integer, (1...Int64(Limits.cappedMessages)).contains(most) else {
+      complain("cap", "'most' of 'cap' must be a whole number from 1 to \(Limits.cappedMessages)")
+      return nil
+    }
+    guard let window = value["per"]?.string.flatMap({ Policies.Window($0) }) else {
+      complain("cap", "'per' of 'cap' must be \(Policies.Window.right)")
+      return nil
+    }
+    return Policies.Cap(most: Int(most), window: window)
   }
 
   private mutating func mode() -> RuleHeader.Mode {

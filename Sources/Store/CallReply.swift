@@ -46,7 +46,7 @@ enum CallReply {
     case .timeout, .reset, .other: true
     // A server that fails may have acted before it did; one that is not there now has not.
     case .status: attempt.status >= 500 && attempt.status != 503
-    case .delivered, .refused, .dns, .tls, .blocked, .expired, .noDestination, .cancelled, .shadow: false
+    case .delivered, .refused, .dns, .tls, .blocked, .expired, .noDestination, .cancelled, .shadow, .heldOut: false
     }
   }
 }

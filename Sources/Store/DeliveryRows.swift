@@ -39,7 +39,7 @@ package struct DestinationRow: Sendable, Equatable {
 
 /// Which deliveries are meant. What is nil takes all.
 package struct DeliveryFilter: Sendable, Equatable {
-  /// "waiting", "retrying", "delivered", "failed", "cancelled" or "shadow".
+  /// "waiting", "retrying", "delivered", "failed", "cancelled", "shadow" or "held_out".
   package var status: String?
   package var destination: String?
   package var type: String?
@@ -53,7 +53,7 @@ package struct DeliveryFilter: Sendable, Equatable {
 
   package init() {}
 
-  package static let statuses = ["waiting", "retrying", "delivered", "failed", "cancelled", "shadow"]
+  package static let statuses = ["waiting", "retrying", "delivered", "failed", "cancelled", "shadow", "held_out"]
   /// Those that can be sent once more.
   package static let settled = ["delivered", "failed", "cancelled"]
 
@@ -72,7 +72,7 @@ package struct DeliveryFilter: Sendable, Equatable {
 
   package static func status(_ open: OpenDelivery?, _ last: Attempt?) -> String {
     if let open, !open.isPoisoned { return open.isRetry ? "retrying" : "waiting" }
-    if let outcome = last?.outcome, outcome == .cancelled || outcome == .shadow { return outcome.word }
+    if let outcome = last?.outcome, outcome == .cancelled || outcome.isRecorded { return outcome.word }
     return last?.settlement == .delivered ? "delivered" : "failed"
   }
 }

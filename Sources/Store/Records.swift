@@ -167,6 +167,17 @@ package struct RuleLog: Sendable {
   }
 }
 
+/// A webhook of a rule in shadow, or to a subject in the hold-out.
+package struct RecordedDelivery: Sendable {
+  package var row: DeliveryRow
+  package var isHeldOut: Bool
+
+  package init(_ row: DeliveryRow, isHeldOut: Bool) {
+    self.row = row
+    self.isHeldOut = isHeldOut
+  }
+}
+
 /// All that one step of a lane decided.
 package struct Decisions: Sendable {
   package var lane: Int
@@ -179,8 +190,8 @@ package struct Decisions: Sendable {
   package var verdicts: [VerdictRow] = []
   package var changes = ChangeList()
   package var deliveries: [DeliveryRow] = []
-  /// What rules in shadow wanted to send: only written down.
-  package var shadowed: [DeliveryRow] = []
+  /// What is only written down and never sent.
+  package var recorded: [RecordedDelivery] = []
   package var endedRuns: [RunRow] = []
   /// Runs that were ended before their rule did: what they sent and was not tried yet goes with them.
   package var cancelledRuns: [(run: Int64, reason: String)] = []
@@ -209,7 +220,7 @@ package struct Decisions: Sendable {
   }
 
   package var isEmpty: Bool {
-    events.isEmpty && changes.isEmpty && tickets.isEmpty && deliveries.isEmpty && shadowed.isEmpty && verdicts.isEmpty
+    events.isEmpty && changes.isEmpty && tickets.isEmpty && deliveries.isEmpty && recorded.isEmpty && verdicts.isEmpty
       && messages.isEmpty && repeats.isEmpty
       && endedRuns.isEmpty && completions.isEmpty
   }

@@ -15,6 +15,8 @@ package struct SubjectRow: Sendable, Equatable {
   /// The account a user belongs to: its external id, last committed; empty for none.
   package var account: String
   package var created: Instant
+  /// A packed `PolicyRecord`; empty for none.
+  package var policy: [UInt8] = []
 
   package init(shard: Int, names: [SubjectReference], traits: [UInt8] = [], account: String = "", created: Instant) {
     self.shard = shard
@@ -26,7 +28,7 @@ package struct SubjectRow: Sendable, Equatable {
 
   package var packed: [UInt8] {
     var writer = PackedWriter(capacity: 48 + traits.count)
-    writer.byte(1)
+    writer.byte(policy.isEmpty ? 1 : 2)
     writer.integer(shard)
     writer.signed(created.milliseconds)
     writer.integer(names.count)
@@ -36,12 +38,14 @@ package struct SubjectRow: Sendable, Equatable {
     }
     writer.counted(account)
     writer.counted(traits)
+    if !policy.isEmpty { writer.counted(policy) }
     return writer.bytes
   }
 
   package init?(_ bytes: [UInt8]) {
     let row: SubjectRow? = PackedReader.read(bytes) { reader in
-      guard reader.byte() == 1 else { return nil }
+      let format = reader.byte()
+      guard format == 1 || format == 2 else { return nil }
       let shard = reader.integer()
       let created = Instant(milliseconds: reader.signed())
       let count = reader.integer()
@@ -53,8 +57,11 @@ package struct SubjectRow: Sendable, Equatable {
       }
       let account = reader.text()
       let traits = reader.counted()
+      let policy = format == 2 ? reader.counted() : []
       if reader.failed { return nil }
-      return SubjectRow(shard: shard, names: names, traits: traits, account: account, created: created)
+      var row = SubjectRow(shard: shard, names: names, traits: traits, account: account, created: created)
+      row.policy = policy
+      return row
     }
     guard let row else { return nil }
     self = row
@@ -67,6 +74,7 @@ extension SubjectRow {
     package var id: String
     package var account: String
     package var hasTraits: Bool
+    package var hasPolicy = false
   }
 
   /// Of the row that stands at a place of some bytes.
@@ -78,7 +86,8 @@ extension SubjectRow {
   }
 
   private static func face(_ reader: inout PackedReader) -> Face {
-    guard reader.byte() == 1 else { return Face(id: "", account: "", hasTraits: false) }
+    let format = reader.byte()
+    guard format == 1 || format == 2 else { return Face(id: "", account: "", hasTraits: false) }
     _ = reader.integer()
     _ = reader.signed()
     var id = ""
@@ -88,7 +97,7 @@ extension SubjectRow {
       if position == 0 { id = reader.text() } else { reader.skipCounted() }
     }
     let account = reader.text()
-    return Face(id: id, account: account, hasTraits: reader.unsigned() > 0)
+    return Face(id: id, account: account, hasTraits: reader.unsigned() > 0, hasPolicy: format == 2)
   }
 }
 

@@ -11,8 +11,8 @@ internal import Model
 package enum DeliveryAnswer: Sendable, Equatable {
   case done
   case cancelled
-  /// It was only written down, for a rule in shadow.
-  case shadow
+  /// It was only written down.
+  case recorded
   /// It is under way, or over.
   case tooLate
   case missing
@@ -111,14 +111,16 @@ extension StoreLoop {
     return changes
   }
 
-  /// What a rule in shadow wanted is over before it begins.
-  func closeShadowed(_ rows: [DeliveryRow], now: Instant) {
-    for row in rows {
-      work.rows[row.delivery.number] = .some(nil)
+  /// What is only written down is over before it begins.
+  func closeRecorded(_ rows: [RecordedDelivery], now: Instant) {
+    for recorded in rows {
+      let number = recorded.row.delivery.number
+      work.rows[number] = .some(nil)
+      let why = recorded.isHeldOut ? "the subject is in the hold-out" : "the rule is in shadow"
       work.attempts.append(
         Attempt(
-          delivery: row.delivery.number, attempt: 1, started: now, outcome: .shadow, status: 0, settlement: .failed,
-          message: "the rule is in shadow: this is only written down"))
+          delivery: number, attempt: 1, started: now, outcome: recorded.isHeldOut ? .heldOut : .shadow, status: 0,
+          settlement: .failed, message: why + ": this is only written down"))
     }
   }
 
@@ -360,7 +362,7 @@ extension StoreLoop {
         return work.completions.append { done(.missing) }
       }
       let last = try reader.engine.attempts(of: number).last
-      if last?.outcome == .shadow { return work.completions.append { done(.shadow) } }
+      if last?.outcome.isRecorded == true { return work.completions.append { done(.recorded) } }
       sendAgain(row, after: last, now: now)
     }
     work.completions.append { done(.done) }

@@ -322,9 +322,9 @@ package final class StoreLoop {
     }
     changes.append(decisions.changes)
     if !decisions.deliveries.isEmpty { changes.append(openNew(decisions.deliveries)) }
-    if !decisions.shadowed.isEmpty {
-      group.deliveries.append(decisions.shadowed)
-      closeShadowed(decisions.shadowed, now: group.time)
+    if !decisions.recorded.isEmpty {
+      group.deliveries.append(decisions.recorded.map(\.row))
+      closeRecorded(decisions.recorded, now: group.time)
     }
     if !decisions.cancelledRuns.isEmpty { work.cancelledRuns.append(contentsOf: decisions.cancelledRuns) }
     outputs.messages.append(contentsOf: decisions.messages)

@@ -41,7 +41,8 @@ import Testing
       ["deliveries", "retry", "--destination", "crm", "83"], "--destination does not go with the number of one delivery"
     ),
     (["deliveries", "hold", "crm", "--type", "x"], "--type does not go with deliveries hold"),
-    (["deliveries", "--status", "lost"], "waiting, retrying, delivered, failed, cancelled or shadow"),
+    (["subjects", "consent", "user:42", "news", "no"], "TOPIC given|withdrawn"),
+    (["deliveries", "--status", "lost"], "waiting, retrying, delivered, failed, cancelled, shadow or held_out"),
     (["rules", "load"], "rules reload"),
     (["receive", "--status", "9"], "200 to 599"), (["receive", "--secret-file", "nope"], "cannot read the secret"),
     (["init", "a", "b"], "init DIR"), (["serve", "--set", "lane=2"], "did you mean 'lanes'?"),

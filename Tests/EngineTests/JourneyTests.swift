@@ -423,12 +423,12 @@ import Testing
     ])
     let begun = try shop.take(JourneyTests.event("a", "a"))
     #expect(begun.verdict("r")?.reason.hasSuffix("; it would send t to crm") == true)
-    #expect(begun.logs == ["in shadow, run 1: it would send t to crm"])
+    #expect(begun.logs == ["only written down, run 1: it would send t to crm"])
     #expect(begun.shadowed.map(\.delivery.type) == ["t"] && begun.deliveries.isEmpty && begun.handedOut.isEmpty)
     shop.now = shop.now + 3_600_000
     let ended = try shop.run([])
     #expect(ended.shadowed.map(\.delivery.type) == ["u", "c"] && ended.deliveries.isEmpty && ended.handedOut.isEmpty)
-    #expect(ended.logs == [#"in shadow, run 1: it would set {"x":1}; send u to crm; send c to crm"#])
+    #expect(ended.logs == [#"only written down, run 1: it would set {"x":1}; send u to crm; send c to crm"#])
     #expect(ended.ended.first?.reason == "in shadow: a run ends at its first call that has no shadow_reply")
   }
 

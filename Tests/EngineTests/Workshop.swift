@@ -68,7 +68,7 @@ final class Workshop {
   init(
     _ files: [String: String] = [:], lanes count: Int = 1, disk: MemoryStore.Disk = .init(),
     mark: EvaluationMark = EvaluationMark(), switchedOff: Set<String> = [], effectsPerHour: Int = 0,
-    destinations: [Destination] = Workshop.destinations
+    destinations: [Destination] = Workshop.destinations, policies: Policies = Policies()
   ) throws {
     self.disk = disk
     self.mark = mark
@@ -88,7 +88,8 @@ final class Workshop {
     let known = try Workshop.knownRules(reader)
     book = RuleBook(
       rules: try Workshop.rules(files), known: known, highest: store.highestRule, destinations: destinations,
-      switchedOff: switchedOff, versions: try Recovery.versions(reader), highestVersion: store.highestVersion)
+      switchedOff: switchedOff, versions: try Recovery.versions(reader), highestVersion: store.highestVersion,
+      policies: policies)
     let guardian = RuleGuard(pauses: try Recovery.pauses(reader), effectsPerHour: effectsPerHour)
     self.guardian = guardian
     durable = (0..<count).map { _ in Counter() }
@@ -173,7 +174,7 @@ final class Workshop {
   private func note(_ decisions: Decisions, _ happened: inout Happened) {
     happened.events += decisions.events.rows
     happened.deliveries += decisions.deliveries
-    happened.shadowed += decisions.shadowed
+    happened.shadowed += decisions.recorded.map(\.row)
     happened.ended += decisions.endedRuns
     happened.logs += decisions.logs.map(\.text)
     happened.verdicts += decisions.verdicts.flatMap { $0.unpack() }

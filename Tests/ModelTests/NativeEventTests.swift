@@ -102,7 +102,9 @@ import Testing
   @Test func `our own names and depths are taken from ourselves, and consent from everyone`() throws {
     let own = try Decoding.event(#"{"name": "nudged.rule.failed", "user": "1", "depth": 3}"#, source: "nudged")
     #expect(own.depth == 3)
-    #expect(try Decoding.event(#"{"name": "nudged.consent", "user": "1"}"#).depth == 0)
+    let consent = #"{"name": "nudged.consent", "user": "1", "data": {"topic": "*", "given": false}}"#
+    #expect(try Decoding.event(consent).depth == 0)
+    #expect(Decoding.refusal(#"{"name": "nudged.consent", "user": "1"}"#)?.code == "bad_consent")
   }
 
   @Test func `a clock that runs ahead is held to five minutes`() throws {

@@ -213,7 +213,8 @@ import Testing
         "1: the path 'date.x' must begin with one of data, traits, context, user, account, thing, id, name (did you mean 'data.x'?)"
       ]
     ),
-    ("", "cap = 3,", ["1: 'cap' is not available in this version; remove it"]),
+    ("", "cap = 3,", ["1: 'cap' must be a table such as { most = … } or true or false; it is 3"]),
+    ("", "debounce = '1 min',", ["1: 'debounce' is not available in this version; remove it"]),
     (
       "", "when = function() send('crm', 'x') return true end,",
       ["1: 'when' and 'match' only decide; move send into run"]

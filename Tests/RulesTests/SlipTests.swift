@@ -52,7 +52,32 @@ import Testing
     (Fixture.rule("local e = _ENV"), "rules/a.lua:2: _ENV is not available in rules"),
     (Fixture.rule("log(1 | 2)"), "rules/a.lua:2: bit operators (|) are not available in rules"),
     (
-      Fixture.rule("", header: "topic = 'x',"), "rules/a.lua:1: 'topic' is not available in this version; remove it"
+      Fixture.rule("", header: "debounce = '1 min',"),
+      "rules/a.lua:1: 'debounce' is not available in this version; remove it"
+    ),
+    (
+      Fixture.rule("", header: "class = 'transactionl',"),
+      "rules/a.lua:1: 'class' is \"transactionl\"; what no policy may hold back is \"transactional\" (did you mean 'transactional'?)"
+    ),
+    (
+      Fixture.rule("", header: "class = 'transactional', hold_out = 5,"),
+      "rules/a.lua:1: 'hold_out' has no effect with class = \"transactional\", which no policy holds back; remove one of them"
+    ),
+    (
+      Fixture.rule("", header: "cap = { most = 2, pre = 'day' },"),
+      "rules/a.lua:1: unknown key 'pre' in 'cap' (did you mean 'per'?)"
+    ),
+    (
+      Fixture.rule("", header: "cap = { most = 0, per = 'day' },"),
+      "rules/a.lua:1: 'most' of 'cap' must be a whole number from 1 to 1000"
+    ),
+    (
+      Fixture.rule("", header: "hold_out = 80,"),
+      "rules/a.lua:1: 'hold_out' must be a percentage from 0 to 50; it is 80"
+    ),
+    (
+      Fixture.rule("", header: "topic = '*',"),
+      "rules/a.lua:1: 'topic' must be a text of 1 to 64 bytes such as \"newsletter\"; it is \"*\""
     ),
     (
       "return rule { title = 'T', run = function() end,\non = every('monday') }",

@@ -21,7 +21,7 @@ extension Command {
       nudged deliveries hold|release|enable DESTINATION [--reason TEXT]
 
       FILTER is any of --destination NAME, --type TYPE, --subject NAMESPACE:ID, --since TIME, --until TIME,
-      --from DELIVERY, --to DELIVERY and --status waiting|retrying|delivered|failed|cancelled|shadow; --all stands for none.
+      --from DELIVERY, --to DELIVERY and --status waiting|retrying|delivered|failed|cancelled|shadow|held_out; --all stands for none.
       TIME is such as 2026-01-15T10:00:00Z, or how long ago, such as "2 hours". The list is newest first.
 
       `retry` of one that waits makes it due now; one that is over is sent once more, under its old id. `retry`

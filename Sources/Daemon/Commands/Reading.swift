@@ -7,6 +7,7 @@ internal import Basics
 internal import Engine
 internal import Glibc
 internal import Intake
+internal import Model
 internal import Rules
 internal import SQLiteStore
 internal import Store
@@ -137,22 +138,48 @@ extension Command {
     name: "subjects", summary: "show a user, an account or a thing",
     help: """
       nudged subjects show NAMESPACE:ID
+      nudged subjects consent NAMESPACE:ID TOPIC given|withdrawn
 
-      Shows who it is, its traits, what rules remember about it, and its newest event.
+      Shows who it is, its traits, what rules remember about it, its consents, what is held for it, and its newest
+      event. `consent` notes that it agrees to a topic or does not any more; "*" stands for all topics.
       Example: nudged subjects show user:42
       """
   ) { raw in
     let arguments = try Arguments(raw)
-    guard arguments.words.count == 2, arguments.words[0] == "show" else {
-      throw UsageError("write: subjects show NAMESPACE:ID")
-    }
     let source = try Source(arguments)
+    if arguments.words.first == "consent" { return try consent(source) }
+    guard arguments.words.count == 2, arguments.words[0] == "show" else {
+      throw UsageError("write: subjects show NAMESPACE:ID, or subjects consent NAMESPACE:ID TOPIC given|withdrawn")
+    }
     let question = Question.subject(arguments.words[1])
     guard let value = try source.value(question, path: "/v1/subjects/\(Source.escape(arguments.words[1]))") else {
       Terminal.complain(Reports.missing(question))
       return 1
     }
     Terminal.print(value.pretty)
+    return 0
+  }
+
+  /// As an event like any other, so that it stands in the log and can be asked about.
+  private static func consent(_ source: Source) throws -> Int32 {
+    let words = source.arguments.words
+    guard words.count == 4, ["given", "withdrawn"].contains(words[3]) else {
+      throw UsageError(
+        "write: subjects consent NAMESPACE:ID TOPIC given|withdrawn; the topic \"*\" stands for all of them")
+    }
+    guard let subject = SubjectReference(words[1]), subject.isWellFormed else {
+      throw UsageError("a subject is such as user:42; this is \"\(words[1])\"")
+    }
+    let field = ["user": "user", "anon": "anonymous", "account": "account"][subject.namespace]
+    let who = JSONValue.Member(field ?? "thing", .string(field == nil ? subject.description : subject.id))
+    let data: JSONValue = ["topic": .string(words[2]), "given": .boolean(words[3] == "given")]
+    let event = JSONValue.object([.init("name", "nudged.consent"), who, .init("data", data)])
+    let response = try source.client.send("POST", "/v1/events", body: event.text, type: "application/json")
+    guard response.status == 200 else {
+      Terminal.complain((try? Document.parse(response.body))?.root["message"]?.string ?? response.text)
+      return 1
+    }
+    Terminal.print("\(subject) has \(words[3] == "given" ? "given" : "withdrawn") consent to \(words[2])")
     return 0
   }
 

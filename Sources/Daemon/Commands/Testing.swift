@@ -34,6 +34,7 @@ extension Command {
     run.knownEvents = scene.catalogue.hasTeamsEvents ? Set(scene.catalogue.events.keys) : nil
     run.knownTypes = scene.catalogue.templates.map { Set($0.keys) }
     run.zone = scene.configuration.zone
+    run.policies = scene.configuration.policies
     run.filter = arguments.value("--filter") ?? ""
     let tests = try scene.tests(arguments.words)
     let complaints = scene.complaints(about: tests)
@@ -85,7 +86,8 @@ extension Command {
       return 1
     }
     let rehearsal = try scenario.play(
-      try scene.rules(), destinations: scene.configuration.destinations, zone: scene.configuration.zone, until: until)
+      try scene.rules(), destinations: scene.configuration.destinations, zone: scene.configuration.zone,
+      policies: scene.configuration.policies, until: until)
     return try PlayReport(rehearsal, folder: scene.configuration.rules).show(only: only, wantsJSON: arguments.wantsJSON)
   }
 }
