@@ -63,8 +63,9 @@ enum PolicyJudge {
     let days = isOverMidnight && minute >= hours.from ? 1 : 0
     let date = CivilDate(daysSinceEpoch: civil.date.daysSinceEpoch + days)
     guard let end = CivilTime(date: date, hour: hours.to / 60, minute: hours.to % 60) else { return nil }
-    // A change of the clocks may move the end before the moment it is asked at.
-    let until = max(question.zone.instant(of: end), question.now + 60_000)
+    // When the clocks go back, the end by the first of the two readings may be over: it is asked again.
+    let first = question.zone.instant(of: end)
+    let until = first > question.now ? first : question.now + 60_000
     return .hold(until: until + Int64(question.share * Double(hours.spreadMilliseconds)), words)
   }
 
