@@ -165,14 +165,20 @@ enum MessageShape {
     }
     guard let given = table["path"] else { return (data.text, method == destination.method ? "" : method + " ") }
     guard let path = given.string, isPath(path) else {
-      throw wrong("'path' must begin with / and hold no blanks, such as \"/v1/invoices/in_1/pay\"")
+      throw wrong(
+        "'path' must begin with one /, of plain letters without blanks, '#' and '\\', and no step of it may be '..', such as \"/v1/invoices/in_1/pay\""
+      )
     }
     return (data.text, method + " " + path)
   }
 
-  /// Nothing in it may change the host or end the line; what the data holds is not trusted.
+  /// Nothing in it may change the host, climb out of where it begins, or end the line; what the data holds is
+  /// not trusted.
   private static func isPath(_ path: String) -> Bool {
-    path.hasPrefix("/") && !path.hasPrefix("//") && path.utf8.count <= 2_000 && !path.contains("/../")
-      && !path.hasSuffix("/..") && path.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x23 && $0 != 0x5C }
+    guard path.hasPrefix("/"), !path.hasPrefix("//"), path.utf8.count <= 2_000,
+      path.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x23 && $0 != 0x5C })
+    else { return false }
+    let steps = path.prefix { $0 != "?" }.split(separator: "/", omittingEmptySubsequences: false)
+    return !steps.contains { [".", ".."].contains($0.lowercased().replacing("%2e", with: ".")) }
   }
 }

@@ -70,8 +70,10 @@ import Testing
       "262144 are allowed; nothing is sent"
     ),
     ("return function(m) return { dta = {} } end", "unknown field 'dta' (did you mean 'data'?)"),
-    ("return function(m) return { data = {}, path = '//evil.example/x' } end", "'path' must begin with /"),
-    ("return function(m) return { data = {}, path = '/x y' } end", "'path' must begin with /"),
+    ("return function(m) return { data = {}, path = '//evil.example/x' } end", "'path' must begin with one /"),
+    ("return function(m) return { data = {}, path = '/a/%2e%2E/x' } end", "no step of it may be '..'"),
+    ("return function(m) return { data = {}, path = '/a/..' } end", "no step of it may be '..'"),
+    ("return function(m) return { data = {}, path = '/x y' } end", "'path' must begin with one /"),
     ("return function(m) return { data = {}, method = 'GET' } end", "'method' must be one of POST"),
     ("return function(m) return m.data.x.y end", "rules/lib/shape.lua:1: attempt to index"),
     ("return function(m) while true do end end", "the budget of"),
