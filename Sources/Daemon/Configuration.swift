@@ -690,7 +690,7 @@ enum Files {
       let kind = information.st_mode & S_IFMT
       if isThere, kind == S_IFDIR {
         if !collect(root, path, depth: depth + 1, into: &out) { complain(path, String(cString: strerror(errno))) }
-      } else if isThere, kind != S_IFREG, name.hasSuffix(".lua") {
+      } else if isThere, kind != S_IFREG, name.hasSuffix(".lua") || isTable(path) {
         // A pipe in the place of a file would hold whoever opens it for ever, signals and all.
         complain(path, "it is no plain file")
       } else if name.hasSuffix(".lua") {
@@ -699,8 +699,33 @@ enum Files {
         } else {
           complain(path, String(cString: strerror(errno)))
         }
+      } else if isTable(path) {
+        addTable(root, path, to: &out)
       }
     }
     return true
+  }
+
+  private static func isTable(_ path: String) -> Bool { path.hasPrefix("data/") && path.hasSuffix(".csv") }
+
+  /// A spreadsheet becomes the library that it stands for.
+  private static func addTable(_ root: String, _ path: String, to out: inout RuleFiles) {
+    let file = root + "/" + path
+    guard let bytes = read(file) else {
+      let why = String(cString: strerror(errno))
+      return out.complaints.append(
+        RuleComplaint(file: file, line: 1, message: "cannot be read: \(why); mend or remove it"))
+    }
+    let name = path.dropLast(".csv".count) + ".lua"
+    if exists(root + "/" + name) {
+      let message = "there is also \(name), and use would not know which one is meant; remove one of them"
+      return out.complaints.append(RuleComplaint(file: file, line: 1, message: message))
+    }
+    do throws(RuleComplaint) {
+      let text = try LookUpTable.library(String(decoding: bytes, as: UTF8.self), file: file)
+      out.sources.append(RuleSource(path: String(name), text: text))
+    } catch {
+      out.complaints.append(error)
+    }
   }
 }

@@ -20,7 +20,7 @@ package struct RuleSource: Sendable, Equatable {
   package var kind: Kind {
     if path == "catalog.lua" { return .catalogue }
     if path.hasSuffix("_test.lua") { return .test }
-    return path.hasPrefix("lib/") ? .library : .rule
+    return path.hasPrefix("lib/") || path.hasPrefix("data/") ? .library : .rule
   }
 }
 

@@ -28,6 +28,10 @@ import Testing
       $0.page == block.page && $0.name?.hasPrefix("lib/") == true
     }
     .map { RuleSource(path: $0.name!, text: $0.text) }
+    for table in Pages.blocks("csv", in: luaPages) where table.page == block.page {
+      guard let name = table.name, let text = try? LookUpTable.library(table.text, file: name) else { continue }
+      sources.append(RuleSource(path: name.dropLast("csv".count) + "lua", text: text))
+    }
     switch block.name {
     case "fragment": sources.append(RuleSource(path: "fragment.lua", text: wrapped(block)))
     case let name? where name.hasPrefix("lib/"): break

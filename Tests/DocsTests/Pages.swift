@@ -98,7 +98,8 @@ enum Pages {
 
   static func remove(_ folder: String, _ files: [String]) {
     for name in files { unlink(folder + "/" + name) }
-    rmdir(folder + "/rules")
+    let folders = Set(files.filter { $0.contains("/") }.map { $0.prefix { $0 != "/" } })
+    for name in folders { rmdir(folder + "/" + name) }
     rmdir(folder)
   }
 }

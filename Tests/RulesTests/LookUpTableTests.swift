@@ -1,0 +1,58 @@
+// Tables that come from spreadsheets.
+//
+// Thread: the test's. Promise: what is compared is what a rule reads from them.
+
+import Basics
+import Model
+import Rules
+import Testing
+
+@Suite struct LookUpTableTests {
+  private static func log(_ csv: String, _ body: String) throws -> String {
+    let library = try LookUpTable.library(csv, file: "rules/data/plans.csv")
+    let runtime = try Fixture.runtime(
+      "log(\(body))", before: "local plans = use('data/plans')", libraries: ["data/plans.lua": library])
+    let outcome = runtime.run(0, Fixture.input())
+    guard case .log(text: let text)? = outcome.effects.first else { return outcome.reason }
+    return text
+  }
+
+  private static let plans =
+    "plan,price,share,open,zip,name\r\npro,4900,0.5,true,01067,\"Pro, \"\"big\"\"\"\r\nfree,0,,false,,Größe\r\n"
+
+  @Test(arguments: [
+    ("plans.pro.price + 1", "4901"), ("math.type(plans.pro.price)", "integer"), ("plans.pro.share * 2", "1.0"),
+    ("plans.pro.open", "true"), ("plans.pro.zip", "01067"), ("plans.pro.name", "Pro, \"big\""),
+    ("tostring(plans.free.share)", "nil"), ("plans.free.name", "Größe"), ("tostring(plans.none)", "nil"),
+  ])
+  func `cells are what they look like`(expression: String, value: String) throws {
+    #expect(try LookUpTableTests.log(LookUpTableTests.plans, "tostring(\(expression))") == value)
+  }
+
+  @Test func `semicolons, a mark at the front and empty lines are as spreadsheets write them`() throws {
+    let csv = "\u{FEFF}plan;price\n\nteam;12\n\n"
+    #expect(try LookUpTableTests.log(csv, "tostring(plans.team.price)") == "12")
+  }
+
+  @Test(arguments: [
+    ("", 1, "the table is empty"), ("plan,price\npro\n", 2, "the line has 1 columns, the first line names 2"),
+    ("plan,price\npro,1\npro,2\n", 3, "'pro' stands in line 2 already"),
+    ("plan,price\n,1\n", 2, "the first column is what a row is found by"),
+    ("plan,plan\n", 1, "two columns are named 'plan'"), ("plan,,x\n", 1, "column 2 has no name"),
+    ("plan,text\npro,\"a\nb\nc\n", 2, "a quote is opened here and never closed"),
+    ("plan,text\npro,\"a\"b\n", 2, "something stands behind the closing quote"),
+  ])
+  func `what is no table is told with its line`(csv: String, line: Int, part: String) {
+    do throws(RuleComplaint) {
+      _ = try LookUpTable.library(csv, file: "rules/data/plans.csv")
+      Issue.record("it was taken")
+    } catch {
+      #expect(error.line == line && error.message.contains(part) && error.file == "rules/data/plans.csv", "\(error)")
+    }
+  }
+
+  @Test func `whatever stands in a cell stays a text and runs as nothing`() throws {
+    let csv = "plan,text\npro,\"\\\"\"] = os.exit() --\"\n"
+    #expect(try LookUpTableTests.log(csv, "plans.pro.text") == "\\\"] = os.exit() --")
+  }
+}
