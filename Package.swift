@@ -94,7 +94,7 @@ let package = Package(
       name: "SQLiteStoreTests", dependencies: ["Basics", "Model", "Store", "SQLiteStore", "StoreContract", "CSQLite"],
       exclude: ["Fixtures"], swiftSettings: plain),
     .target(
-      name: "Simulator", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Delivery"],
+      name: "Simulator", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Delivery", "Intake"],
       path: "Tests/Simulator",
       swiftSettings: plain),
     .testTarget(

@@ -1,11 +1,12 @@
-// The whole daemon on one thread: desk, lanes, store and delivery are the real loops; mailboxes, the
-// disk and the network are values. Whoever holds it decides which loop steps next.
+// The whole daemon on one thread: the gate with its parser, desk, lanes, store and delivery are the real ones;
+// mailboxes, the disk, sockets and the network are values. Whoever holds it decides which loop steps next.
 //
 // Thread: the test's. Promise: nothing reads a clock or draws by chance that the seed did not give.
 
 import Basics
 import Delivery
 import Engine
+import Intake
 import Model
 import Rules
 import Store
@@ -30,6 +31,18 @@ final class SimulatedDaemon {
   private var storeWakeAt = Instant.zero
   private var deliveryWakeAt = Instant.zero
 
+  /// What requests brought, on its way to the desk.
+  private final class Taken: @unchecked Sendable { var events: [IncomingEvent] = [] }
+  private let taken = Taken()
+  private let gate: Gate
+  /// The connections of clients, each with what has come of its bytes.
+  private var connections: [RequestStream] = (0..<SimulatedDaemon.connectionCount).map {
+    RequestStream(slot: UInt32($0))
+  }
+  private final class Moment: @unchecked Sendable { var now = Instant.zero }
+  private let moment = Moment()
+
+  static let connectionCount = 3
   static let lanesOfSeed = [1, 2, 3]
 
   init(disk: MemoryStore.Disk, rules: RuleSet, destinations: [Destination], lanes count: Int, dedupeBits: UInt64) throws
@@ -62,6 +75,17 @@ final class SimulatedDaemon {
         highestRun: store.highestRun, durable: durable[index])
     }
     for lane in lanes { lane.caughtUp = .zero }
+    let taken = taken
+    let moment = moment
+    gate = Gate(
+      exits: GateExits(
+        submit: { events in
+          taken.events += events
+          return true
+        }, ask: { _ in }, command: { _, _ in }, rules: { [] }, metrics: { [] }, status: { [] }, obstacle: { nil }),
+      answers: AnswerBox(), keyring: Keyring(keys: [], isOpenLocally: true), hashKey: store.recovered.hashKey,
+      clocks: Clocks(wall: { moment.now }, steadyNanoseconds: { moment.now.milliseconds * 1_000_000 }),
+      counters: GateCounters(underWay: Counter()))
     laneInputs = Array(repeating: [], count: count)
     deliveryInputs = [.configure(destinations), .states(store.states)]
     storeInputs = [.configure(blocking: [], listens: ["nudged.delivery.failed"])]
@@ -72,7 +96,19 @@ final class SimulatedDaemon {
   var reader: StoreReader { get throws { try store.makeReader() } }
   var hashKey: (UInt64, UInt64) { store.recovered.hashKey }
 
-  func submit(_ events: [IncomingEvent]) { deskInputs += events.map { .incoming($0) } }
+  /// Bytes of a client arrive; what of them is a whole request is read, and its events go to the desk. Returns
+  /// the statuses of what was answered at once, and the tickets of what is answered once it is on disk.
+  func receive(_ bytes: some Sequence<UInt8>, connection: Int, now: Instant) -> (statuses: [Int], tickets: [Ticket]) {
+    moment.now = now
+    let answers = connections[connection].take(bytes, gate)
+    gate.turnEnded()
+    let events = taken.events
+    taken.events = []
+    deskInputs += events.map { .incoming($0) }
+    let refused = connections[connection].isRefused ? [400] : []
+    return (answers.map(\.status) + refused, events.compactMap(\.ticket))
+  }
+
   /// A breaker is half-open: one delivery finds out whether its receiver is back.
   var isProbing: Bool { delivery.standings.contains { $0.breaker == "half-open" } }
   /// A job that sends deliveries once more is not through.

@@ -40,10 +40,18 @@ package final class Simulation {
   private let destinations: [Destination]
   private let lanes: Int
   private let dedupeBits: UInt64
-  private let parser = DocumentParser(maximumBytes: 1 << 20)
+
   private var daemon: SimulatedDaemon
   private var events: [Sent] = []
   private var tickets: [ObjectIdentifier: (ticket: Ticket, event: Int)] = [:]
+  /// Of each connection: bytes that have not arrived yet, and the events whose requests they end.
+  private var pipes = [Pipe](repeating: Pipe(), count: SimulatedDaemon.connectionCount)
+  private struct Pipe {
+    var bytes: ArraySlice<UInt8> = []
+    var events: [Int] = []
+  }
+  /// Requests that are not answered.
+  private var underWay: Int { tickets.count + pipes.reduce(0) { $0 + $1.events.count } }
   private var flying: [Flying] = []
   /// What receivers accepted: webhook id to what was in it.
   private var received: [String: [UInt8]] = [:]
@@ -89,11 +97,11 @@ package final class Simulation {
     var sent = 0
     while sent < count {
       try turn()
-      if tickets.count < 10, random.chance(1, in: 3) {
+      if underWay < 10, random.chance(1, in: 3) {
         sendNew()
         sent += 1
       }
-      if tickets.count < 10, random.chance(1, in: 12) { resend() }
+      if underWay < 10, random.chance(1, in: 12) { resend() }
       if hasJourneys, random.chance(1, in: 40) { now = now + Int64(random.next(below: 40_000)) }
       if random.chance(1, in: 60) { meddle() }
       if random.chance(1, in: 150) { try crash() }
@@ -110,7 +118,8 @@ package final class Simulation {
 
   private func turn() throws {
     now = now + Int64(random.next(below: 4))
-    switch random.next(below: 6) {
+    switch random.next(below: 7) {
+    case 6: try arrive(at: Int(random.next(below: UInt64(pipes.count))), all: false)
     case 0: try daemon.stepDesk(now: now)
     case 1: try daemon.stepLane(Int(random.next(below: 8)), now: now)
     case 2, 3: note(try daemon.stepStore(now: now))
@@ -224,16 +233,36 @@ package final class Simulation {
   }
 
   private func send(_ position: Int) {
-    let sent = events[position]
-    guard let document = try? parser.parse(sent.body),
-      let event = try? EventDecoder(source: "web").decode(document.root, received: now)
-    else { return }
-    let ticket = Ticket(request: (UInt64(position), 0), accepted: 1, refusals: [])
-    tickets[ObjectIdentifier(ticket)] = (ticket, position)
-    let hash = KeyedHash(key0: daemon.hashKey.0, key1: daemon.hashKey.1)
-    daemon.submit([
-      IncomingEvent(event: event, dedupe: OwnEvent.dedupe("web", event.id, hash), body: sent.body, ticket: ticket)
-    ])
+    let body = events[position].body
+    let place = Int(random.next(below: UInt64(pipes.count)))
+    var head = "POST /v1/events HTTP/1.1\r\nHost: nudged\r\nContent-Type: application/json\r\n"
+    if random.chance(1, in: 4), body.count > 2 {
+      let cut = 1 + Int(random.next(below: UInt64(body.count - 1)))
+      head += "Transfer-Encoding: chunked\r\n\r\n"
+      var chunks = Array(head.utf8)
+      for chunk in [body[..<cut], body[cut...]] {
+        chunks += Array((String(chunk.count, radix: 16) + "\r\n").utf8) + chunk + Array("\r\n".utf8)
+      }
+      pipes[place].bytes += chunks + Array("0\r\n\r\n".utf8)
+    } else {
+      head += "Content-Length: \(body.count)\r\n\r\n"
+      pipes[place].bytes += Array(head.utf8) + body
+    }
+    pipes[place].events.append(position)
+  }
+
+  /// Some of what a client has sent arrives, in pieces of any size, with the next request behind it or not.
+  private func arrive(at place: Int, all: Bool) throws {
+    let waiting = pipes[place].bytes
+    if waiting.isEmpty { return }
+    let count = all ? waiting.count : 1 + Int(random.next(below: UInt64(waiting.count)))
+    pipes[place].bytes = waiting.dropFirst(count)
+    let (statuses, taken) = daemon.receive(waiting.prefix(count), connection: place, now: now)
+    if let status = statuses.first { throw fail("a request was answered \(status)") }
+    for ticket in taken {
+      guard !pipes[place].events.isEmpty else { throw fail("more requests arrived than were sent") }
+      tickets[ObjectIdentifier(ticket)] = (ticket, pipes[place].events.removeFirst())
+    }
   }
 
   // MARK: crashes
@@ -245,6 +274,7 @@ package final class Simulation {
     if daemon.isReplaying { crashesWhileReplaying += 1 }
     if random.chance(1, in: 2) { _ = try daemon.stepStore(now: now, crashesAfterCommit: true) }
     tickets = [:]
+    pipes = [Pipe](repeating: Pipe(), count: pipes.count)
     flying = flying.filter { _ in random.chance(1, in: 2) }
     // What was under way may still reach the receiver, but nobody hears of it.
     for flight in flying { accept(flight.start.delivery) }
@@ -283,8 +313,9 @@ package final class Simulation {
   private func settle(jumps: Bool) throws {
     for round in 0..<8_000 {
       if round % 10 == 0 {
-        for position in events.indices where !events[position].acknowledged && tickets.count < 10 { send(position) }
+        for position in events.indices where !events[position].acknowledged && underWay < 10 { send(position) }
       }
+      for place in pipes.indices { try arrive(at: place, all: random.chance(1, in: 2)) }
       try daemon.stepDesk(now: now)
       for lane in 0..<lanes { try daemon.stepLane(lane, now: now) }
       note(try daemon.stepStore(now: now))
