@@ -222,8 +222,9 @@ struct ConfigurationReader {
     return trimmed.isEmpty ? nil : Array(trimmed)
   }
 
-  /// A file of several secrets, the newest first; those that are over are left out.
-  private mutating func secretTexts(_ value: JSONCursor, at path: String) -> [[UInt8]] {
+  /// A file of several secrets, the newest first, with the moments until which they count; those that are over
+  /// are left out.
+  private mutating func secretTexts(_ value: JSONCursor, at path: String) -> [Secret] {
     guard let bytes = secretText(value, at: path) else { return [] }
     switch SecretFile.parse(bytes) {
     case .failure(let error):
@@ -377,8 +378,8 @@ struct ConfigurationReader {
     return nil
   }
 
-  private mutating func secrets(_ value: JSONCursor, at path: String) -> [[UInt8]] {
-    var secrets: [[UInt8]] = []
+  private mutating func secrets(_ value: JSONCursor, at path: String) -> [Secret] {
+    var secrets: [Secret] = []
     if let one = value["secret"] { secrets = secretTexts(one, at: path + ".secret") }
     for (position, one) in (value["secrets"]?.elements ?? []).enumerated() {
       secrets += secretTexts(one, at: path + ".secrets.\(position + 1)")
@@ -389,9 +390,11 @@ struct ConfigurationReader {
   /// What signs or shows who we are, beside the first signature.
   private mutating func readKeys(_ value: JSONCursor, at path: String, into destination: inout Destination) {
     if let key = value["signing_key"] {
-      for bytes in secretTexts(key, at: path + ".signing_key") {
+      for text in secretTexts(key, at: path + ".signing_key") {
         do throws(DeliveryError) {
-          destination.signingKeys.append(try SigningKey.parsePrivate(String(decoding: bytes, as: UTF8.self)))
+          var seed = try SigningKey.parsePrivate(String(decoding: text.bytes, as: UTF8.self))
+          seed.until = text.until
+          destination.signingKeys.append(seed)
         } catch { complain(path + ".signing_key", "\(error)") }
       }
     }
@@ -413,8 +416,8 @@ struct ConfigurationReader {
   ) {
     let known = ["stripe", "github"]
     checkNames(more, at: path + ".also_sign", known: known)
-    let keys = secrets(value, at: path).map { Secret(bytes: $0) }
-    guard let first = keys.first else {
+    let keys = secrets(value, at: path)
+    guard !keys.isEmpty else {
       if value["secret"] == nil, value["secrets"] == nil {
         complain(path + ".also_sign", "needs a secret to sign with")
       }
@@ -426,7 +429,7 @@ struct ConfigurationReader {
         continue
       }
       destination.moreSigning.append(
-        name == "stripe" ? .stripe(header: header, keys) : .github(header: header, first))
+        name == "stripe" ? .stripe(header: header, keys) : .github(header: header, keys))
     }
   }
 
@@ -481,24 +484,26 @@ struct ConfigurationReader {
       }
       return .standard(secrets.compactMap { readStandardSecret($0, at: path) })
     case "body":
-      guard let secret = secrets.first else {
-        if value["secret"] == nil {
+      guard !secrets.isEmpty else {
+        if value["secret"] == nil, value["secrets"] == nil {
           complain(path, "needs a secret to sign with: credential \"NAME\" or file \"PATH\"")
         }
         return nil
       }
       return .body(
         header: text(value, "header", at: path + ".header") ?? "X-Signature",
-        prefix: value["prefix"]?.string ?? "sha256=", secret: Secret(bytes: secret))
+        prefix: value["prefix"]?.string ?? "sha256=", secrets: secrets)
     default:
       complain(path + ".signing", "must be \"standard\", \"body\" or \"none\"")
       return nil
     }
   }
 
-  private mutating func readStandardSecret(_ bytes: [UInt8], at path: String) -> Secret? {
+  private mutating func readStandardSecret(_ text: Secret, at path: String) -> Secret? {
     do throws(DeliveryError) {
-      return try WebhookSecret.parse(String(decoding: bytes, as: UTF8.self))
+      var secret = try WebhookSecret.parse(String(decoding: text.bytes, as: UTF8.self))
+      secret.until = text.until
+      return secret
     } catch {
       complaints.append(file.complaint(at: path + ".secret", "'\(path).secret': \(error)"))
       return nil

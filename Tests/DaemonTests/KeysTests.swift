@@ -43,6 +43,29 @@ import Testing
     #expect(run(place, "keys", "rotate", "crmm").err.contains("did you mean 'crm'"))
   }
 
+  @Test
+  func `rotating says who signs a header with one signature, the list says which secret is over, verify takes both`()
+    throws
+  {
+    let place = place(
+      #"url = "https://example.com/", signing = "body", secret = file "s", also_sign = { github = "X-Hub" }"#)
+    place.write("s", "topsecret\n")
+    let rotated = run(place, "keys", "rotate", "crm", "--overlap", "2 hours")
+    #expect(rotated.code == 0 && !rotated.out.contains("signs as well"), "\(rotated)")
+    for header in ["X-Signature", "X-Hub"] {
+      #expect(
+        rotated.out.contains("\(header) has room for one signature: it is the old one's until 20"), "\(rotated)")
+    }
+    let signature = "sha256=bf1e6501b7fa928ec2391fea9dd90af3c9ad1b7b1ef6ff319c25940cec746bf8"
+    place.write("webhook", "X-Signature: \(signature)\n\n" + #"{"a":1}"#)
+    let verify = ["verify", "--secret-file", place.path("s"), "--header", "X-Signature", place.path("webhook")]
+    #expect(Child.run(verify, in: place).code == 0)
+    place.write("s", "newsecret\ntopsecret until 2020-01-01T00:00:00Z\n")
+    let listed = run(place, "keys", "list")
+    #expect(listed.out.contains("2020-01-01T00:00:00.000Z  over"), "\(listed)")
+    #expect(Child.run(verify, in: place).code == 1, "what is over proves nothing")
+  }
+
   @Test func `a saved webhook is checked by hand`() throws {
     let place = Place()
     let body = #"{"a":1}"#
