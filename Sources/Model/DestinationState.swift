@@ -40,6 +40,8 @@ package struct DestinationState: Sendable, Equatable {
       disabledSince = disabledSince ?? now
       if before.disabledSince == nil { self.reason = reason }
     case .enable:
+      // One that only fails stays failing, so that it is told when something arrives there again.
+      if disabledSince == nil { return false }
       disabledSince = nil
       failingSince = nil
       if heldSince == nil { reason = "" }

@@ -323,6 +323,19 @@ extension Depot: @unchecked Sendable {}
     #expect(rows.compactMap { $0.value.flatMap { MessageRow($0) } }.map(\.target) == ["destination:a"])
   }
 
+  @Test func `enable leaves a destination that only fails as it is, so that its recovery is told`() throws {
+    let depot = try Depot()
+    try depot.change("a", .failing(since: depot.now))
+    try depot.change("a", .enable)
+    #expect(depot.loop.states.first?.word == "failing")
+    try depot.change("a", .recovered)
+    #expect(depot.loop.states.first?.word == "well" && depot.messages.count == 2)
+    try depot.change("a", .failing(since: depot.now))
+    try depot.change("a", .disable("it answers 410"))
+    try depot.change("a", .enable)
+    #expect(depot.loop.states.first?.word == "well")
+  }
+
   @Test func `a delivery that is given up is told of only where a rule listens, and not for ever deeper`() throws {
     let depot = try Depot()
     try depot.grant(10)
