@@ -539,7 +539,7 @@ package struct DeliveryLoop: Sendable {
     case .opened:
       counters.breakersOpened += 1
       change(receiver, now: now) { $0.suspect() }
-      noteFailure(receiver, since: result.started, now: now, isCertain: true)
+      noteFailure(receiver, result, now: now, isCertain: true)
     case .none, .closed: break
     }
     if result.outcome == .delivered {
@@ -548,7 +548,7 @@ package struct DeliveryLoop: Sendable {
       receivers[receiver].failingIsTold = false
       return
     }
-    noteFailure(receiver, since: result.started, now: now, isCertain: false)
+    noteFailure(receiver, result, now: now, isCertain: false)
     if result.outcome == .status, result.status == 410 {
       disable(receiver, "the receiver answered 410: it is gone for good and wants no more messages")
     } else if let since = receivers[receiver].failingSince, now - since >= DeliveryLoop.disabledAfterMilliseconds {
@@ -556,14 +556,15 @@ package struct DeliveryLoop: Sendable {
     }
   }
 
-  private mutating func noteFailure(_ receiver: Int, since: Instant, now: Instant, isCertain: Bool) {
-    let began = receivers[receiver].failingSince ?? since
+  private mutating func noteFailure(_ receiver: Int, _ result: TransferResult, now: Instant, isCertain: Bool) {
+    let began = receivers[receiver].failingSince ?? result.started
     receivers[receiver].failingSince = began
     guard !receivers[receiver].failingIsTold, isCertain || now - began >= DeliveryLoop.failingMilliseconds else {
       return
     }
     receivers[receiver].failingIsTold = true
-    tell(receiver, .failing(since: began))
+    let reason = result.message.isEmpty ? result.outcome.word : result.message
+    tell(receiver, .failing(since: began, reason: reason))
   }
 
   private mutating func disable(_ receiver: Int, _ reason: String) {

@@ -49,7 +49,10 @@ private struct Town {
     take(
       loop.step(
         ended.map {
-          .result(TransferResult(delivery: $0.delivery.number, started: now, outcome: outcome, status: status))
+          .result(
+            TransferResult(
+              delivery: $0.delivery.number, started: now, outcome: outcome, status: status,
+              message: outcome == .delivered ? "" : "the receiver answered \(status)"))
         }, now: now))
   }
 
@@ -146,11 +149,13 @@ private struct Town {
       town.step(.deliver([]))
     }
     #expect(town.changes.count == 2)
-    guard case .failing(let since) = town.changes.first?.change, case .disable(let reason) = town.changes.last?.change
+    guard case .failing(let since, let words) = town.changes.first?.change,
+      case .disable(let reason) = town.changes.last?.change
     else {
       Issue.record("\(town.changes)")
       return
     }
+    #expect(words == "the receiver answered 500", "the last failure's words")
     #expect(reason.contains("5 days") && town.now - since >= 5 * 86_400_000)
     town.bring(5)
     #expect(town.underWay.isEmpty && town.handedBack.count == 6 && town.loop.held == 0)

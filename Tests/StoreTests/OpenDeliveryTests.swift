@@ -309,14 +309,16 @@ extension Depot: @unchecked Sendable {}
 
   @Test func `a destination that fails is told of as an event that a kill does not lose`() throws {
     let depot = try Depot()
-    try depot.change("a", .failing(since: depot.now))
-    try depot.change("a", .failing(since: depot.now))
+    try depot.change("a", .failing(since: depot.now, reason: "the receiver answered 503"))
+    try depot.change("a", .failing(since: depot.now, reason: "the receiver answered 503"))
     #expect(depot.messages.count == 1, "once")
     guard case .emitted(let incoming, let about)? = depot.messages.first?.content else {
       Issue.record("\(depot.messages)")
       return
     }
     #expect(about.description == "destination:a" && incoming.event.name == "nudged.destination.failing")
+    #expect(incoming.event.dataCursor?["reason"]?.string == "the receiver answered 503")
+    #expect(depot.loop.states.first?.reason == "the receiver answered 503")
     try depot.kill()
     let rows = try depot.loop.makeReader().rows(
       from: RowKey(.message, .min), to: RowKey(.message, .max, .max), limit: 10)
