@@ -351,6 +351,9 @@ package struct Reports: Sendable {
     ]
     if let open, !open.isPoisoned { members.append(.init("due", .string(ISO8601.format(open.due)))) }
     if open?.isPoisoned == true { members.append(.init("blocks", true)) }
+    if let open, let head = reader.ahead?(open), head != delivery.number {
+      members.append(.init("behind", .integer(head)))
+    }
     if attempts.last?.isFlagged == true { members.append(.init("flagged", true)) }
     if let last = attempts.last, last.settlement != .delivered {
       members.append(.init("last_message", .string(last.message)))

@@ -68,6 +68,12 @@ struct Backlog {
     lines[key].map { $0.numbers[$0.head] == number } ?? false
   }
 
+  /// The one that goes first of those with this key; nil: none is open.
+  func head(_ name: String, orderKey: Int64) -> Int64? {
+    guard orderKey != 0, let place = placeOf[name] else { return nil }
+    return lines[OrderKey(place: place, key: orderKey)].map { $0.numbers[$0.head] }
+  }
+
   /// Whether its order lets it go; what has no order always may.
   func mayGo(_ number: Int64, _ name: String, orderKey: Int64) -> Bool {
     guard orderKey != 0, let place = placeOf[name] else { return true }

@@ -71,6 +71,7 @@ extension StoreLoop {
   private func recover(_ number: Int64, _ open: OpenDelivery) {
     let mayGo = backlog.open(number, open.destination, orderKey: open.orderKey)
     if !open.cancelReason.isEmpty, !open.isRetry { return toCancel.append(number) }
+    if open.isPoisoned { poisoned[open.destination, default: []].insert(number) }
     guard mayGo, !open.isPoisoned else { return }
     backlog.wait(number, open.destination, due: open.due, isRetry: open.isRetry)
   }
@@ -158,17 +159,51 @@ extension StoreLoop {
       open.orderKey = orderKey
       open.isPoisoned = true
       write(number, open)
+      poisoned[destination, default: []].insert(number)
     } else {
-      write(number, nil)
-      if let next = backlog.close(number, destination, orderKey: orderKey), let open = try openRow(next) {
-        backlog.wait(next, destination, due: open.due, isRetry: open.isRetry)
-      }
+      try leave(number, destination, orderKey: orderKey)
     }
     try replyToCall(attempt)
     if attempt.settlement == .failed, !isCancelled, listens.contains(OwnEventName.deliveryFailed) {
       try tellFailed(attempt, now: now)
     }
     answerCancel(number, isCancelled ? .cancelled : .tooLate)
+  }
+
+  /// It is not open any more, and the one behind it may go.
+  private func leave(_ number: Int64, _ destination: String, orderKey: Int64) throws(StoreError) {
+    write(number, nil)
+    forgetPoisoned(number, destination)
+    if let next = backlog.close(number, destination, orderKey: orderKey), let open = try openRow(next) {
+      backlog.wait(next, destination, due: open.due, isRetry: open.isRetry)
+    }
+  }
+
+  // MARK: what blocks
+
+  private func forgetPoisoned(_ number: Int64, _ destination: String) {
+    guard poisoned[destination]?.remove(number) != nil else { return }
+    if poisoned[destination]?.isEmpty == true { poisoned[destination] = nil }
+  }
+
+  /// Destinations where something was given up that blocks nobody any more: the configuration has changed.
+  var unblocked: [String] { isConfigured ? poisoned.keys.filter { !blocking.contains($0) }.sorted() : [] }
+
+  /// How many deliveries that blocked are settled in one step.
+  private static let freedAtOnce = 1_000
+
+  /// That it was given up stands in its tries, and was told; all that is left is to let the others go.
+  func freePoisoned() throws(StoreError) {
+    var left = StoreLoop.freedAtOnce
+    for name in unblocked where left > 0 {
+      let numbers = (poisoned[name] ?? []).sorted().prefix(left)
+      left -= numbers.count
+      for number in numbers {
+        forgetPoisoned(number, name)
+        guard let open = try openRow(number), open.isPoisoned else { continue }
+        try leave(number, name, orderKey: open.orderKey)
+      }
+    }
   }
 
   private func replyToCall(_ attempt: Attempt) throws(StoreError) {
@@ -353,6 +388,7 @@ extension StoreLoop {
       let mayGo = backlog.mayGo(number, open.destination, orderKey: open.orderKey)
       open.due = now
       open.isPoisoned = false
+      forgetPoisoned(number, open.destination)
       write(number, open)
       if mayGo { backlog.wait(number, open.destination, due: now, isRetry: open.isRetry) }
     } else {

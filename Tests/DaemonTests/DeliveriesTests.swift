@@ -183,6 +183,27 @@ import Testing
     #expect(try daemon.get("/metrics").text.contains("nudged_destination_stopped{destination=\"crm\"} 0"))
   }
 
+  @Test func `what waits behind a webhook that was given up says so, and goes on when a reload says skip`() throws {
+    let place = Place()
+    let refusing = try Receiver(["--status", "422"], in: place)
+    func configure(_ poisoned: String) {
+      DeliveriesTests.configure(place, refusing.port, retry: "{}")
+      let ordered = "mode = \"live\", order = \"subject\", poisoned = \"\(poisoned)\""
+      place.write("nudged.lua", place.read("nudged.lua").replacing("mode = \"live\"", with: ordered))
+    }
+    configure("block")
+    let daemon = try Daemon(place)
+    try DeliveriesTests.signUp(daemon, 1)
+    #expect(try Wait.until { try DeliveriesTests.count(daemon, "status=failed") == 1 })
+    try DeliveriesTests.signUp(daemon, 1)
+    #expect(try daemon.get("/v1/deliveries/2")["behind"] == 1)
+    #expect(daemon.command("deliveries", "show", "2").out.contains("behind"))
+    #expect(try DeliveriesTests.count(daemon, "status=waiting") == 1)
+    configure("skip")
+    #expect(daemon.command("rules", "reload").code == 0)
+    #expect(try Wait.until { try DeliveriesTests.count(daemon, "status=failed") == 2 })
+  }
+
   @Test func `a run that is stopped takes its webhook along, and says why`() throws {
     let place = Place(rules: ["wait": RunsTests.waiting])
     let daemon = try Daemon(place)

@@ -164,6 +164,35 @@ extension Depot: @unchecked Sendable {}
     #expect(depot.handedOut.map(\.number) == [1, 2, 3] && depot.answered == [.done, .cancelled])
   }
 
+  @Test(arguments: [false, true])
+  func `what was given up blocks no longer than the configuration says`(isRestarted: Bool) throws {
+    let depot = try Depot()
+    depot.blocking = ["a"]
+    try depot.kill()
+    try depot.grant(10_000)
+    // Two lines, and one of many keys, of which all are blocked.
+    for number in 1...3 { try depot.decide([(Int64(number), "a")], key: 7) }
+    for number in 10..<1_500 { try depot.decide([(Int64(number), "a")], key: Int64(number) + 100) }
+    try depot.attempt(1, .failed)
+    for number in 10..<1_500 { try depot.attempt(Int64(number), .failed) }
+    try depot.decide([(2_000, "a")], key: 110)
+    #expect(depot.loop.openByDestination["a"] == 3 + 1_490 + 1)
+    depot.blocking = []
+    depot.handedOut = []
+    if isRestarted {
+      try depot.kill()
+      try depot.grant(10_000)
+    } else {
+      try depot.step([.configure(blocking: [], listens: [])])
+    }
+    for _ in 0..<3 { try depot.step() }
+    #expect(depot.handedOut.map(\.number).sorted() == [2, 2_000], "what was given up is not sent once more")
+    #expect(depot.loop.openByDestination["a"] == 3)
+    #expect(try depot.open(1) == nil && depot.last(1)?.settlement == .failed)
+    try depot.attempt(2, .failed)
+    #expect(depot.handedOut.map(\.number).contains(3), "and new ones do not block")
+  }
+
   @Test func `a run that is ended takes along what it sent and was not tried`() throws {
     let depot = try Depot()
     try depot.decide([(1, "a"), (2, "a"), (3, "b")], run: 5)
