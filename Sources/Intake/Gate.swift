@@ -17,7 +17,7 @@ package struct GateExits: Sendable {
   package var ask: @Sendable (@escaping @Sendable (StoreReader) -> Void) -> Void
   /// Something else for the store.
   package var tell: @Sendable (StoreInput) -> Void
-  /// How the configuration has a destination; nil: there is none of this name.
+  /// How the configuration has a destination, or had one that the store remembers; nil: there is none of this name.
   package var mode: @Sendable (String) -> Destination.Mode?
   package var destinations: @Sendable () -> [UInt8]
   /// Something for the main thread; it answers through the answer box.

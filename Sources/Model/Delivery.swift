@@ -221,7 +221,12 @@ package enum AttemptOutcome: UInt8, Sendable, CaseIterable {
   case shadow = 13
 
   /// Something was tried, and it was not only settled.
-  package var isTry: Bool { self != .cancelled && self != .shadow }
+  package var isTry: Bool {
+    switch self {
+    case .cancelled, .shadow, .expired, .noDestination: false
+    case .delivered, .status, .timeout, .refused, .dns, .tls, .reset, .blocked, .other: true
+    }
+  }
 
   package var word: String {
     switch self {

@@ -539,7 +539,7 @@ extension StoreLoop {
     data.member("destination", row.delivery.destination)
     data.member("type", row.delivery.type)
     data.member("rule", row.rule)
-    data.member("attempts", Int64(attempt.attempt))
+    data.member("attempts", Int64(attempt.outcome.isTry ? attempt.attempt : attempt.attempt - 1))
     data.member("outcome", attempt.outcome.word)
     if attempt.status > 0 { data.member("status", Int64(attempt.status)) }
     data.member("message", attempt.message)

@@ -204,6 +204,27 @@ import Testing
     #expect(try Wait.until { try DeliveriesTests.count(daemon, "status=failed") == 2 })
   }
 
+  @Test func `a destination that is gone from the configuration is told of with what waits, and what is held stays`()
+    throws
+  {
+    let place = Place()
+    let daemon = try Daemon(place)
+    #expect(daemon.command("deliveries", "hold", "crm").code == 0)
+    try DeliveriesTests.signUp(daemon, 3)
+    #expect(try Wait.until { try daemon.get("/v1/destinations").text.contains("\"open\":3") })
+    place.write("rules/welcome.lua", "return rule { title = 'T', on = 'other', run = function(event) end }")
+    place.write("nudged.lua", place.read("nudged.lua").replacing("crm = {", with: "crm2 = {"))
+    let reloaded = try daemon.request("POST", "/v1/rules/reload", at: daemon.admin)
+    #expect(reloaded.text.contains(#"{"destination":"crm","webhooks":3,"given_up":false}"#), "\(reloaded.text)")
+    #expect(Wait.until { daemon.log.contains("wait, unspent, for a destination that is not configured any more") })
+    let listed = daemon.command("destinations")
+    #expect(listed.out.contains("gone") && listed.out.contains("nudged deliveries release crm"), "\(listed)")
+    #expect(daemon.command("deliveries", "release", "crm").code == 0)
+    #expect(try Wait.until { try DeliveriesTests.count(daemon, "status=failed") == 3 })
+    #expect(try daemon.get("/v1/deliveries/1")["attempts"] == 0, "nothing was tried")
+    #expect(daemon.command("deliveries", "hold", "crn").code == 1)
+  }
+
   @Test func `a run that is stopped takes its webhook along, and says why`() throws {
     let place = Place(rules: ["wait": RunsTests.waiting])
     let daemon = try Daemon(place)
