@@ -377,7 +377,7 @@ package struct Reports: Sendable {
       .init("tls_us", .integer(attempt.tlsMicroseconds)),
       .init("first_byte_us", .integer(attempt.firstByteMicroseconds)),
       .init("total_us", .integer(attempt.totalMicroseconds)),
-      .init("response", .string(String(decoding: attempt.response.prefix(2_000), as: UTF8.self))),
+      .init("response", .string(String(decoding: attempt.response.prefix(Limits.responseBytes), as: UTF8.self))),
     ])
   }
 }
