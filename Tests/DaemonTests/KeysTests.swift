@@ -94,6 +94,26 @@ import Testing
     (#"url = "https://example.com/", signing_key = file "secret""#, "a signing key starts with"),
     (#"url = "https://example.com/", secret = file "two""#, "holds a line 2 that is no secret"),
     (#"url = "https://example.com/", signing = "none", also_sign = { strip = "X" }"#, "did you mean 'stripe'?"),
+    (
+      #"url = "https://example.com/", signing = "none", bearer = file "secret", headers = { authorization = "x" }"#,
+      "the header Authorization would be sent twice"
+    ),
+    (
+      #"url = "https://example.com/", signing = "none", headers = { ["X-Team"] = "a", ["x-team"] = "b" }"#,
+      "would be sent twice"
+    ),
+    (
+      #"url = "https://example.com/", signing = "body", secret = file "secret", header = "Content-Type""#,
+      "a name or prefix that cannot be sent"
+    ),
+    (
+      #"url = "https://example.com/", signing = "none", secret = file "secret", also_sign = { github = "host" }"#,
+      #""host" cannot be the name of a header of its own"#
+    ),
+    (
+      #"url = "https://example.com/", signing = "none", id_header = "X-Id", headers = { ["x-ID"] = "1" }"#,
+      "the header X-Id would be sent twice"
+    ),
   ])
   func `a slip in a destination is told with its place`(destination: String, complaint: String) {
     let place = place(destination)
