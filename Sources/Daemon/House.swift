@@ -424,6 +424,7 @@ final class House: @unchecked Sendable {
       tell: { input in store.sendAlways(input) },
       mode: { [unowned self] name in self.mode(of: name) },
       destinations: { [unowned self] in self.destinationsReport() },
+      destinationNames: { [unowned self] in self.book.withLock { $0.map { Array($0.destinations.keys) } ?? [] } },
       command: { command, token in
         switch command {
         case .reload: events.sendAlways(.reload(token))

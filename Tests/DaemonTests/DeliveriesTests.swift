@@ -84,6 +84,8 @@ import Testing
     #expect(daemon.command("deliveries", "replays").out.contains("ended"))
     #expect(daemon.command("deliveries", "retry", "99").code == 1)
     #expect(daemon.command("deliveries", "retry").code == 2)
+    let typo = daemon.command("deliveries", "retry", "--destination", "crn", "--yes")
+    #expect(typo.code == 1 && typo.err.contains("no destination is called \"crn\" (did you mean 'crm'?)"), "\(typo)")
   }
 
   @Test func `mode = "hold" keeps the webhooks of a destination, over a kill, until the configuration says otherwise`()
