@@ -85,7 +85,7 @@ struct ConfigurationReader {
   private mutating func read() {
     let root = file.document.root
     checkNames(root, at: "", known: ConfigurationReader.keys)
-    if let listen = root["listen"] { configuration.listen = texts(listen, at: "listen") }
+    if let listen = root["listen"] { readListen(listen) }
     if let admin = text(root, "admin", at: "admin") { configuration.admin = configuration.resolve(admin) }
     configuration.store = configuration.resolve(configuration.store)
     if let store = text(root, "store", at: "store") { readStore(store) }
@@ -102,6 +102,25 @@ struct ConfigurationReader {
     for (name, value) in members(root, "keys") { readKey(name, value) }
     for (name, value) in members(root, "destinations") { readDestination(name, value) }
     if let retention = root["retention"] { readRetention(retention) }
+    cutComplaints()
+  }
+
+  /// A person mends the first ones and looks again.
+  private static let mostComplaints = 50
+
+  private mutating func cutComplaints() {
+    let more = complaints.count - ConfigurationReader.mostComplaints
+    guard more > 0 else { return }
+    let line = complaints[ConfigurationReader.mostComplaints].line
+    complaints.removeLast(more)
+    complaints.append(RuleComplaint(file: configuration.file, line: line, message: "and \(more) more"))
+  }
+
+  private mutating func readListen(_ listen: JSONCursor) {
+    configuration.listen = texts(listen, at: "listen")
+    for address in configuration.listen {
+      if let problem = ListenText.problem(of: address) { complain("listen", "is wrong: \(problem)") }
+    }
   }
 
   private mutating func readTime(_ root: JSONCursor) {
@@ -210,6 +229,10 @@ struct ConfigurationReader {
       place = configuration.resolve(name)
     } else {
       complain(path, "must be credential \"NAME\" or file \"PATH\"")
+      return nil
+    }
+    if Files.isSpecial(place) {
+      complain(path, "cannot be read from \(place): it is no plain file")
       return nil
     }
     guard let bytes = Files.read(place) else {
@@ -578,6 +601,14 @@ struct Complaints: Error, Sendable, CustomStringConvertible {
   var description: String { list.map(\.description).joined(separator: "\n") }
 }
 
+/// "HOST:PORT", or the path of a Unix socket.
+enum ListenText {
+  static func isPath(_ text: String) -> Bool { text.hasPrefix("/") || text.hasPrefix("unix:") }
+
+  /// Why nobody can listen there, as far as the text says it.
+  static func problem(of text: String) -> String? { isPath(text) ? nil : Listener.problem(of: text) }
+}
+
 /// "sqlite:PATH" or a plain path.
 enum StoreAddress {
   static func path(_ text: String, file: EvaluatedFile? = nil) throws(RuleComplaint) -> String {
@@ -629,6 +660,18 @@ enum Files {
     defer { Glibc.close(descriptor) }
     var bytes = Array(text.utf8)
     return bytes.withUnsafeMutableBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) } == bytes.count
+  }
+
+  /// Neither a file nor missing. A pipe would hold whoever opens it for ever.
+  static func isSpecial(_ path: String) -> Bool {
+    var information = stat()
+    return stat(path, &information) == 0 && information.st_mode & S_IFMT != S_IFREG
+  }
+
+  /// Whether anybody but its owner may read or change it.
+  static func isOpenToOthers(_ path: String) -> Bool {
+    var information = stat()
+    return stat(path, &information) == 0 && information.st_mode & 0o077 != 0
   }
 
   static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }

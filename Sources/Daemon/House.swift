@@ -385,7 +385,7 @@ final class House: @unchecked Sendable {
       }
       if !listeners.contains(where: { $0.kind == .public }) {
         for address in configuration.listen {
-          let isPath = address.hasPrefix("/") || address.hasPrefix("unix:")
+          let isPath = ListenText.isPath(address)
           let path = address.hasPrefix("unix:") ? String(address.dropFirst(5)) : address
           listeners.append(try Listener(isPath ? .unix(path: path, mode: 0o660) : .tcp(address), kind: .public))
         }
