@@ -278,6 +278,8 @@ package struct Attempt: Sendable, Equatable {
   /// Of a call: headers for its run. They are in the run's journal and not stored with the try.
   package var replyHeaders: [Destination.Header] = []
 
+  package static let expiredMessage = "it was not delivered within the time the rule gave it"
+
   /// Another try will hardly change the answer: the message, the address or the key is wrong. The
   /// schedule is kept all the same, because a person may mend it meanwhile.
   package var isFlagged: Bool { outcome == .status && [400, 401, 403, 404, 413, 415, 422].contains(status) }

@@ -40,6 +40,8 @@ struct HandedOut {
   var triesBefore: Int
   var orderKey: Int64
   var isRetry: Bool
+  /// Its `within`.
+  var expires: Instant?
 }
 
 extension StoreLoop {
@@ -72,6 +74,7 @@ extension StoreLoop {
     let mayGo = backlog.open(number, open.destination, orderKey: open.orderKey)
     if !open.cancelReason.isEmpty, !open.isRetry { return toCancel.append(number) }
     if open.isPoisoned { poisoned[open.destination, default: []].insert(number) }
+    if !open.isPoisoned, open.triesBefore == 0 { endUnknown.append(number) }
     guard mayGo, !open.isPoisoned else { return }
     backlog.wait(number, open.destination, due: open.due, isRetry: open.isRetry)
   }
@@ -159,6 +162,7 @@ extension StoreLoop {
       open.orderKey = orderKey
       open.isPoisoned = true
       write(number, open)
+      backlog.forgetEnd(of: number)
       poisoned[destination, default: []].insert(number)
     } else {
       try leave(number, destination, orderKey: orderKey)
@@ -174,6 +178,7 @@ extension StoreLoop {
   private func leave(_ number: Int64, _ destination: String, orderKey: Int64) throws(StoreError) {
     write(number, nil)
     forgetPoisoned(number, destination)
+    backlog.forgetEnd(of: number)
     if let next = backlog.close(number, destination, orderKey: orderKey), let open = try openRow(next) {
       backlog.wait(next, destination, due: open.due, isRetry: open.isRetry)
     }
@@ -208,8 +213,9 @@ extension StoreLoop {
 
   private func replyToCall(_ attempt: Attempt) throws(StoreError) {
     if let caller = calls.removeValue(forKey: attempt.delivery) { return reply(attempt, to: caller) }
-    // Nobody has it in memory when it is cancelled before it was handed out.
-    guard attempt.outcome == .cancelled, let row = try reader.engine.delivery(attempt.delivery), row.delivery.tries > 0
+    // Nobody has it in memory when it is over before it was handed out.
+    guard attempt.outcome == .cancelled || attempt.outcome == .expired,
+      let row = try reader.engine.delivery(attempt.delivery), row.delivery.tries > 0
     else { return }
     reply(attempt, to: (row.run, row.subject))
   }
@@ -237,7 +243,40 @@ extension StoreLoop {
         try cancelNow(number, open, open.cancelReason, now: now)
       } else {
         backlog.wait(number, held.destination, due: held.due, isRetry: held.isRetry)
+        backlog.wait(number, until: held.expires)
       }
+    }
+  }
+
+  // MARK: what is past its time
+
+  /// How many are looked at in one step, so that nobody waits for it.
+  private static let endsAtOnce = 100
+
+  /// What was open at the start tells its end only in its own row, and all of those at once would make the start
+  /// long.
+  func learnEnds() throws(StoreError) {
+    for number in endUnknown.prefix(StoreLoop.endsAtOnce) where handedOut[number] == nil {
+      guard let open = try openRow(number), !open.isPoisoned, open.triesBefore == 0 else { continue }
+      backlog.wait(number, until: try reader.engine.delivery(number)?.delivery.expires)
+    }
+    endUnknown = endUnknown.dropFirst(StoreLoop.endsAtOnce)
+    // A slice keeps all of the array it was cut from.
+    if endUnknown.isEmpty { endUnknown = [] }
+  }
+
+  /// Held, behind another one or behind an open breaker: its time is over all the same. What the delivery loop
+  /// has it gives up itself.
+  func giveUpEnded(now: Instant) throws(StoreError) {
+    for number in backlog.takeEnded(StoreLoop.endsAtOnce, now: now) where handedOut[number] == nil {
+      guard let open = try openRow(number), !open.isPoisoned, open.triesBefore == 0, open.cancelReason.isEmpty else {
+        continue
+      }
+      let attempt = Attempt(
+        delivery: number, attempt: open.attempts + 1, started: now, outcome: .expired, status: 0, settlement: .failed,
+        message: Attempt.expiredMessage)
+      work.attempts.append(attempt)
+      try close(attempt, open.destination, orderKey: open.orderKey, now: now)
     }
   }
 
@@ -249,11 +288,15 @@ extension StoreLoop {
       let delivery = row.delivery
       // Cancelled by what was decided with it, or behind another one.
       if let known = work.rows[delivery.number], known == nil || !known!.cancelReason.isEmpty { continue }
-      if work.inLine.contains(delivery.number) { continue }
+      if work.inLine.contains(delivery.number) {
+        backlog.wait(delivery.number, until: delivery.expires)
+        continue
+      }
       if granted > 0, !satisfied.contains(delivery.destination), !backlog.isStopped(delivery.destination) {
         handOut(row, delivery, to: &outputs)
       } else {
         backlog.wait(delivery.number, delivery.destination, due: delivery.due, isRetry: false)
+        backlog.wait(delivery.number, until: delivery.expires)
       }
     }
   }
@@ -262,7 +305,8 @@ extension StoreLoop {
     granted -= 1
     handedOut[delivery.number] = HandedOut(
       due: delivery.due, destination: delivery.destination, triesBefore: delivery.triesBefore,
-      orderKey: delivery.orderKey, isRetry: delivery.isRetry)
+      orderKey: delivery.orderKey, isRetry: delivery.isRetry, expires: delivery.expires)
+    backlog.forgetEnd(of: delivery.number)
     if delivery.tries > 0 { calls[delivery.number] = (row.run, row.subject) }
     outputs.deliveries.append(delivery)
   }

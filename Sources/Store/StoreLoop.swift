@@ -128,6 +128,8 @@ package final class StoreLoop {
   var blocking: Set<String> = []
   /// Deliveries that were given up and block, by destination.
   var poisoned: [String: Set<Int64>] = [:]
+  /// Deliveries of the start of which it is not known yet whether they have a time to be delivered within.
+  var endUnknown: ArraySlice<Int64> = []
   /// Before the first configuration nobody can say who blocks.
   var isConfigured = false
   /// Destinations whose deliveries wait because the configuration says so.
@@ -259,6 +261,8 @@ package final class StoreLoop {
       }
     }
     try cancelRuns(group, now: now)
+    try learnEnds()
+    try giveUpEnded(now: now)
     try freePoisoned()
     try dropOldDue()
     try runReplays(now: now, isBusy: !group.events.isEmpty)
@@ -463,6 +467,8 @@ package final class StoreLoop {
       wake = min(wake, max(now, due))
     }
     if !toCancel.isEmpty || hasOldDue || !unblocked.isEmpty { wake = now }
+    if let end = backlog.nextEnd { wake = min(wake, max(now, end)) }
+    if !endUnknown.isEmpty { wake = min(wake, now + 10) }
     if let due = replayWakesAt(now: now) { wake = min(wake, due) }
     if sweepingAllowed, behind.count > 0 { wake = min(wake, now + 200) }
     return wake

@@ -193,6 +193,44 @@ extension Depot: @unchecked Sendable {}
     #expect(depot.handedOut.map(\.number).contains(3), "and new ones do not block")
   }
 
+  @Test(arguments: [false, true])
+  func `what is held or behind another one is given up when its time is over, also after a kill`(isKilled: Bool) throws
+  {
+    let depot = try Depot()
+    depot.listens = ["nudged.delivery.failed"]
+    try depot.kill()
+    try depot.grant(1_000)
+    try depot.change("a", .hold("by hand"))
+    var held = depot.row(in: 1, "a", key: 0, run: 0)
+    var first = depot.row(in: 2, "b", key: 7, run: 0)
+    var second = depot.row(in: 3, "b", key: 7, run: 0)
+    held.delivery.expires = depot.now + 5_000
+    first.delivery.expires = depot.now + 5_000
+    second.delivery.expires = depot.now + 5_000
+    depot.sequence += 1
+    var decisions = Decisions(lane: 0, sequence: depot.sequence)
+    decisions.deliveries = [held, first, second, depot.row(in: 4, "b", key: 7, run: 0)]
+    try depot.step([.decisions(decisions)])
+    #expect(depot.handedOut.map(\.number) == [2])
+    if isKilled {
+      try depot.kill()
+      try depot.grant(1_000)
+      #expect(depot.handedOut.map(\.number) == [2])
+    }
+    depot.now = depot.now + 4_999
+    try depot.step()
+    #expect(try depot.open(1) != nil && depot.open(3) != nil)
+    depot.now = depot.now + 1
+    try depot.step()
+    for number in [Int64(1), 3] {
+      #expect(try depot.open(number) == nil && depot.last(number)?.outcome == .expired)
+    }
+    #expect(try depot.open(2) != nil, "what the delivery loop has it gives up itself")
+    try depot.attempt(2, .failed, outcome: .expired)
+    #expect(depot.handedOut.map(\.number) == [2, 4])
+    #expect(depot.loop.openByDestination == ["b": 1])
+  }
+
   @Test func `a run that is ended takes along what it sent and was not tried`() throws {
     let depot = try Depot()
     try depot.decide([(1, "a"), (2, "a"), (3, "b")], run: 5)
