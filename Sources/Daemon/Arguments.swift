@@ -96,6 +96,10 @@ extension Arguments {
     if let listen = shared("listen") { configuration.listen = [listen] }
     if let admin = shared("admin") { configuration.admin = admin }
     for pair in all("--set") { try apply(pair, to: &configuration) }
+    let isGiven = shared("listen") != nil || all("--set").contains { $0.hasPrefix("listen=") }
+    if isGiven, let problem = configuration.listen.compactMap({ ListenText.problem(of: $0) }).first {
+      complaints.append(RuleComplaint(file: "the address to listen on", line: 1, message: problem))
+    }
     return (configuration, complaints)
   }
 

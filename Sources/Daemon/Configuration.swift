@@ -86,7 +86,7 @@ struct ConfigurationReader {
   private mutating func read() {
     let root = file.document.root
     checkNames(root, at: "", known: ConfigurationReader.keys)
-    if let listen = root["listen"] { configuration.listen = texts(listen, at: "listen") }
+    if let listen = root["listen"] { readListen(listen) }
     if let admin = text(root, "admin", at: "admin") { configuration.admin = configuration.resolve(admin) }
     configuration.store = configuration.resolve(configuration.store)
     if let store = text(root, "store", at: "store") { readStore(store) }
@@ -104,6 +104,25 @@ struct ConfigurationReader {
     for (name, value) in members(root, "destinations") { readDestination(name, value) }
     if let retention = root["retention"] { readRetention(retention) }
     if let policies = root["policies"] { readPolicies(policies) }
+    cutComplaints()
+  }
+
+  /// A person mends the first ones and looks again.
+  private static let mostComplaints = 50
+
+  private mutating func cutComplaints() {
+    let more = complaints.count - ConfigurationReader.mostComplaints
+    guard more > 0 else { return }
+    let line = complaints[ConfigurationReader.mostComplaints].line
+    complaints.removeLast(more)
+    complaints.append(RuleComplaint(file: configuration.file, line: line, message: "and \(more) more"))
+  }
+
+  private mutating func readListen(_ listen: JSONCursor) {
+    configuration.listen = texts(listen, at: "listen")
+    for address in configuration.listen {
+      if let problem = ListenText.problem(of: address) { complain("listen", "is wrong: \(problem)") }
+    }
   }
 
   private mutating func readTime(_ root: JSONCursor) {
@@ -214,6 +233,10 @@ struct ConfigurationReader {
       complain(path, "must be credential \"NAME\" or file \"PATH\"")
       return nil
     }
+    if Files.isSpecial(place) {
+      complain(path, "cannot be read from \(place): it is no plain file")
+      return nil
+    }
     guard let bytes = Files.read(place) else {
       complain(path, "cannot be read from \(place): \(String(cString: strerror(errno)))")
       return nil
@@ -224,8 +247,9 @@ struct ConfigurationReader {
     return trimmed.isEmpty ? nil : Array(trimmed)
   }
 
-  /// A file of several secrets, the newest first; those that are over are left out.
-  private mutating func secretTexts(_ value: JSONCursor, at path: String) -> [[UInt8]] {
+  /// A file of several secrets, the newest first, with the moments until which they count; those that are over
+  /// are left out.
+  private mutating func secretTexts(_ value: JSONCursor, at path: String) -> [Secret] {
     guard let bytes = secretText(value, at: path) else { return [] }
     switch SecretFile.parse(bytes) {
     case .failure(let error):
@@ -379,8 +403,8 @@ struct ConfigurationReader {
     return nil
   }
 
-  private mutating func secrets(_ value: JSONCursor, at path: String) -> [[UInt8]] {
-    var secrets: [[UInt8]] = []
+  private mutating func secrets(_ value: JSONCursor, at path: String) -> [Secret] {
+    var secrets: [Secret] = []
     if let one = value["secret"] { secrets = secretTexts(one, at: path + ".secret") }
     for (position, one) in (value["secrets"]?.elements ?? []).enumerated() {
       secrets += secretTexts(one, at: path + ".secrets.\(position + 1)")
@@ -391,9 +415,11 @@ struct ConfigurationReader {
   /// What signs or shows who we are, beside the first signature.
   private mutating func readKeys(_ value: JSONCursor, at path: String, into destination: inout Destination) {
     if let key = value["signing_key"] {
-      for bytes in secretTexts(key, at: path + ".signing_key") {
+      for text in secretTexts(key, at: path + ".signing_key") {
         do throws(DeliveryError) {
-          destination.signingKeys.append(try SigningKey.parsePrivate(String(decoding: bytes, as: UTF8.self)))
+          var seed = try SigningKey.parsePrivate(String(decoding: text.bytes, as: UTF8.self))
+          seed.until = text.until
+          destination.signingKeys.append(seed)
         } catch { complain(path + ".signing_key", "\(error)") }
       }
     }
@@ -415,8 +441,8 @@ struct ConfigurationReader {
   ) {
     let known = ["stripe", "github"]
     checkNames(more, at: path + ".also_sign", known: known)
-    let keys = secrets(value, at: path).map { Secret(bytes: $0) }
-    guard let first = keys.first else {
+    let keys = secrets(value, at: path)
+    guard !keys.isEmpty else {
       if value["secret"] == nil, value["secrets"] == nil {
         complain(path + ".also_sign", "needs a secret to sign with")
       }
@@ -428,7 +454,7 @@ struct ConfigurationReader {
         continue
       }
       destination.moreSigning.append(
-        name == "stripe" ? .stripe(header: header, keys) : .github(header: header, first))
+        name == "stripe" ? .stripe(header: header, keys) : .github(header: header, keys))
     }
   }
 
@@ -483,24 +509,26 @@ struct ConfigurationReader {
       }
       return .standard(secrets.compactMap { readStandardSecret($0, at: path) })
     case "body":
-      guard let secret = secrets.first else {
-        if value["secret"] == nil {
+      guard !secrets.isEmpty else {
+        if value["secret"] == nil, value["secrets"] == nil {
           complain(path, "needs a secret to sign with: credential \"NAME\" or file \"PATH\"")
         }
         return nil
       }
       return .body(
         header: text(value, "header", at: path + ".header") ?? "X-Signature",
-        prefix: value["prefix"]?.string ?? "sha256=", secret: Secret(bytes: secret))
+        prefix: value["prefix"]?.string ?? "sha256=", secrets: secrets)
     default:
       complain(path + ".signing", "must be \"standard\", \"body\" or \"none\"")
       return nil
     }
   }
 
-  private mutating func readStandardSecret(_ bytes: [UInt8], at path: String) -> Secret? {
+  private mutating func readStandardSecret(_ text: Secret, at path: String) -> Secret? {
     do throws(DeliveryError) {
-      return try WebhookSecret.parse(String(decoding: bytes, as: UTF8.self))
+      var secret = try WebhookSecret.parse(String(decoding: text.bytes, as: UTF8.self))
+      secret.until = text.until
+      return secret
     } catch {
       complaints.append(file.complaint(at: path + ".secret", "'\(path).secret': \(error)"))
       return nil
@@ -575,6 +603,14 @@ struct Complaints: Error, Sendable, CustomStringConvertible {
   var description: String { list.map(\.description).joined(separator: "\n") }
 }
 
+/// "HOST:PORT", or the path of a Unix socket.
+enum ListenText {
+  static func isPath(_ text: String) -> Bool { text.hasPrefix("/") || text.hasPrefix("unix:") }
+
+  /// Why nobody can listen there, as far as the text says it.
+  static func problem(of text: String) -> String? { isPath(text) ? nil : Listener.problem(of: text) }
+}
+
 /// "sqlite:PATH" or a plain path.
 enum StoreAddress {
   static func path(_ text: String, file: EvaluatedFile? = nil) throws(RuleComplaint) -> String {
@@ -626,6 +662,18 @@ enum Files {
     defer { Glibc.close(descriptor) }
     var bytes = Array(text.utf8)
     return bytes.withUnsafeMutableBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) } == bytes.count
+  }
+
+  /// Neither a file nor missing. A pipe would hold whoever opens it for ever.
+  static func isSpecial(_ path: String) -> Bool {
+    var information = stat()
+    return stat(path, &information) == 0 && information.st_mode & S_IFMT != S_IFREG
+  }
+
+  /// Whether anybody but its owner may read or change it.
+  static func isOpenToOthers(_ path: String) -> Bool {
+    var information = stat()
+    return stat(path, &information) == 0 && information.st_mode & 0o077 != 0
   }
 
   static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }

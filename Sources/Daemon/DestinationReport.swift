@@ -29,4 +29,16 @@ enum DestinationReport {
     if !destination.order.isEmpty { members.append(.init("order", .string(destination.order))) }
     return .object(members)
   }
+
+  /// One that is not configured any more and still has webhooks: those of one that is held wait until it is
+  /// released, and then they are given up.
+  static func gone(_ name: String, _ state: DestinationState?, open: Int) -> JSONValue {
+    let isStopped = state?.takesNothing == true
+    let word = state?.disabledSince == nil ? "release" : "enable"
+    let advice = isStopped ? "; configure it again, or give up what waits: nudged deliveries \(word) \(name)" : ""
+    return .object([
+      .init("destination", .string(name)), .init("status", "gone"),
+      .init("reason", .string("it is not configured any more" + advice)), .init("open", .integer(Int64(open))),
+    ])
+  }
 }

@@ -100,6 +100,7 @@ final class House: @unchecked Sendable {
     let listeners = try openListeners()
     try startLanes(store, first)
     startDelivery(store.states)
+    orphans = tellOrphans(first, open: store.openByDestination)
     tellStore(first)
     startStore(store)
     startIntake(listeners, hashKey: store.recovered.hashKey)
@@ -384,7 +385,7 @@ final class House: @unchecked Sendable {
       }
       if !listeners.contains(where: { $0.kind == .public }) {
         for address in configuration.listen {
-          let isPath = address.hasPrefix("/") || address.hasPrefix("unix:")
+          let isPath = ListenText.isPath(address)
           let path = address.hasPrefix("unix:") ? String(address.dropFirst(5)) : address
           listeners.append(try Listener(isPath ? .unix(path: path, mode: 0o660) : .tcp(address), kind: .public))
         }
@@ -421,8 +422,9 @@ final class House: @unchecked Sendable {
       submit: { batch in desk.send(all: batch.map { .incoming($0) }) },
       ask: { question in store.sendAlways(.read(question)) },
       tell: { input in store.sendAlways(input) },
-      mode: { [unowned self] name in self.book.withLock { $0?.destinations[name]?.mode } },
+      mode: { [unowned self] name in self.mode(of: name) },
       destinations: { [unowned self] in self.destinationsReport() },
+      destinationNames: { [unowned self] in self.book.withLock { $0.map { Array($0.destinations.keys) } ?? [] } },
       command: { command, token in
         switch command {
         case .reload: events.sendAlways(.reload(token))
@@ -436,6 +438,14 @@ final class House: @unchecked Sendable {
       },
       rules: { [unowned self] in self.rulesReport() }, metrics: { [unowned self] in self.metricsReport() },
       status: { [unowned self] in self.statusReport() }, obstacle: { [unowned self] in self.obstacle() })
+  }
+
+  /// One that is gone from the configuration may still be held with webhooks that wait, and then a person must be
+  /// able to release it.
+  private func mode(of name: String) -> Destination.Mode? {
+    if let mode = book.withLock({ $0?.destinations[name]?.mode }) { return mode }
+    let isRemembered = destinationStates.withLock { $0[name] != nil } || storeCounters.openByDestination[name] != nil
+    return isRemembered ? .live : nil
   }
 
   private func obstacle() -> Obstacle? {
@@ -475,6 +485,7 @@ final class House: @unchecked Sendable {
     configuration = next
     remember(nextBook)
     gate?.replace(keyring(next))
+    orphans = tellOrphans(nextBook, open: storeCounters.openByDestination)
     delivery?.configure(next.destinations)
     tellStore(nextBook)
     deskMailbox.sendAlways(.publish(nextBook))
@@ -486,6 +497,33 @@ final class House: @unchecked Sendable {
       log.notice(text, ["rule": keeper.rule, "runs": "\(keeper.runs)"])
     }
     return nil
+  }
+
+  /// Webhooks that wait for a destination that is not configured any more.
+  private struct Orphans {
+    var destination: String
+    var webhooks: Int
+    /// A person or its own failures had stopped it: they wait until a person says more.
+    var isStopped: Bool
+  }
+
+  /// Those of the last start or reload, for whoever asked for it.
+  private var orphans: [Orphans] = []
+
+  /// A name that was mistyped or changed costs webhooks, which must not happen without a word.
+  private func tellOrphans(_ book: RuleBook, open: [String: Int]) -> [Orphans] {
+    let states = destinationStates.withLock { $0 }
+    let found = open.filter { $0.value > 0 && book.destinations[$0.key] == nil }.map {
+      Orphans(destination: $0.key, webhooks: $0.value, isStopped: states[$0.key]?.takesNothing == true)
+    }.sorted { $0.destination < $1.destination }
+    for one in found {
+      let text =
+        one.isStopped
+        ? "webhooks wait, unspent, for a destination that is not configured any more; release it to give them up"
+        : "webhooks are given up: their destination is not configured any more"
+      log.warning(text, ["destination": one.destination, "webhooks": "\(one.webhooks)"])
+    }
+    return found
   }
 
   /// Pauses a rule or lets it live again.
@@ -565,6 +603,13 @@ final class House: @unchecked Sendable {
       }
       let value: JSONValue = [
         "status": "reloaded", "rules": .integer(Int64(count)), "older_versions": .array(list),
+        "gone_destinations": .array(
+          orphans.map {
+            .object([
+              .init("destination", .string($0.destination)), .init("webhooks", .integer(Int64($0.webhooks))),
+              .init("given_up", .boolean(!$0.isStopped)),
+            ])
+          }),
       ]
       // Whoever reads after the answer finds the new versions.
       let answers = answers
@@ -670,7 +715,10 @@ final class House: @unchecked Sendable {
     let list = destinations.values.sorted { $0.name < $1.name }.map {
       DestinationReport.value($0, states[$0.name], standings[$0.name], open: open[$0.name] ?? 0)
     }
-    return JSONValue.object([.init("destinations", .array(list))]).text + [0x0A]
+    let gone = open.keys.filter { destinations[$0] == nil }.sorted().map {
+      DestinationReport.gone($0, states[$0], open: open[$0] ?? 0)
+    }
+    return JSONValue.object([.init("destinations", .array(list + gone))]).text + [0x0A]
   }
 
   private func addDestinations(to lines: inout MetricsText) {

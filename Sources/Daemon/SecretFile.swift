@@ -1,9 +1,11 @@
 // Files with secrets: one a line, the newest first. An older one may carry the moment until which it still
-// counts: then webhooks are signed with both while receivers change over.
+// counts: then webhooks are signed with both while receivers change over, or with the older one where there is
+// room for one signature.
 //
 // Thread: pure. Promise: a secret that is over is not used; what stands in the file is never shown.
 
 internal import Basics
+internal import Model
 
 struct SecretFile: Equatable {
   struct Entry: Equatable {
@@ -33,7 +35,9 @@ struct SecretFile: Equatable {
 
   struct LineError: Error, Equatable { var line: Int }
 
-  func current(at now: Instant) -> [[UInt8]] { entries.filter { $0.until.map { $0 > now } ?? true }.map(\.text) }
+  func current(at now: Instant) -> [Secret] {
+    entries.map { Secret(bytes: $0.text, until: $0.until) }.filter { $0.counts(at: now) }
+  }
 
   /// As it is written, with `next` in front; what was there counts until `until`.
   func rotated(_ next: [UInt8], until: Instant, now: Instant) -> SecretFile {

@@ -157,10 +157,15 @@ package final class CurlTransport {
     guard DestinationCheck.isSafeValue(start.delivery.id) else {
       return refuse(start, now: now, "its id contains a control character")
     }
+    let seconds = now.milliseconds / 1000
+    guard destination.signer.canSign(at: Instant(milliseconds: seconds * 1000)) else {
+      // A person will give it another one, and then the next try goes out.
+      return refuse(start, now: now, "none of its secrets counts any more", isPermanent: false)
+    }
     let transfer = idle.popLast() ?? makeTransfer()
     lines.removeAll()
     destination.signer.appendLines(
-      id: start.delivery.id, timestampSeconds: now.milliseconds / 1000, body: start.delivery.body, to: &lines)
+      id: start.delivery.id, timestampSeconds: seconds, body: start.delivery.body, to: &lines)
     transfer.prepare(start, to: destination, lines: lines, now: now)
     let code = curl_multi_add_handle(multi, transfer.easy)
     guard code == CURLM_OK else {
@@ -170,10 +175,10 @@ package final class CurlTransport {
     active += 1
   }
 
-  private func refuse(_ start: DeliveryLoop.Start, now: Instant, _ reason: String) {
+  private func refuse(_ start: DeliveryLoop.Start, now: Instant, _ reason: String, isPermanent: Bool = true) {
     finished.append(
       TransferResult(
-        delivery: start.delivery.number, started: now, outcome: .other, isPermanent: true,
+        delivery: start.delivery.number, started: now, outcome: .other, isPermanent: isPermanent,
         message: "not sent: " + reason))
   }
 

@@ -94,7 +94,7 @@ package struct DeliveryLoop: Sendable {
     enum State: Sendable {
       case ready, waiting
       case underWay(probing: Bool)
-      /// Settled already; its place is freed when its turn comes.
+      /// Settled already, cancelled or past its time; its place is freed when its turn comes.
       case cancelled
     }
     var delivery: Delivery
@@ -150,6 +150,10 @@ package struct DeliveryLoop: Sendable {
   private var tellAgainAt = Instant.zero
   /// Of the last step: when the clock was set back, everyone who waits for a moment is looked at anew.
   private var lastNow = Instant.zero
+  /// When the first of those that wait here may be past its `within`, and when that was looked at last.
+  private var endsAt: Instant?
+  private var lookedForEndsAt = Instant.zero
+  private static let endsMilliseconds: Int64 = 1_000
   private var stopping = false
   private var out = Outputs()
   package private(set) var counters = Counters()
@@ -178,6 +182,7 @@ package struct DeliveryLoop: Sendable {
       lastNow = now
       awaken(now: now)
       resumeDue(now: now)
+      dropEnded(now: now)
       judgePatience(now: now)
       startDue(now: now)
       askForMore(now: now)
@@ -190,6 +195,7 @@ package struct DeliveryLoop: Sendable {
       if let due = waiting.firstDue { wakeUp(at: Instant(milliseconds: due)) }
       if let due = patience.firstDue { wakeUp(at: Instant(milliseconds: due)) }
       if let due = resumes.firstDue { wakeUp(at: Instant(milliseconds: due)) }
+      if let endsAt { wakeUp(at: max(endsAt, lookedForEndsAt + DeliveryLoop.endsMilliseconds)) }
     }
     var taken = Outputs()
     swap(&taken, &out)
@@ -261,6 +267,7 @@ package struct DeliveryLoop: Sendable {
     }
     entryOfDelivery[entry.delivery.number] = index
     heldBytes += entry.bytes
+    noteEnd(entry.delivery.expires)
     receivers[entry.receiver].held += 1
     if receivers[entry.receiver].isUnproven { heldUnproven += 1 }
     return index
@@ -418,7 +425,7 @@ package struct DeliveryLoop: Sendable {
     let delivery = entry.delivery
     if isExpired(index, now: now) {
       release(index)
-      return settleUnsent(delivery, .expired, DeliveryLoop.expired, now: now)
+      return settleUnsent(delivery, .expired, Attempt.expiredMessage, now: now)
     }
     if receivers[entry.receiver].destination?.mode == .log {
       release(index)
@@ -470,9 +477,37 @@ package struct DeliveryLoop: Sendable {
       if isGone(index) {
         release(index)
       } else if isExpired(index, now: now) {
-        settleUnsent(release(index), .expired, DeliveryLoop.expired, now: now)
+        settleUnsent(release(index), .expired, Attempt.expiredMessage, now: now)
       } else {
         receivers[receiver].append(index, isRetry: entries[index]?.delivery.isRetry ?? false)
+      }
+    }
+  }
+
+  private mutating func noteEnd(_ end: Instant?) {
+    guard let end else { return }
+    endsAt = min(endsAt ?? end, end)
+  }
+
+  /// What waits for its turn, for a breaker or for its next try is given up when its time is over, and not
+  /// when its turn comes. All that is here is looked at, and so at most once a second.
+  private mutating func dropEnded(now: Instant) {
+    if now < lookedForEndsAt { lookedForEndsAt = .zero }
+    guard let first = endsAt, first <= now, now - lookedForEndsAt >= DeliveryLoop.endsMilliseconds else { return }
+    lookedForEndsAt = now
+    endsAt = nil
+    for index in entries.indices {
+      guard let entry = entries[index], let end = entry.delivery.expires else { continue }
+      switch entry.state {
+      case .underWay, .cancelled: continue
+      case .ready, .waiting:
+        if end > now {
+          noteEnd(end)
+        } else {
+          entryOfDelivery[entry.delivery.number] = nil
+          entries[index]?.state = .cancelled
+          settleUnsent(entry.delivery, .expired, Attempt.expiredMessage, now: now)
+        }
       }
     }
   }
@@ -480,8 +515,6 @@ package struct DeliveryLoop: Sendable {
   private func isExpired(_ index: Int, now: Instant) -> Bool {
     entries[index]?.delivery.expires.map { $0 <= now } ?? false
   }
-
-  private static let expired = "it was not delivered within the time the rule gave it"
 
   private mutating func settle(_ index: Int, _ delivery: Delivery, _ result: TransferResult, now: Instant) {
     let attempt = delivery.attempts + 1
@@ -502,6 +535,7 @@ package struct DeliveryLoop: Sendable {
       }
       entries[index]?.delivery.attempts = attempt
       entries[index]?.delivery.due = due
+      noteEnd(delivery.expires)
       wait(index, until: due)
     }
   }
@@ -539,7 +573,7 @@ package struct DeliveryLoop: Sendable {
     case .opened:
       counters.breakersOpened += 1
       change(receiver, now: now) { $0.suspect() }
-      noteFailure(receiver, since: result.started, now: now, isCertain: true)
+      noteFailure(receiver, result, now: now, isCertain: true)
     case .none, .closed: break
     }
     if result.outcome == .delivered {
@@ -548,7 +582,7 @@ package struct DeliveryLoop: Sendable {
       receivers[receiver].failingIsTold = false
       return
     }
-    noteFailure(receiver, since: result.started, now: now, isCertain: false)
+    noteFailure(receiver, result, now: now, isCertain: false)
     if result.outcome == .status, result.status == 410 {
       disable(receiver, "the receiver answered 410: it is gone for good and wants no more messages")
     } else if let since = receivers[receiver].failingSince, now - since >= DeliveryLoop.disabledAfterMilliseconds {
@@ -556,14 +590,15 @@ package struct DeliveryLoop: Sendable {
     }
   }
 
-  private mutating func noteFailure(_ receiver: Int, since: Instant, now: Instant, isCertain: Bool) {
-    let began = receivers[receiver].failingSince ?? since
+  private mutating func noteFailure(_ receiver: Int, _ result: TransferResult, now: Instant, isCertain: Bool) {
+    let began = receivers[receiver].failingSince ?? result.started
     receivers[receiver].failingSince = began
     guard !receivers[receiver].failingIsTold, isCertain || now - began >= DeliveryLoop.failingMilliseconds else {
       return
     }
     receivers[receiver].failingIsTold = true
-    tell(receiver, .failing(since: began))
+    let reason = result.message.isEmpty ? result.outcome.word : result.message
+    tell(receiver, .failing(since: began, reason: reason))
   }
 
   private mutating func disable(_ receiver: Int, _ reason: String) {

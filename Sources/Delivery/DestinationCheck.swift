@@ -9,8 +9,8 @@ package import Model
 
 package enum DestinationCheck {
   package static func problems(of destination: Destination) -> [String] {
-    addressProblems(destination) + headerProblems(destination) + numberProblems(destination)
-      + moreProblems(destination)
+    addressProblems(destination) + headerProblems(destination) + repeatedHeaders(destination)
+      + numberProblems(destination) + moreProblems(destination)
   }
 
   private static func numberProblems(_ destination: Destination) -> [String] {
@@ -60,13 +60,7 @@ package enum DestinationCheck {
     if !isSafeValue(String(decoding: destination.authorization.bytes, as: UTF8.self)) {
       found.append("its authorization contains a line break or another control character")
     }
-    var names = destination.idHeader.isEmpty ? [] : [destination.idHeader]
-    for more in destination.moreSigning {
-      switch more {
-      case .stripe(let header, _), .github(let header, _): names.append(header)
-      }
-    }
-    for name in names where !isToken(name) || reserved.contains(name.lowercased()) {
+    for name in ownNames(destination) where !mayBeOwn(name) {
       found.append("\"\(name)\" cannot be the name of a header of its own")
     }
     if !destination.proxy.isEmpty {
@@ -99,10 +93,38 @@ package enum DestinationCheck {
         found.append("the value of the header \(header.name) contains a line break or another control character")
       }
     }
-    if case .body(let name, let prefix, _) = destination.signing, !isToken(name) || !isSafeValue(prefix) {
-      found.append("the header of its signature has a name or prefix that cannot be sent")
+    if case .body(let name, let prefix, _) = destination.signing, !mayBeOwn(name) || !isSafeValue(prefix) {
+      found.append("the header of its signature has a name or prefix that cannot be sent: \"\(name)\"")
     }
     return found
+  }
+
+  /// The names of headers that carry ids and further signatures.
+  private static func ownNames(_ destination: Destination) -> [String] {
+    (destination.idHeader.isEmpty ? [] : [destination.idHeader])
+      + destination.moreSigning.map { more in
+        switch more {
+        case .stripe(let header, _), .github(let header, _): header
+        }
+      }
+  }
+
+  /// What every request has already: a second line would be taken for the first, or the first for it.
+  private static let always: Set<String> = ["content-type", "host", "user-agent", "accept", "content-encoding"]
+
+  private static func mayBeOwn(_ name: String) -> Bool {
+    isToken(name) && !reserved.contains(name.lowercased()) && !always.contains(name.lowercased())
+  }
+
+  /// To HTTP two names that differ in case are one, and which of two lines counts is the receiver's guess.
+  private static func repeatedHeaders(_ destination: Destination) -> [String] {
+    var names = destination.headers.map(\.name) + ownNames(destination)
+    if case .body(let name, _, _) = destination.signing { names.append(name) }
+    if !destination.authorization.bytes.isEmpty { names.append("Authorization") }
+    var seen: Set<String> = []
+    return names.filter { !seen.insert($0.lowercased()).inserted }.map {
+      "the header \($0) would be sent twice; names that differ only in case are the same"
+    }
   }
 
   static func isSafeValue(_ text: String) -> Bool { text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 } }

@@ -19,8 +19,8 @@ package enum SignatureCheck: Sendable, Equatable {
     switch signing {
     case .none: .valid
     case .standard(let secrets): standard(secrets, header: header, body: body, now: now)
-    case .body(let name, let prefix, let secret):
-      ofBody(name, prefix: prefix, secret: secret, header: header, body: body)
+    case .body(let name, let prefix, let secrets):
+      ofBody(name, prefix: prefix, secrets: secrets, header: header, body: body)
     }
   }
 
@@ -48,7 +48,7 @@ package enum SignatureCheck: Sendable, Equatable {
 
   /// t=…,v1=… in one header, with HMAC-SHA-256 over "timestamp.body".
   package static func check(
-    stripeHeader name: String, secret: Secret, header: (String) -> String?, body: [UInt8], now: Instant
+    stripeHeader name: String, secrets: [Secret], header: (String) -> String?, body: [UInt8], now: Instant
   ) -> SignatureCheck {
     guard let value = header(name.lowercased()) else { return .refused("the header \(name) is missing") }
     var stamp: Int64?
@@ -61,8 +61,11 @@ package enum SignatureCheck: Sendable, Equatable {
       return .refused("the header \(name) is not t=SECONDS,v1=HEXADECIMAL")
     }
     if let reason = age(seconds: stamp, now: now) { return .refused(reason) }
-    let right = MessageHash(secret: secret).hash(Array("\(stamp).".utf8), body)
-    return candidates.contains { MessageHash.equal($0, right) }
+    let isValid = secrets.contains { secret in
+      let right = MessageHash(secret: secret).hash(Array("\(stamp).".utf8), body)
+      return candidates.contains { MessageHash.equal($0, right) }
+    }
+    return isValid
       ? .valid : .refused("no signature matches: the secret differs, or the body was changed on its way")
   }
 
@@ -100,14 +103,14 @@ package enum SignatureCheck: Sendable, Equatable {
   }
 
   private static func ofBody(
-    _ name: String, prefix: String, secret: Secret, header: (String) -> String?, body: [UInt8]
+    _ name: String, prefix: String, secrets: [Secret], header: (String) -> String?, body: [UInt8]
   ) -> SignatureCheck {
     guard let value = header(name.lowercased()) else { return .refused("the header \(name) is missing") }
     guard value.hasPrefix(prefix) else { return .refused("the header \(name) does not start with \"\(prefix)\"") }
     guard let candidate = Hex.decode(value.dropFirst(prefix.count)) else {
       return .refused("the header \(name) is not hexadecimal after its prefix")
     }
-    return MessageHash.equal(candidate, MessageHash(secret: secret).hash([], body))
+    return secrets.contains { MessageHash.equal(candidate, MessageHash(secret: $0).hash([], body)) }
       ? .valid : .refused("the signature does not match: the secret differs, or the body was changed on its way")
   }
 

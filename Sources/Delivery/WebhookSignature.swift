@@ -2,23 +2,24 @@
 // the receiver's choice. The message's id and the time of the attempt go out in either case.
 //
 // Thread: a signer belongs to one thread (it keeps its key set up). Promise: the same id, second, body
-// and secret give the same bytes; header values contain no control characters.
+// and secret give the same bytes; a secret that is over at that second signs nothing; header values contain
+// no control characters.
 
 internal import Basics
 package import Model
 
 package final class WebhookSigner {
   private enum Scheme {
-    case standard([MessageHash])
-    case body(header: String, prefix: String, hash: MessageHash)
+    case standard(Overlap<MessageHash>)
+    case body(header: String, prefix: String, Overlap<MessageHash>)
     case none
   }
   private enum More {
-    case stripe(header: String, [MessageHash])
-    case github(header: String, MessageHash)
+    case stripe(header: String, Overlap<MessageHash>)
+    case github(header: String, Overlap<MessageHash>)
   }
   private let scheme: Scheme
-  private let keys: [SigningKey]
+  private let keys: Overlap<SigningKey>
   private let more: [More]
   private let idHeader: String
   private var scratch: [UInt8] = []
@@ -32,19 +33,34 @@ package final class WebhookSigner {
   package init(
     _ signing: Destination.Signing, keys: [Secret] = [], more: [Destination.MoreSigning] = [], idHeader: String = ""
   ) {
-    self.keys = keys.compactMap { SigningKey(seed: $0) }
+    self.keys = Overlap(keys) { SigningKey(seed: $0) }
     self.idHeader = idHeader
     self.more = more.map {
       switch $0 {
-      case .stripe(let header, let secrets): .stripe(header: header, secrets.map { MessageHash(secret: $0) })
-      case .github(let header, let secret): .github(header: header, MessageHash(secret: secret))
+      case .stripe(let header, let secrets): .stripe(header: header, Overlap(secrets) { MessageHash(secret: $0) })
+      case .github(let header, let secrets): .github(header: header, Overlap(secrets) { MessageHash(secret: $0) })
       }
     }
     switch signing {
-    case .standard(let secrets): scheme = .standard(secrets.map { MessageHash(secret: $0) })
-    case .body(let header, let prefix, let secret):
-      scheme = .body(header: header, prefix: prefix, hash: MessageHash(secret: secret))
+    case .standard(let secrets): scheme = .standard(Overlap(secrets) { MessageHash(secret: $0) })
+    case .body(let header, let prefix, let secrets):
+      scheme = .body(header: header, prefix: prefix, Overlap(secrets) { MessageHash(secret: $0) })
     case .none: scheme = .none
+    }
+  }
+
+  /// False: every secret of one of its signatures is over, and what went out now would be refused.
+  func canSign(at now: Instant) -> Bool {
+    for one in more {
+      switch one {
+      case .stripe(_, let hashes), .github(_, let hashes): if !hashes.counts(at: now) { return false }
+      }
+    }
+    switch scheme {
+    case .none: return true
+    case .body(_, _, let hashes): return hashes.counts(at: now)
+    case .standard(let hashes):
+      return hashes.isEmpty && keys.isEmpty || hashes.counts(at: now) || keys.counts(at: now)
     }
   }
 
@@ -61,37 +77,44 @@ package final class WebhookSigner {
     lines.append("webhook-timestamp: ", decimal: timestampSeconds)
     if !idHeader.isEmpty { lines.append(idHeader + ": ", id) }
     for one in more { append(one, timestampSeconds, body, to: &lines) }
+    let now = Instant(milliseconds: timestampSeconds * 1000)
     switch scheme {
     case .none: return
-    case .body(let header, let prefix, let hash):
+    case .body(let header, let prefix, let hashes):
+      guard let hash = hashes.single(at: now) else { return }
       lines.begin(header + ": ")
       lines.add(prefix)
       lines.add(Hex.encode(hash.hash([], body)))
       lines.end()
     case .standard(let hashes):
-      guard !hashes.isEmpty || !keys.isEmpty else { return }
+      guard hashes.counts(at: now) || keys.counts(at: now) else { return }
       WebhookSigner.signedHead(id: id, timestampSeconds: timestampSeconds, into: &scratch)
       lines.begin("webhook-signature: ")
-      for (position, hash) in hashes.enumerated() {
-        lines.add(position == 0 ? "v1," : " v1,")
+      var blank = ""
+      hashes.each(at: now) { hash in
+        lines.add(blank + "v1,")
         lines.add(Base64.encode(hash.hash(scratch, body)))
+        blank = " "
       }
-      for (position, key) in keys.enumerated() {
-        lines.add(position == 0 && hashes.isEmpty ? "v1a," : " v1a,")
+      keys.each(at: now) { key in
+        lines.add(blank + "v1a,")
         lines.add(Base64.encode(key.sign(scratch + body)))
+        blank = " "
       }
       lines.end()
     }
   }
 
   private func append(_ one: More, _ timestampSeconds: Int64, _ body: [UInt8], to lines: inout HeaderLines) {
+    let now = Instant(milliseconds: timestampSeconds * 1000)
     switch one {
-    case .github(let header, let hash):
+    case .github(let header, let hashes):
+      guard let hash = hashes.single(at: now) else { return }
       lines.append(header + ": ", "sha256=" + Hex.encode(hash.hash([], body)))
     case .stripe(let header, let hashes):
       let head = Array("\(timestampSeconds).".utf8)
       lines.begin("\(header): t=\(timestampSeconds)")
-      for hash in hashes { lines.add(",v1=" + Hex.encode(hash.hash(head, body))) }
+      hashes.each(at: now) { lines.add(",v1=" + Hex.encode($0.hash(head, body))) }
       lines.end()
     }
   }
@@ -103,6 +126,32 @@ package final class WebhookSigner {
     bytes.append(UInt8(ascii: "."))
     JSONWriter.appendDecimal(timestampSeconds, to: &bytes)
     bytes.append(UInt8(ascii: "."))
+  }
+}
+
+/// The keys of one signature, the newest first, and until when each counts.
+private struct Overlap<Key> {
+  private let keys: [(key: Key, until: Instant?)]
+
+  init(_ secrets: [Secret], _ make: (Secret) -> Key?) {
+    keys = secrets.compactMap { secret in make(secret).map { ($0, secret.until) } }
+  }
+
+  var isEmpty: Bool { keys.isEmpty }
+
+  private static func counts(_ until: Instant?, at now: Instant) -> Bool { until.map { $0 > now } ?? true }
+
+  func counts(at now: Instant) -> Bool { keys.contains { Overlap.counts($0.until, at: now) } }
+
+  func each(at now: Instant, _ body: (Key) -> Void) {
+    for one in keys where Overlap.counts(one.until, at: now) { body(one.key) }
+  }
+
+  /// Where there is room for one signature, the oldest signs until its time is over: a receiver that compares
+  /// one value cannot use a second one, and has until then to be given the new secret.
+  func single(at now: Instant) -> Key? {
+    let leaving = keys.last { $0.until != nil && Overlap.counts($0.until, at: now) }
+    return (leaving ?? keys.first { $0.until == nil })?.key
   }
 }
 

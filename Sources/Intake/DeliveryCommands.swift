@@ -132,6 +132,7 @@ extension Gate {
         status: 400, code: "no_filter",
         message: "say which deliveries: destination=, type=, subject=, status=, since=, until=, from=, to=, or all=1")
     }
+    if let name = query.filter.destination, let refusal = unknown(name) { return refusal }
     query.filter.status = query.filter.status ?? "failed"
     guard DeliveryFilter.settled.contains(query.filter.status ?? "") else {
       return Answer(
@@ -195,12 +196,17 @@ extension Gate {
 
   // MARK: destinations
 
+  /// The refusal when there is none of this name.
+  private func unknown(_ name: String) -> Answer? {
+    if exits.mode(name) != nil { return nil }
+    let ending = Suggestion.ending(for: name, among: exits.destinationNames())
+    return Answer(status: 404, code: "not_found", message: "no destination is called \"\(name.prefix(100))\"\(ending)")
+  }
+
   private func destinationCommand(
     _ name: String, _ word: String, _ request: borrowing Request, _ token: AnswerToken
   ) -> Answer? {
-    guard exits.mode(name) != nil else {
-      return Answer(status: 404, code: "not_found", message: "no destination is called \"\(name.prefix(100))\"")
-    }
+    if let refusal = unknown(name) { return refusal }
     let reason = request.queryValue("reason").map { String($0.prefix(200)) } ?? "by hand"
     let change: DestinationChange =
       switch word {

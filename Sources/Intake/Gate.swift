@@ -17,9 +17,11 @@ package struct GateExits: Sendable {
   package var ask: @Sendable (@escaping @Sendable (StoreReader) -> Void) -> Void
   /// Something else for the store.
   package var tell: @Sendable (StoreInput) -> Void
-  /// How the configuration has a destination; nil: there is none of this name.
+  /// How the configuration has a destination, or had one that the store remembers; nil: there is none of this name.
   package var mode: @Sendable (String) -> Destination.Mode?
   package var destinations: @Sendable () -> [UInt8]
+  /// The names of all that are configured.
+  package var destinationNames: @Sendable () -> [String]
   /// Something for the main thread; it answers through the answer box.
   package var command: @Sendable (GateCommand, AnswerToken) -> Void
   /// Something for one run; `done` is called when it is on disk, with what became of it.
@@ -37,6 +39,7 @@ package struct GateExits: Sendable {
     tell: @escaping @Sendable (StoreInput) -> Void = { _ in },
     mode: @escaping @Sendable (String) -> Destination.Mode? = { _ in nil },
     destinations: @escaping @Sendable () -> [UInt8] = { [] },
+    destinationNames: @escaping @Sendable () -> [String] = { [] },
     command: @escaping @Sendable (GateCommand, AnswerToken) -> Void,
     run: @escaping @Sendable (RunAction, Int64, Int64, @escaping @Sendable (RunAnswer) -> Void) -> Void = {
       _, _, _, _ in
@@ -50,6 +53,7 @@ package struct GateExits: Sendable {
     self.tell = tell
     self.mode = mode
     self.destinations = destinations
+    self.destinationNames = destinationNames
     self.command = command
     self.run = run
     self.rules = rules

@@ -82,6 +82,16 @@ package final class Listener {
     return descriptor
   }
 
+  /// Why this is no address to listen on; nil: it is one. Asked when a configuration is read.
+  package static func problem(of text: String) -> String? {
+    do throws(ListenError) {
+      _ = try split(text)
+      return nil
+    } catch {
+      return error.description
+    }
+  }
+
   private static func split(_ text: String) throws(ListenError) -> (host: String?, port: String) {
     guard let colon = text.lastIndex(of: ":") else {
       throw ListenError("\"\(text)\" is not an address to listen on; write HOST:PORT, for example 127.0.0.1:8484")

@@ -368,6 +368,9 @@ package struct Reports: Sendable {
     ]
     if let open, !open.isPoisoned { members.append(.init("due", .string(ISO8601.format(open.due)))) }
     if open?.isPoisoned == true { members.append(.init("blocks", true)) }
+    if let open, let head = reader.ahead?(open), head != delivery.number {
+      members.append(.init("behind", .integer(head)))
+    }
     if attempts.last?.isFlagged == true { members.append(.init("flagged", true)) }
     if let last = attempts.last, last.settlement != .delivered {
       members.append(.init("last_message", .string(last.message)))
@@ -391,7 +394,7 @@ package struct Reports: Sendable {
       .init("tls_us", .integer(attempt.tlsMicroseconds)),
       .init("first_byte_us", .integer(attempt.firstByteMicroseconds)),
       .init("total_us", .integer(attempt.totalMicroseconds)),
-      .init("response", .string(String(decoding: attempt.response.prefix(2_000), as: UTF8.self))),
+      .init("response", .string(String(decoding: attempt.response.prefix(Limits.responseBytes), as: UTF8.self))),
     ])
   }
 }

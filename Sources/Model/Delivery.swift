@@ -7,7 +7,15 @@ package import Basics
 /// Key material. It describes itself as redacted wherever it is printed, dumped or mirrored.
 package struct Secret: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
   package var bytes: [UInt8]
-  package init(bytes: [UInt8]) { self.bytes = bytes }
+  /// Of one that is rotated out: until when it counts. Nil: for ever.
+  package var until: Instant?
+
+  package init(bytes: [UInt8], until: Instant? = nil) {
+    self.bytes = bytes
+    self.until = until
+  }
+
+  package func counts(at now: Instant) -> Bool { until.map { $0 > now } ?? true }
   package var description: String { "(secret)" }
   package var debugDescription: String { "(secret)" }
   package var customMirror: Mirror { Mirror(self, children: []) }
@@ -18,8 +26,9 @@ package struct Destination: Sendable, Equatable {
   package enum Signing: Sendable, Equatable {
     /// Standard Webhooks `v1`; one signature for each secret, so that secrets can overlap.
     case standard([Secret])
-    /// HMAC-SHA-256 of the body alone, as hex after a prefix, in a header of choice.
-    case body(header: String, prefix: String, secret: Secret)
+    /// HMAC-SHA-256 of the body alone, as hex after a prefix, in a header of choice. The newest secret stands
+    /// first, and one of them signs, because the header has room for one signature.
+    case body(header: String, prefix: String, secrets: [Secret])
     case none
   }
   package enum Shape: String, Sendable, Equatable, CaseIterable {
@@ -41,8 +50,8 @@ package struct Destination: Sendable, Equatable {
   package enum MoreSigning: Sendable, Equatable {
     /// t=…,v1=… with HMAC-SHA-256 over "timestamp.body".
     case stripe(header: String, [Secret])
-    /// sha256=… with HMAC-SHA-256 of the body.
-    case github(header: String, Secret)
+    /// sha256=… with HMAC-SHA-256 of the body, by one of the secrets.
+    case github(header: String, [Secret])
   }
 
   /// What an encrypted connection shows and trusts; PEM text.
@@ -214,7 +223,12 @@ package enum AttemptOutcome: UInt8, Sendable, CaseIterable {
   case heldOut = 14
 
   /// Something was tried, and it was not only settled.
-  package var isTry: Bool { self != .cancelled && !isRecorded }
+  package var isTry: Bool {
+    switch self {
+    case .cancelled, .shadow, .heldOut, .expired, .noDestination: false
+    case .delivered, .status, .timeout, .refused, .dns, .tls, .reset, .blocked, .other: true
+    }
+  }
 
   /// It was never meant to be sent.
   package var isRecorded: Bool { self == .shadow || self == .heldOut }
@@ -269,6 +283,8 @@ package struct Attempt: Sendable, Equatable {
   package var response: [UInt8]
   /// Of a call: headers for its run. They are in the run's journal and not stored with the try.
   package var replyHeaders: [Destination.Header] = []
+
+  package static let expiredMessage = "it was not delivered within the time the rule gave it"
 
   /// Another try will hardly change the answer: the message, the address or the key is wrong. The
   /// schedule is kept all the same, because a person may mend it meanwhile.

@@ -11,7 +11,7 @@ package struct DestinationState: Sendable, Equatable {
   package var heldSince: Instant?
   /// Nothing is sent to it until a person enables it.
   package var disabledSince: Instant?
-  /// Why it is held or disabled.
+  /// Why it is held or disabled, else why it fails.
   package var reason = ""
   /// Its first failure after the last success, once it has failed for a while.
   package var failingSince: Instant?
@@ -34,17 +34,24 @@ package struct DestinationState: Sendable, Equatable {
       heldSince = heldSince ?? now
       if disabledSince == nil { self.reason = reason }
     case .release:
+      if heldSince == nil { return false }
       heldSince = nil
       if disabledSince == nil { reason = "" }
     case .disable(let reason):
       disabledSince = disabledSince ?? now
       if before.disabledSince == nil { self.reason = reason }
     case .enable:
+      // One that only fails stays failing, so that it is told when something arrives there again.
+      if disabledSince == nil { return false }
       disabledSince = nil
       failingSince = nil
       if heldSince == nil { reason = "" }
-    case .failing(let since): failingSince = failingSince ?? since
-    case .recovered: failingSince = nil
+    case .failing(let since, let reason):
+      failingSince = failingSince ?? since
+      if !takesNothing { self.reason = reason }
+    case .recovered:
+      failingSince = nil
+      if !takesNothing { reason = "" }
     }
     return self != before
   }
@@ -55,7 +62,8 @@ package enum DestinationChange: Sendable, Equatable {
   case release
   case disable(String)
   case enable
-  case failing(since: Instant)
+  /// With what was wrong with the last try.
+  case failing(since: Instant, reason: String = "")
   case recovered
 
   /// The own event that tells of it; nil for what people did themselves.

@@ -2,8 +2,8 @@
 // again, and what has to keep its order. It says who goes next, so that no destination and no mountain of
 // retries stands in the way of the others.
 //
-// Thread: part of the store loop. Promise: sixteen bytes for each delivery that waits; of deliveries with
-// one order key at most one goes at a time, the oldest first. What it names may be out of date: the rows
+// Thread: part of the store loop. Promise: sixteen bytes for each delivery that waits, some sixty more where it
+// has a time to be delivered within; of deliveries with one order key at most one goes at a time, the oldest first. What it names may be out of date: the rows
 // decide.
 
 internal import Basics
@@ -38,6 +38,9 @@ struct Backlog {
   private var placeOf: [String: Int] = [:]
   private var lines: [OrderKey: Line] = [:]
   private var turn = 0
+  /// When the time of those that wait is over. What is not in `endOf` has left the queue's meaning behind.
+  private var ends = DueQueue()
+  private var endOf: [Int64: Int64] = [:]
 
   /// How many deliveries one destination gets at a turn: first tries, and retries when there are both.
   private static let firstsPerTurn = 64
@@ -66,6 +69,12 @@ struct Backlog {
 
   private func isHead(_ number: Int64, _ key: OrderKey) -> Bool {
     lines[key].map { $0.numbers[$0.head] == number } ?? false
+  }
+
+  /// The one that goes first of those with this key; nil: none is open.
+  func head(_ name: String, orderKey: Int64) -> Int64? {
+    guard orderKey != 0, let place = placeOf[name] else { return nil }
+    return lines[OrderKey(place: place, key: orderKey)].map { $0.numbers[$0.head] }
   }
 
   /// Whether its order lets it go; what has no order always may.
@@ -145,6 +154,36 @@ struct Backlog {
     return found.map { Instant(milliseconds: $0) }
   }
 
+  // MARK: what is given up while it waits
+
+  /// It waits, in vain from this moment on.
+  mutating func wait(_ number: Int64, until end: Instant?) {
+    guard let end, endOf.updateValue(end.milliseconds, forKey: number) != end.milliseconds else { return }
+    ends.insert(Due(due: end.milliseconds, number: number))
+  }
+
+  /// It waits no more: it goes out, or is over.
+  mutating func forgetEnd(of number: Int64) {
+    guard endOf.removeValue(forKey: number) != nil, ends.count > 2 * endOf.count + 1_024 else { return }
+    ends = DueQueue()
+    for (number, end) in endOf { ends.insert(Due(due: end, number: number)) }
+  }
+
+  /// When to look again.
+  var nextEnd: Instant? { ends.firstDue.map { Instant(milliseconds: $0) } }
+
+  /// Those whose time is over, after looking at so many.
+  mutating func takeEnded(_ limit: Int, now: Instant) -> [Int64] {
+    var out: [Int64] = []
+    for _ in 0..<limit {
+      guard let item = ends.popDue(at: now.milliseconds) else { break }
+      guard endOf[item.number] == item.due else { continue }
+      endOf[item.number] = nil
+      out.append(item.number)
+    }
+    return out
+  }
+
   /// How many deliveries are open, by destination.
   var counts: [String: Int] {
     var out: [String: Int] = [:]
@@ -158,6 +197,7 @@ struct DueQueue {
   private var items: [Backlog.Due] = []
 
   var firstDue: Int64? { items.first?.due }
+  var count: Int { items.count }
 
   private static func isBefore(_ left: Backlog.Due, _ right: Backlog.Due) -> Bool {
     left.due != right.due ? left.due < right.due : left.number < right.number

@@ -40,6 +40,8 @@ struct HandedOut {
   var triesBefore: Int
   var orderKey: Int64
   var isRetry: Bool
+  /// Its `within`.
+  var expires: Instant?
 }
 
 extension StoreLoop {
@@ -71,6 +73,8 @@ extension StoreLoop {
   private func recover(_ number: Int64, _ open: OpenDelivery) {
     let mayGo = backlog.open(number, open.destination, orderKey: open.orderKey)
     if !open.cancelReason.isEmpty, !open.isRetry { return toCancel.append(number) }
+    if open.isPoisoned { poisoned[open.destination, default: []].insert(number) }
+    if !open.isPoisoned, open.triesBefore == 0 { endUnknown.append(number) }
     guard mayGo, !open.isPoisoned else { return }
     backlog.wait(number, open.destination, due: open.due, isRetry: open.isRetry)
   }
@@ -160,11 +164,10 @@ extension StoreLoop {
       open.orderKey = orderKey
       open.isPoisoned = true
       write(number, open)
+      backlog.forgetEnd(of: number)
+      poisoned[destination, default: []].insert(number)
     } else {
-      write(number, nil)
-      if let next = backlog.close(number, destination, orderKey: orderKey), let open = try openRow(next) {
-        backlog.wait(next, destination, due: open.due, isRetry: open.isRetry)
-      }
+      try leave(number, destination, orderKey: orderKey)
     }
     try replyToCall(attempt)
     if attempt.settlement == .failed, !isCancelled, listens.contains(OwnEventName.deliveryFailed) {
@@ -173,10 +176,48 @@ extension StoreLoop {
     answerCancel(number, isCancelled ? .cancelled : .tooLate)
   }
 
+  /// It is not open any more, and the one behind it may go.
+  private func leave(_ number: Int64, _ destination: String, orderKey: Int64) throws(StoreError) {
+    write(number, nil)
+    forgetPoisoned(number, destination)
+    backlog.forgetEnd(of: number)
+    if let next = backlog.close(number, destination, orderKey: orderKey), let open = try openRow(next) {
+      backlog.wait(next, destination, due: open.due, isRetry: open.isRetry)
+    }
+  }
+
+  // MARK: what blocks
+
+  private func forgetPoisoned(_ number: Int64, _ destination: String) {
+    guard poisoned[destination]?.remove(number) != nil else { return }
+    if poisoned[destination]?.isEmpty == true { poisoned[destination] = nil }
+  }
+
+  /// Destinations where something was given up that blocks nobody any more: the configuration has changed.
+  var unblocked: [String] { isConfigured ? poisoned.keys.filter { !blocking.contains($0) }.sorted() : [] }
+
+  /// How many deliveries that blocked are settled in one step.
+  private static let freedAtOnce = 1_000
+
+  /// That it was given up stands in its tries, and was told; all that is left is to let the others go.
+  func freePoisoned() throws(StoreError) {
+    var left = StoreLoop.freedAtOnce
+    for name in unblocked where left > 0 {
+      let numbers = (poisoned[name] ?? []).sorted().prefix(left)
+      left -= numbers.count
+      for number in numbers {
+        forgetPoisoned(number, name)
+        guard let open = try openRow(number), open.isPoisoned else { continue }
+        try leave(number, name, orderKey: open.orderKey)
+      }
+    }
+  }
+
   private func replyToCall(_ attempt: Attempt) throws(StoreError) {
     if let caller = calls.removeValue(forKey: attempt.delivery) { return reply(attempt, to: caller) }
-    // Nobody has it in memory when it is cancelled before it was handed out.
-    guard attempt.outcome == .cancelled, let row = try reader.engine.delivery(attempt.delivery), row.delivery.tries > 0
+    // Nobody has it in memory when it is over before it was handed out.
+    guard attempt.outcome == .cancelled || attempt.outcome == .expired,
+      let row = try reader.engine.delivery(attempt.delivery), row.delivery.tries > 0
     else { return }
     reply(attempt, to: (row.run, row.subject))
   }
@@ -204,7 +245,40 @@ extension StoreLoop {
         try cancelNow(number, open, open.cancelReason, now: now)
       } else {
         backlog.wait(number, held.destination, due: held.due, isRetry: held.isRetry)
+        backlog.wait(number, until: held.expires)
       }
+    }
+  }
+
+  // MARK: what is past its time
+
+  /// How many are looked at in one step, so that nobody waits for it.
+  private static let endsAtOnce = 100
+
+  /// What was open at the start tells its end only in its own row, and all of those at once would make the start
+  /// long.
+  func learnEnds() throws(StoreError) {
+    for number in endUnknown.prefix(StoreLoop.endsAtOnce) where handedOut[number] == nil {
+      guard let open = try openRow(number), !open.isPoisoned, open.triesBefore == 0 else { continue }
+      backlog.wait(number, until: try reader.engine.delivery(number)?.delivery.expires)
+    }
+    endUnknown = endUnknown.dropFirst(StoreLoop.endsAtOnce)
+    // A slice keeps all of the array it was cut from.
+    if endUnknown.isEmpty { endUnknown = [] }
+  }
+
+  /// Held, behind another one or behind an open breaker: its time is over all the same. What the delivery loop
+  /// has it gives up itself.
+  func giveUpEnded(now: Instant) throws(StoreError) {
+    for number in backlog.takeEnded(StoreLoop.endsAtOnce, now: now) where handedOut[number] == nil {
+      guard let open = try openRow(number), !open.isPoisoned, open.triesBefore == 0, open.cancelReason.isEmpty else {
+        continue
+      }
+      let attempt = Attempt(
+        delivery: number, attempt: open.attempts + 1, started: now, outcome: .expired, status: 0, settlement: .failed,
+        message: Attempt.expiredMessage)
+      work.attempts.append(attempt)
+      try close(attempt, open.destination, orderKey: open.orderKey, now: now)
     }
   }
 
@@ -216,11 +290,15 @@ extension StoreLoop {
       let delivery = row.delivery
       // Cancelled by what was decided with it, or behind another one.
       if let known = work.rows[delivery.number], known == nil || !known!.cancelReason.isEmpty { continue }
-      if work.inLine.contains(delivery.number) { continue }
+      if work.inLine.contains(delivery.number) {
+        backlog.wait(delivery.number, until: delivery.expires)
+        continue
+      }
       if granted > 0, !satisfied.contains(delivery.destination), !backlog.isStopped(delivery.destination) {
         handOut(row, delivery, to: &outputs)
       } else {
         backlog.wait(delivery.number, delivery.destination, due: delivery.due, isRetry: false)
+        backlog.wait(delivery.number, until: delivery.expires)
       }
     }
   }
@@ -229,7 +307,8 @@ extension StoreLoop {
     granted -= 1
     handedOut[delivery.number] = HandedOut(
       due: delivery.due, destination: delivery.destination, triesBefore: delivery.triesBefore,
-      orderKey: delivery.orderKey, isRetry: delivery.isRetry)
+      orderKey: delivery.orderKey, isRetry: delivery.isRetry, expires: delivery.expires)
+    backlog.forgetEnd(of: delivery.number)
     if delivery.tries > 0 { calls[delivery.number] = (row.run, row.subject) }
     outputs.deliveries.append(delivery)
   }
@@ -355,6 +434,7 @@ extension StoreLoop {
       let mayGo = backlog.mayGo(number, open.destination, orderKey: open.orderKey)
       open.due = now
       open.isPoisoned = false
+      forgetPoisoned(number, open.destination)
       write(number, open)
       if mayGo { backlog.wait(number, open.destination, due: now, isRetry: open.isRetry) }
     } else {
@@ -505,7 +585,7 @@ extension StoreLoop {
     data.member("destination", row.delivery.destination)
     data.member("type", row.delivery.type)
     data.member("rule", row.rule)
-    data.member("attempts", Int64(attempt.attempt))
+    data.member("attempts", Int64(attempt.outcome.isTry ? attempt.attempt : attempt.attempt - 1))
     data.member("outcome", attempt.outcome.word)
     if attempt.status > 0 { data.member("status", Int64(attempt.status)) }
     data.member("message", attempt.message)

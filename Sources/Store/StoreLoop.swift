@@ -126,6 +126,12 @@ package final class StoreLoop {
   /// Up to when the oldest job has sent what its rate allows.
   var replayedSeconds: Double?
   var blocking: Set<String> = []
+  /// Deliveries that were given up and block, by destination.
+  var poisoned: [String: Set<Int64>] = [:]
+  /// Deliveries of the start of which it is not known yet whether they have a time to be delivered within.
+  var endUnknown: ArraySlice<Int64> = []
+  /// Before the first configuration nobody can say who blocks.
+  var isConfigured = false
   /// Destinations whose deliveries wait because the configuration says so.
   var holding: Set<String> = []
   var listens: Set<String> = []
@@ -194,6 +200,7 @@ package final class StoreLoop {
     // A disk that is full from the start: without a reserve nothing may be let in.
     status.full = !engine.restoreReserve()
     try recoverBacklog()
+    reader.ahead = { [unowned self] open in backlog.head(open.destination, orderKey: open.orderKey) }
   }
 
   /// What is remembered of destinations.
@@ -254,6 +261,9 @@ package final class StoreLoop {
       }
     }
     try cancelRuns(group, now: now)
+    try learnEnds()
+    try giveUpEnded(now: now)
+    try freePoisoned()
     try dropOldDue()
     try runReplays(now: now, isBusy: !group.events.isEmpty)
     group.attempts = work.attempts
@@ -294,6 +304,7 @@ package final class StoreLoop {
     case .destination(let name, let change, let done): note(name, change, now: now, done: done)
     case .configure(let blocking, let listens, let holding):
       self.blocking = blocking
+      isConfigured = true
       hold(holding)
       self.listens = listens
     case .decisions, .closeRun, .read: break
@@ -455,7 +466,9 @@ package final class StoreLoop {
     if granted > 0, let due = backlog.nextDue(except: satisfied), due > now || foundDue {
       wake = min(wake, max(now, due))
     }
-    if !toCancel.isEmpty || hasOldDue { wake = now }
+    if !toCancel.isEmpty || hasOldDue || !unblocked.isEmpty { wake = now }
+    if let end = backlog.nextEnd { wake = min(wake, max(now, end)) }
+    if !endUnknown.isEmpty { wake = min(wake, now + 10) }
     if let due = replayWakesAt(now: now) { wake = min(wake, due) }
     if sweepingAllowed, behind.count > 0 { wake = min(wake, now + 200) }
     return wake

@@ -125,6 +125,8 @@ private struct LowestKeys {
 package final class StoreReader {
   private let behind: WriteBehind
   package let engine: any EngineReader
+  /// Of the store's own reader: which delivery goes first of those that this one keeps its order with.
+  package var ahead: ((OpenDelivery) -> Int64?)?
 
   package init(behind: WriteBehind, engine: any EngineReader) {
     self.behind = behind

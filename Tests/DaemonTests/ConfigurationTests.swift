@@ -9,6 +9,9 @@ import Testing
 @Suite struct ConfigurationTests {
   @Test(arguments: [
     ("lisen = \"x\"", "unknown key 'lisen' (did you mean 'listen'?)"), ("listen = 7", "'listen' must be text"),
+    ("listen = \"127.0.0.1\"", "'listen' is wrong: \"127.0.0.1\" is not an address to listen on; write HOST:PORT"),
+    ("listen = { \"unix:x\", \"[::1]:99999\" }", "is not a port"),
+    ("keys = { web = { secret = file \"pipe\" } }", "it is no plain file"),
     ("lanes = 99", "'lanes' must be a whole number from 1 to 16"), ("open_locally = 1", "must be true or false"),
     ("store = \"postgres://x\"", "not available in this version"),
     ("retention = { events = \"soon\" }", "'retention.events' must be a duration"),
@@ -35,6 +38,7 @@ import Testing
     let place = Place(rules: [:])
     place.write("secret", "hunter2")
     place.write("empty", "\n")
+    mkfifo(place.path("pipe"), 0o600)
     place.write("nudged.lua", "-- A comment.\nreturn {\n  \(line)\n}")
     let result = Child.run(["check"] + place.configuration, in: place)
     #expect(result.code == 1 && result.err.isEmpty, "\(result)")
@@ -71,6 +75,39 @@ import Testing
     #expect(try Document.parse(missing.out).root["complaints"]?.count ?? 0 > 0)
     let good = Place()
     #expect(Child.run(["check"] + good.configuration, in: good).out == "1 rule, nothing to complain about\n")
+  }
+
+  @Test func `of very many complaints the first fifty are shown, and how many there are more`() {
+    let place = Place(rules: [:])
+    let wrong = (0..<1_000).map { "d\($0) = { url = \"nowhere\", signing = \"none\" }," }
+    place.write("nudged.lua", "return { destinations = {\n\(wrong.joined(separator: "\n"))\n} }")
+    let result = Child.run(["check"] + place.configuration, in: place)
+    #expect(result.code == 1 && result.out.contains("error: and 950 more"), "\(result.out.prefix(300))")
+    #expect(result.out.split(separator: "\n").count < 200)
+    let serve = Child.run(["serve"] + place.configuration, in: place)
+    #expect(serve.code == 1 && serve.err.split(separator: "\n").count < 60 && serve.err.contains("and 950 more"))
+  }
+
+  @Test func `an address of the command line that is none is told before anything starts`() {
+    let place = Place()
+    let result = Child.run(["check", "--listen", "127.0.0.1"] + place.configuration, in: place)
+    #expect(result.code == 1 && result.out.contains("write HOST:PORT"), "\(result)")
+  }
+
+  @Test func `doctor tells of a secret that others can read, and of no certificate`() {
+    let place = Place(more: "keys = { web = { secret = file \"web\" }, more = { secret = file \"more\" } }")
+    place.write("web", "key-of-web")
+    place.write("more", "key-of-more")
+    chmod(place.path("web"), 0o640)
+    chmod(place.path("more"), 0o600)
+    place.write("ca", "-----BEGIN CERTIFICATE-----")
+    place.write(
+      "nudged.lua",
+      place.read("nudged.lua").replacing("signing = \"none\"", with: "signing = \"none\", ca = file \"ca\""))
+    let result = Child.run(["doctor"] + place.configuration, in: place)
+    #expect(result.out.contains("attention: the secret in \(place.path("web")) can be read by others"), "\(result)")
+    #expect(result.out.contains("chmod 600"))
+    #expect(result.out.ranges(of: "can be read by others").count == 1)
   }
 
   @Test func `a rule that cannot be read does not vanish without a word`() {

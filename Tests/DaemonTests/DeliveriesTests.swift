@@ -84,6 +84,8 @@ import Testing
     #expect(daemon.command("deliveries", "replays").out.contains("ended"))
     #expect(daemon.command("deliveries", "retry", "99").code == 1)
     #expect(daemon.command("deliveries", "retry").code == 2)
+    let typo = daemon.command("deliveries", "retry", "--destination", "crn", "--yes")
+    #expect(typo.code == 1 && typo.err.contains("no destination is called \"crn\" (did you mean 'crm'?)"), "\(typo)")
   }
 
   @Test func `mode = "hold" keeps the webhooks of a destination, over a kill, until the configuration says otherwise`()
@@ -181,6 +183,48 @@ import Testing
     #expect(daemon.command("deliveries", "enable", "crm").out == "crm is well\n")
     #expect(receiver.waitFor(4))
     #expect(try daemon.get("/metrics").text.contains("nudged_destination_stopped{destination=\"crm\"} 0"))
+  }
+
+  @Test func `what waits behind a webhook that was given up says so, and goes on when a reload says skip`() throws {
+    let place = Place()
+    let refusing = try Receiver(["--status", "422"], in: place)
+    func configure(_ poisoned: String) {
+      DeliveriesTests.configure(place, refusing.port, retry: "{}")
+      let ordered = "mode = \"live\", order = \"subject\", poisoned = \"\(poisoned)\""
+      place.write("nudged.lua", place.read("nudged.lua").replacing("mode = \"live\"", with: ordered))
+    }
+    configure("block")
+    let daemon = try Daemon(place)
+    try DeliveriesTests.signUp(daemon, 1)
+    #expect(try Wait.until { try DeliveriesTests.count(daemon, "status=failed") == 1 })
+    try DeliveriesTests.signUp(daemon, 1)
+    #expect(try daemon.get("/v1/deliveries/2")["behind"] == 1)
+    #expect(daemon.command("deliveries", "show", "2").out.contains("behind"))
+    #expect(try DeliveriesTests.count(daemon, "status=waiting") == 1)
+    configure("skip")
+    #expect(daemon.command("rules", "reload").code == 0)
+    #expect(try Wait.until { try DeliveriesTests.count(daemon, "status=failed") == 2 })
+  }
+
+  @Test func `a destination that is gone from the configuration is told of with what waits, and what is held stays`()
+    throws
+  {
+    let place = Place()
+    let daemon = try Daemon(place)
+    #expect(daemon.command("deliveries", "hold", "crm").code == 0)
+    try DeliveriesTests.signUp(daemon, 3)
+    #expect(try Wait.until { try daemon.get("/v1/destinations").text.contains("\"open\":3") })
+    place.write("rules/welcome.lua", "return rule { title = 'T', on = 'other', run = function(event) end }")
+    place.write("nudged.lua", place.read("nudged.lua").replacing("crm = {", with: "crm2 = {"))
+    let reloaded = try daemon.request("POST", "/v1/rules/reload", at: daemon.admin)
+    #expect(reloaded.text.contains(#"{"destination":"crm","webhooks":3,"given_up":false}"#), "\(reloaded.text)")
+    #expect(Wait.until { daemon.log.contains("wait, unspent, for a destination that is not configured any more") })
+    let listed = daemon.command("destinations")
+    #expect(listed.out.contains("gone") && listed.out.contains("nudged deliveries release crm"), "\(listed)")
+    #expect(daemon.command("deliveries", "release", "crm").code == 0)
+    #expect(try Wait.until { try DeliveriesTests.count(daemon, "status=failed") == 3 })
+    #expect(try daemon.get("/v1/deliveries/1")["attempts"] == 0, "nothing was tried")
+    #expect(daemon.command("deliveries", "hold", "crn").code == 1)
   }
 
   @Test func `a run that is stopped takes its webhook along, and says why`() throws {

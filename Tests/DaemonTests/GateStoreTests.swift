@@ -54,6 +54,23 @@ import Testing
     return (rows, attempts)
   }
 
+  @Test func `a try is shown with all that is kept of its answer`() throws {
+    let gate = try OpenGate()
+    let (rows, made) = GateStoreTests.deliveries(1)
+    var attempts = made
+    attempts[0].response = [UInt8](repeating: UInt8(ascii: "a"), count: Limits.responseBytes)
+    try gate.behind.put { group in
+      group.deliveries = [rows]
+      group.attempts = attempts
+    }
+    let shown = try gate.request("GET", "/v1/deliveries/1")
+    let tries = shown["tries"]
+    guard case .array(let list) = tries, let text = list.first?["response"]?.plainText else {
+      return #expect(Bool(false), "\(shown.text)")
+    }
+    #expect(text.utf8.count == 16_384)
+  }
+
   /// A subject called user:1 with so many events, a verdict about each.
   private static func life(_ count: Int64, _ group: inout Group, _ key: (UInt64, UInt64)) {
     let name = KeyedHash(key0: key.0, key1: key.1).hash(Array("user:1".utf8))

@@ -43,6 +43,29 @@ import Testing
     #expect(run(place, "keys", "rotate", "crmm").err.contains("did you mean 'crm'"))
   }
 
+  @Test
+  func `rotating says who signs a header with one signature, the list says which secret is over, verify takes both`()
+    throws
+  {
+    let place = place(
+      #"url = "https://example.com/", signing = "body", secret = file "s", also_sign = { github = "X-Hub" }"#)
+    place.write("s", "topsecret\n")
+    let rotated = run(place, "keys", "rotate", "crm", "--overlap", "2 hours")
+    #expect(rotated.code == 0 && !rotated.out.contains("signs as well"), "\(rotated)")
+    for header in ["X-Signature", "X-Hub"] {
+      #expect(
+        rotated.out.contains("\(header) has room for one signature: it is the old one's until 20"), "\(rotated)")
+    }
+    let signature = "sha256=bf1e6501b7fa928ec2391fea9dd90af3c9ad1b7b1ef6ff319c25940cec746bf8"
+    place.write("webhook", "X-Signature: \(signature)\n\n" + #"{"a":1}"#)
+    let verify = ["verify", "--secret-file", place.path("s"), "--header", "X-Signature", place.path("webhook")]
+    #expect(Child.run(verify, in: place).code == 0)
+    place.write("s", "newsecret\ntopsecret until 2020-01-01T00:00:00Z\n")
+    let listed = run(place, "keys", "list")
+    #expect(listed.out.contains("2020-01-01T00:00:00.000Z  over"), "\(listed)")
+    #expect(Child.run(verify, in: place).code == 1, "what is over proves nothing")
+  }
+
   @Test func `a saved webhook is checked by hand`() throws {
     let place = Place()
     let body = #"{"a":1}"#
@@ -71,6 +94,26 @@ import Testing
     (#"url = "https://example.com/", signing_key = file "secret""#, "a signing key starts with"),
     (#"url = "https://example.com/", secret = file "two""#, "holds a line 2 that is no secret"),
     (#"url = "https://example.com/", signing = "none", also_sign = { strip = "X" }"#, "did you mean 'stripe'?"),
+    (
+      #"url = "https://example.com/", signing = "none", bearer = file "secret", headers = { authorization = "x" }"#,
+      "the header Authorization would be sent twice"
+    ),
+    (
+      #"url = "https://example.com/", signing = "none", headers = { ["X-Team"] = "a", ["x-team"] = "b" }"#,
+      "would be sent twice"
+    ),
+    (
+      #"url = "https://example.com/", signing = "body", secret = file "secret", header = "Content-Type""#,
+      "a name or prefix that cannot be sent"
+    ),
+    (
+      #"url = "https://example.com/", signing = "none", secret = file "secret", also_sign = { github = "host" }"#,
+      #""host" cannot be the name of a header of its own"#
+    ),
+    (
+      #"url = "https://example.com/", signing = "none", id_header = "X-Id", headers = { ["x-ID"] = "1" }"#,
+      "the header X-Id would be sent twice"
+    ),
   ])
   func `a slip in a destination is told with its place`(destination: String, complaint: String) {
     let place = place(destination)

@@ -49,7 +49,10 @@ private struct Town {
     take(
       loop.step(
         ended.map {
-          .result(TransferResult(delivery: $0.delivery.number, started: now, outcome: outcome, status: status))
+          .result(
+            TransferResult(
+              delivery: $0.delivery.number, started: now, outcome: outcome, status: status,
+              message: outcome == .delivered ? "" : "the receiver answered \(status)"))
         }, now: now))
   }
 
@@ -116,6 +119,35 @@ private struct Town {
     #expect(town.settled.count { $0.outcome == .delivered } >= 8)
   }
 
+  @Test func `What waits behind an open breaker or for its turn is given up when its time is over`() {
+    var town = Town([destination("http://a/", retries: FlowTests.patient, concurrency: 8)])
+    town.bring(100)
+    for _ in 0..<100 where town.breaker == "closed" {
+      town.answer(500)
+      town.pass(10)
+    }
+    town.answer(500)
+    #expect(town.breaker == "open")
+    town.settled = []
+    town.bring(10, expires: 5_000)
+    town.bring(10, expires: 60_000)
+    let out = town.loop.step([], now: town.now)
+    #expect(out.wakeUp.map { $0 <= town.now + 5_000 } == true)
+    let held = town.loop.held
+    town.pass(4_900)
+    #expect(town.settled.isEmpty)
+    town.pass(100)
+    #expect(town.settled.count == 10 && town.settled.allSatisfy { $0.outcome == .expired && $0.settlement == .failed })
+    #expect(town.loop.held == held - 10)
+    // One that is under way is not.
+    var busy = Town([destination("http://a/", concurrency: 1)])
+    busy.bring(2, expires: 5_000)
+    busy.pass(6_000)
+    #expect(busy.settled.map(\.delivery) == [2])
+    busy.answer(200)
+    #expect(busy.settled.last?.outcome == .delivered && busy.loop.held == 0 && busy.loop.bytesHeld == 0)
+  }
+
   @Test func `What the message is to blame for does not open the breaker`() {
     var town = Town([destination("http://a/", retries: FlowTests.patient, concurrency: 8)])
     town.bring(200)
@@ -146,11 +178,13 @@ private struct Town {
       town.step(.deliver([]))
     }
     #expect(town.changes.count == 2)
-    guard case .failing(let since) = town.changes.first?.change, case .disable(let reason) = town.changes.last?.change
+    guard case .failing(let since, let words) = town.changes.first?.change,
+      case .disable(let reason) = town.changes.last?.change
     else {
       Issue.record("\(town.changes)")
       return
     }
+    #expect(words == "the receiver answered 500", "the last failure's words")
     #expect(reason.contains("5 days") && town.now - since >= 5 * 86_400_000)
     town.bring(5)
     #expect(town.underWay.isEmpty && town.handedBack.count == 6 && town.loop.held == 0)

@@ -50,7 +50,7 @@ import Testing
       $0.idHeader = "Idempotency-Key"
       $0.shape = .form
       $0.moreSigning = [
-        .stripe(header: "X-A", [Secret(bytes: [1])]), .github(header: "X-B", Secret(bytes: [1])),
+        .stripe(header: "X-A", [Secret(bytes: [1])]), .github(header: "X-B", [Secret(bytes: [1])]),
       ]
     }
     #expect(found.headers["authorization"] == "Bearer sk_1")

@@ -43,6 +43,17 @@ import Testing
     }
   }
 
+  @Test func `Nothing goes out unsigned when every secret is over, and it is tried again`() throws {
+    let receiver = LoopbackReceiver.answering()
+    defer { receiver.stop() }
+    let over = Secret(bytes: Array(repeating: 1, count: 32), until: Instant(milliseconds: 1_000))
+    let sending = Sending([destination(receiver.url, signing: .standard([over]))])
+    defer { sending.stop() }
+    let attempt = try #require(sending.attempts(of: delivery(1)).first)
+    #expect(attempt.message == "not sent: none of its secrets counts any more")
+    guard case .retry = attempt.settlement else { return #expect(Bool(false), "\(attempt.settlement)") }
+  }
+
   @Test func `After a 500 the same id comes again, and the second answer counts`() {
     let receiver = LoopbackReceiver { request, answering in
       answering.answer(request.connection == 0 ? 500 : 200)

@@ -38,7 +38,7 @@ import Testing
 
   @Test func `The example that GitHub publishes for bodies comes out the same`() {
     let key = Secret(bytes: Array("It's a Secret to Everybody".utf8))
-    let signing = Destination.Signing.body(header: "X-Hub-Signature-256", prefix: "sha256=", secret: key)
+    let signing = Destination.Signing.body(header: "X-Hub-Signature-256", prefix: "sha256=", secrets: [key])
     let text = Array("Hello, World!".utf8)
     let header = WebhookSigner(signing).headers(id: "m", timestampSeconds: 0, body: text).last
     #expect(header?.name == "X-Hub-Signature-256")

@@ -68,7 +68,7 @@ import Testing
     let older = Secret(bytes: Array("older".utf8))
     var one = destination()
     one.moreSigning = [
-      .stripe(header: "X-Stripe", [secret, older]), .github(header: "X-Hub-Signature-256", secret),
+      .stripe(header: "X-Stripe", [secret, older]), .github(header: "X-Hub-Signature-256", [secret]),
     ]
     one.idHeader = "Idempotency-Key"
     let found = headers(one)
@@ -82,16 +82,60 @@ import Testing
         == "sha256=bf1e6501b7fa928ec2391fea9dd90af3c9ad1b7b1ef6ff319c25940cec746bf8")
     let check = { (name: String, secret: Secret) in
       SignatureCheck.check(
-        stripeHeader: name, secret: secret, header: { found[$0] }, body: self.body, now: self.now)
+        stripeHeader: name, secrets: [secret], header: { found[$0] }, body: self.body, now: self.now)
     }
     #expect(check("X-Stripe", secret) == .valid)
     #expect(check("X-Stripe", older) == .valid)
     #expect(check("X-Stripe", Secret(bytes: [1])) != .valid)
     #expect(check("X-Missing", secret) == .refused("the header X-Missing is missing"))
     let github = SignatureCheck.check(
-      .body(header: "X-Hub-Signature-256", prefix: "sha256=", secret: secret), header: { found[$0] }, body: body,
+      .body(header: "X-Hub-Signature-256", prefix: "sha256=", secrets: [secret]), header: { found[$0] }, body: body,
       now: now)
     #expect(github == .valid)
+  }
+
+  private func signatures(_ signer: WebhookSigner, at seconds: Int64) -> [String: String] {
+    let lines = signer.headers(id: "msg_1", timestampSeconds: seconds, body: body)
+    return Dictionary(lines.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  @Test
+  func `a header with room for one signature has the oldest secret's until its time is over, then the next one's`() {
+    let second = now.milliseconds / 1000
+    let oldest = Secret(bytes: Array("oldest".utf8), until: now + 60_000)
+    let older = Secret(bytes: Array("older".utf8), until: now + 120_000)
+    let newest = Secret(bytes: Array("newest".utf8))
+    let all = [newest, older, oldest]
+    let signer = WebhookSigner(
+      .body(header: "X-Signature", prefix: "sha256=", secrets: all), more: [.github(header: "X-Hub", all)])
+    for (moment, right) in [(0, oldest), (59, oldest), (60, older), (119, older), (120, newest), (9_999, newest)] {
+      let alone = WebhookSigner(.body(header: "X-Signature", prefix: "sha256=", secrets: [Secret(bytes: right.bytes)]))
+      let expected = signatures(alone, at: second)["X-Signature"]
+      let found = signatures(signer, at: second + Int64(moment))
+      #expect(found["X-Signature"] == expected && found["X-Hub"] == expected, "\(moment) s later")
+    }
+    // Without an end all of them count for ever, and the first one signs.
+    let forever = WebhookSigner(
+      .body(header: "X-Signature", prefix: "sha256=", secrets: [newest, Secret(bytes: oldest.bytes)]))
+    let alone = WebhookSigner(.body(header: "X-Signature", prefix: "sha256=", secrets: [newest]))
+    #expect(signatures(forever, at: second) == signatures(alone, at: second))
+  }
+
+  @Test func `a secret that is over signs nothing from that second on, without a reload`() throws {
+    let second = now.milliseconds / 1000
+    let old = Secret(bytes: [UInt8](repeating: 1, count: 32), until: now + 60_000)
+    let new = Secret(bytes: [UInt8](repeating: 2, count: 32))
+    let signer = WebhookSigner(
+      .standard([new, old]), keys: [new, old], more: [.stripe(header: "X-Stripe", [new, old])])
+    func kinds(_ seconds: Int64) -> [String] {
+      (signatures(signer, at: seconds)["webhook-signature"] ?? "").split(separator: " ").map { part in
+        String(part.prefix { $0 != "," })
+      }
+    }
+    #expect(kinds(second + 59) == ["v1", "v1", "v1a", "v1a"])
+    #expect(kinds(second + 60) == ["v1", "v1a"])
+    #expect(signatures(signer, at: second + 59)["X-Stripe"]?.split(separator: ",").count == 3)
+    #expect(signatures(signer, at: second + 60)["X-Stripe"]?.split(separator: ",").count == 2)
   }
 
   @Test func `a destination that could smuggle something through its new parts has a problem`() {
@@ -105,7 +149,7 @@ import Testing
     wrong.proxy = "ftp://proxy"
     #expect(!DestinationCheck.problems(of: wrong).isEmpty)
     wrong = destination()
-    wrong.moreSigning = [.github(header: "webhook-id", Secret(bytes: [1]))]
+    wrong.moreSigning = [.github(header: "webhook-id", [Secret(bytes: [1])])]
     #expect(!DestinationCheck.problems(of: wrong).isEmpty)
     wrong = destination()
     wrong.certificates.client = Array("-----BEGIN".utf8)

@@ -44,7 +44,7 @@ import Testing
   @Test func `a secret never prints its bytes`() {
     let secret = Secret(bytes: Array("s3cr3t-s3cr3t".utf8))
     let destination = Destination(
-      name: "crm", url: "https://x", signing: .body(header: "h", prefix: "p", secret: secret))
+      name: "crm", url: "https://x", signing: .body(header: "h", prefix: "p", secrets: [secret]))
     var dumped = ""
     dump(destination, to: &dumped)
     for text in ["\(secret)", secret.debugDescription, "\(destination)", String(reflecting: destination), dumped] {

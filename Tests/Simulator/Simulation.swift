@@ -118,8 +118,8 @@ package final class Simulation {
 
   private func turn() throws {
     now = now + Int64(random.next(below: 4))
-    switch random.next(below: 7) {
-    case 6: try arrive(at: Int(random.next(below: UInt64(pipes.count))), all: false)
+    try arrive(at: Int(random.next(below: UInt64(pipes.count))), all: random.chance(1, in: 3))
+    switch random.next(below: 6) {
     case 0: try daemon.stepDesk(now: now)
     case 1: try daemon.stepLane(Int(random.next(below: 8)), now: now)
     case 2, 3: note(try daemon.stepStore(now: now))

@@ -164,6 +164,73 @@ extension Depot: @unchecked Sendable {}
     #expect(depot.handedOut.map(\.number) == [1, 2, 3] && depot.answered == [.done, .cancelled])
   }
 
+  @Test(arguments: [false, true])
+  func `what was given up blocks no longer than the configuration says`(isRestarted: Bool) throws {
+    let depot = try Depot()
+    depot.blocking = ["a"]
+    try depot.kill()
+    try depot.grant(10_000)
+    // Two lines, and one of many keys, of which all are blocked.
+    for number in 1...3 { try depot.decide([(Int64(number), "a")], key: 7) }
+    for number in 10..<1_500 { try depot.decide([(Int64(number), "a")], key: Int64(number) + 100) }
+    try depot.attempt(1, .failed)
+    for number in 10..<1_500 { try depot.attempt(Int64(number), .failed) }
+    try depot.decide([(2_000, "a")], key: 110)
+    #expect(depot.loop.openByDestination["a"] == 3 + 1_490 + 1)
+    depot.blocking = []
+    depot.handedOut = []
+    if isRestarted {
+      try depot.kill()
+      try depot.grant(10_000)
+    } else {
+      try depot.step([.configure(blocking: [], listens: [])])
+    }
+    for _ in 0..<3 { try depot.step() }
+    #expect(depot.handedOut.map(\.number).sorted() == [2, 2_000], "what was given up is not sent once more")
+    #expect(depot.loop.openByDestination["a"] == 3)
+    #expect(try depot.open(1) == nil && depot.last(1)?.settlement == .failed)
+    try depot.attempt(2, .failed)
+    #expect(depot.handedOut.map(\.number).contains(3), "and new ones do not block")
+  }
+
+  @Test(arguments: [false, true])
+  func `what is held or behind another one is given up when its time is over, also after a kill`(isKilled: Bool) throws
+  {
+    let depot = try Depot()
+    depot.listens = ["nudged.delivery.failed"]
+    try depot.kill()
+    try depot.grant(1_000)
+    try depot.change("a", .hold("by hand"))
+    var held = depot.row(in: 1, "a", key: 0, run: 0)
+    var first = depot.row(in: 2, "b", key: 7, run: 0)
+    var second = depot.row(in: 3, "b", key: 7, run: 0)
+    held.delivery.expires = depot.now + 5_000
+    first.delivery.expires = depot.now + 5_000
+    second.delivery.expires = depot.now + 5_000
+    depot.sequence += 1
+    var decisions = Decisions(lane: 0, sequence: depot.sequence)
+    decisions.deliveries = [held, first, second, depot.row(in: 4, "b", key: 7, run: 0)]
+    try depot.step([.decisions(decisions)])
+    #expect(depot.handedOut.map(\.number) == [2])
+    if isKilled {
+      try depot.kill()
+      try depot.grant(1_000)
+      #expect(depot.handedOut.map(\.number) == [2])
+    }
+    depot.now = depot.now + 4_999
+    try depot.step()
+    #expect(try depot.open(1) != nil && depot.open(3) != nil)
+    depot.now = depot.now + 1
+    try depot.step()
+    for number in [Int64(1), 3] {
+      #expect(try depot.open(number) == nil && depot.last(number)?.outcome == .expired)
+    }
+    #expect(try depot.open(2) != nil, "what the delivery loop has it gives up itself")
+    try depot.attempt(2, .failed, outcome: .expired)
+    #expect(depot.handedOut.map(\.number) == [2, 4])
+    #expect(depot.loop.openByDestination == ["b": 1])
+  }
+
   @Test func `a run that is ended takes along what it sent and was not tried`() throws {
     let depot = try Depot()
     try depot.decide([(1, "a"), (2, "a"), (3, "b")], run: 5)
@@ -309,18 +376,33 @@ extension Depot: @unchecked Sendable {}
 
   @Test func `a destination that fails is told of as an event that a kill does not lose`() throws {
     let depot = try Depot()
-    try depot.change("a", .failing(since: depot.now))
-    try depot.change("a", .failing(since: depot.now))
+    try depot.change("a", .failing(since: depot.now, reason: "the receiver answered 503"))
+    try depot.change("a", .failing(since: depot.now, reason: "the receiver answered 503"))
     #expect(depot.messages.count == 1, "once")
     guard case .emitted(let incoming, let about)? = depot.messages.first?.content else {
       Issue.record("\(depot.messages)")
       return
     }
     #expect(about.description == "destination:a" && incoming.event.name == "nudged.destination.failing")
+    #expect(incoming.event.dataCursor?["reason"]?.string == "the receiver answered 503")
+    #expect(depot.loop.states.first?.reason == "the receiver answered 503")
     try depot.kill()
     let rows = try depot.loop.makeReader().rows(
       from: RowKey(.message, .min), to: RowKey(.message, .max, .max), limit: 10)
     #expect(rows.compactMap { $0.value.flatMap { MessageRow($0) } }.map(\.target) == ["destination:a"])
+  }
+
+  @Test func `enable leaves a destination that only fails as it is, so that its recovery is told`() throws {
+    let depot = try Depot()
+    try depot.change("a", .failing(since: depot.now))
+    try depot.change("a", .enable)
+    #expect(depot.loop.states.first?.word == "failing")
+    try depot.change("a", .recovered)
+    #expect(depot.loop.states.first?.word == "well" && depot.messages.count == 2)
+    try depot.change("a", .failing(since: depot.now))
+    try depot.change("a", .disable("it answers 410"))
+    try depot.change("a", .enable)
+    #expect(depot.loop.states.first?.word == "well")
   }
 
   @Test func `a delivery that is given up is told of only where a rule listens, and not for ever deeper`() throws {

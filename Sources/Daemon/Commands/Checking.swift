@@ -169,6 +169,7 @@ private struct Doctor {
       checkRules(configuration)
       checkStore(configuration)
       checkAccess(configuration)
+      checkSecrets(configuration)
     }
     checkMachine()
     show()
@@ -265,6 +266,18 @@ private struct Doctor {
     }
     if configuration.destinations.contains(where: { $0.signing == .none }) {
       warn("some destinations get unsigned webhooks", "give them a secret")
+    }
+  }
+
+  /// Certificates are no secrets, and what systemd hands over is closed to others by the folder it lies in.
+  private func checkSecrets(_ configuration: Configuration) {
+    let credentials = Files.environment("CREDENTIALS_DIRECTORY")
+    let places = configuration.secretPlaces.filter { path, place in
+      !path.hasSuffix(".ca") && !path.hasSuffix(".client_certificate")
+        && credentials.map { !place.hasPrefix($0 + "/") } ?? true
+    }
+    for place in Set(places.values).sorted() where Files.isOpenToOthers(place) {
+      warn("the secret in \(place) can be read by others", "close it: chmod 600 \(place)")
     }
   }
 

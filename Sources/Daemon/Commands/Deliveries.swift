@@ -27,7 +27,7 @@ extension Command {
       `retry` of one that waits makes it due now; one that is over is sent once more, under its old id. `retry`
       of many takes what has failed unless --status says otherwise, only says how many there are without --yes,
       and goes on after a restart. `hold` lets a destination's webhooks wait, unspent, until `release`;
-      `enable` lets one that was switched off live again.
+      `enable` lets one that was switched off live again, and leaves any other as it is.
       """
   ) { raw in
     let names = DeliveryQuery.names.map { "--\($0)" }

@@ -20,7 +20,8 @@ extension Command {
       `create` writes a new secret (whsec_…) or Ed25519 signing key (whsk_…) into FILE, or prints it. `list` shows
       which destination uses which, without showing any; of signing keys the public part, which receivers need.
       `rotate` puts a new secret first into the destination's file; the old ones sign as well until the overlap
-      (default 24 hours) is over. It counts from the next reload.
+      (default 24 hours) is over. A header with one signature (signing = "body", also_sign = { github = … }) is
+      signed with the oldest one until then, and with the new one from then on. It counts from the next reload.
       """
   ) { raw in
     let arguments = try Arguments(raw, values: ["--overlap"], switches: ["--signing"])
@@ -66,7 +67,7 @@ struct Verification: Sendable {
   private enum Way: Sendable {
     case none
     case signing(Destination.Signing)
-    case stripe(header: String, Secret)
+    case stripe(header: String, [Secret])
     case publicKey([UInt8])
   }
   private let way: Way
@@ -85,15 +86,17 @@ struct Verification: Sendable {
     guard let bytes = Files.read(path) else {
       throw UsageError("cannot read the secret from \(path): \(String(cString: strerror(errno)))")
     }
-    guard case .success(let file) = SecretFile.parse(bytes), let first = file.entries.first?.text else {
+    guard case .success(let file) = SecretFile.parse(bytes), !file.entries.isEmpty else {
       throw UsageError("\(path) holds no secret; a line is SECRET or SECRET until TIME")
     }
+    let secrets = file.current(at: Clocks.system.wall())
+    guard !secrets.isEmpty else { throw UsageError("\(path) holds no secret that still counts") }
     if let header = arguments.value("--stripe-header") {
-      way = .stripe(header: header, Secret(bytes: first))
+      way = .stripe(header: header, secrets)
     } else if let header = arguments.value("--header") {
-      way = .signing(.body(header: header, prefix: "sha256=", secret: Secret(bytes: first)))
+      way = .signing(.body(header: header, prefix: "sha256=", secrets: secrets))
     } else {
-      let texts = file.current(at: Clocks.system.wall()).map { String(decoding: $0, as: UTF8.self) }
+      let texts = secrets.map { String(decoding: $0.bytes, as: UTF8.self) }
       way = .signing(.standard(try texts.map { try WebhookSecret.parse($0) }))
     }
   }
@@ -112,8 +115,8 @@ struct Verification: Sendable {
     switch way {
     case .none: .valid
     case .signing(let signing): SignatureCheck.check(signing, header: header, body: body, now: now)
-    case .stripe(let name, let secret):
-      SignatureCheck.check(stripeHeader: name, secret: secret, header: header, body: body, now: now)
+    case .stripe(let name, let secrets):
+      SignatureCheck.check(stripeHeader: name, secrets: secrets, header: header, body: body, now: now)
     case .publicKey(let key): SignatureCheck.check(publicKey: key, header: header, body: body, now: now)
     }
   }
@@ -170,6 +173,7 @@ enum Keys {
   static func list(_ arguments: Arguments) throws -> Int32 {
     let (configuration, complaints) = try arguments.readableConfiguration()
     for complaint in complaints { Terminal.complain(complaint.description) }
+    let now = Clocks.system.wall()
     var rows: [[String]] = []
     for (path, place) in configuration.secretPlaces.sorted(by: { $0.key < $1.key }) {
       let words = path.split(separator: ".").map(String.init)
@@ -179,11 +183,11 @@ enum Keys {
       for entry in file.entries {
         rows.append([
           words[1], words[2...].joined(separator: "."), place, entry.until.map { ISO8601.format($0) } ?? "-",
-          describe(entry.text),
+          entry.until.map { $0 > now } ?? true ? "counts" : "over", describe(entry.text),
         ])
       }
     }
-    let columns = ["destination", "key", "file", "until", "what"]
+    let columns = ["destination", "key", "file", "until", "status", "what"]
     if arguments.wantsJSON {
       let list = rows.map { row in JSONValue.object(zip(columns, row).map { .init($0, .string($1)) }) }
       Terminal.print(JSONValue.object([.init("keys", .array(list))]).pretty)
@@ -229,15 +233,45 @@ enum Keys {
     let text =
       use == "signing_key"
       ? SigningKey.text(private: secret) : isPlain ? Hex.encode(secret.bytes) : WebhookSecret.text(secret)
-    try write(file.rotated(Array(text.utf8), until: now + milliseconds, now: now).bytes, to: place)
-    Terminal.print(
-      "the first line of \(place) is the new one; the old one signs as well until \(ISO8601.format(now + milliseconds))"
-    )
+    let rotated = file.rotated(Array(text.utf8), until: now + milliseconds, now: now)
+    try write(rotated.bytes, to: place)
+    Terminal.print("the first line of \(place) is the new one")
+    let destination = configuration.destinations.first { $0.name == name }
+    for line in Keys.overlapLines(of: use, destination, file, until: now + milliseconds, now: now) {
+      Terminal.print(line)
+    }
     if let key = use == "signing_key" ? SigningKey(seed: secret) : nil {
       Terminal.print("its public key, for receivers: \(SigningKey.text(public: key.publicKey))")
     }
     Terminal.print("give it to the receiver, then: nudged rules reload")
     return 0
+  }
+
+  /// Who signs until when: a header with one signature cannot carry two.
+  private static func overlapLines(
+    of use: String, _ destination: Destination?, _ file: SecretFile, until: Instant, now: Instant
+  ) -> [String] {
+    let current = file.current(at: now)
+    guard !current.isEmpty else { return ["no other one counts any more: it signs alone"] }
+    // Those of an earlier rotation may have less time left.
+    let ends = min(current.first?.until ?? until, until)
+    let moment = ISO8601.format(ends)
+    let together = "the old one signs as well until \(moment)"
+    guard let destination, use == "secret" else { return [together] }
+    var single: [String] = []
+    if case .body(let header, _, _) = destination.signing { single.append(header) }
+    for case .github(let header, _) in destination.moreSigning { single.append(header) }
+    var lines = single.isEmpty || hasSignatureOfMany(destination) ? [together] : []
+    for header in single {
+      lines.append(
+        "\(header) has room for one signature: it is the old one's until \(moment), and the new one's from then on")
+    }
+    return lines
+  }
+
+  private static func hasSignatureOfMany(_ destination: Destination) -> Bool {
+    if case .standard = destination.signing { return true }
+    return destination.moreSigning.contains { if case .stripe = $0 { true } else { false } }
   }
 
   // MARK: messages

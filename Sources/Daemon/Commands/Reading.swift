@@ -324,8 +324,18 @@ extension Command {
       let count = root["rules"]?.integer ?? 0
       Terminal.print(count == 1 ? "1 rule is loaded anew" : "\(count) rules are loaded anew")
       for keeper in root["older_versions"]?.elements ?? [] { Terminal.print(Command.keeps(keeper)) }
+      for gone in root["gone_destinations"]?.elements ?? [] { Terminal.print(Command.losesItsWay(gone)) }
     }
     return 0
+  }
+
+  private static func losesItsWay(_ gone: JSONCursor) -> String {
+    let count = gone["webhooks"]?.integer ?? 0
+    let who = "\(count) \(count == 1 ? "webhook" : "webhooks") of \(gone["destination"]?.string ?? "")"
+    guard gone["given_up"]?.boolean == true else {
+      return "\(who) \(count == 1 ? "waits" : "wait"): it is held, and not configured any more"
+    }
+    return "\(who) \(count == 1 ? "is" : "are") given up: it is not configured any more"
   }
 
   private static func keeps(_ keeper: JSONCursor) -> String {
