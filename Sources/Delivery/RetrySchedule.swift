@@ -32,7 +32,10 @@ package enum RetrySchedule {
     }
     let made = attempt - delivery.triesBefore
     if delivery.tries > 0, made >= delivery.tries { return .failed }
-    guard let delay = delayMilliseconds(after: made, id: delivery.id, delays: delays) else { return .failed }
+    // A call says itself how often it is tried, also where the destination has fewer pauses than that.
+    let missing = max(0, min(delivery.tries, Limits.callTries) - delays.count)
+    let all = delays + [Int64](repeating: delays.last ?? 1_000, count: missing)
+    guard let delay = delayMilliseconds(after: made, id: delivery.id, delays: all) else { return .failed }
     let hint = min(max(0, retryAfterMilliseconds ?? 0), Limits.retryAfterCapMilliseconds)
     let next = now + max(delay, hint)
     if let expires = delivery.expires, next >= expires { return .failed }

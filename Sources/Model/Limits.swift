@@ -58,6 +58,7 @@ package enum Limits {
   package static let ruleBlockBytes = 2 * 1024 * 1024
   package static let ruleEffects = 100
   package static let topicBytes = 64
+  package static let callTries = 10
   /// What a cap may allow, and how much of what was sent is remembered for it.
   package static let cappedMessages = 1_000
   /// Consents and held webhooks of one subject.

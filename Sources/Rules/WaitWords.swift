@@ -293,9 +293,10 @@ extension EffectWords {
       within = given
     }
     if let value = options["tries"] {
-      guard let given = value.integer, (1...10).contains(given) else {
+      guard let given = value.integer, (1...Int64(Limits.callTries)).contains(given) else {
         call.fail(
-          "call: 'tries' must be a whole number from 1 to 10; it is \(String(decoding: value.text, as: UTF8.self))")
+          "call: 'tries' must be a whole number from 1 to \(Limits.callTries); it is \(String(decoding: value.text, as: UTF8.self))"
+        )
         return nil
       }
       tries = Int(given)

@@ -47,6 +47,19 @@ import Testing
     #expect(delay > Int64.max / 16)
   }
 
+  @Test(arguments: [[], [2_000], [10_000, 60_000, 1, 1, 1, 1]] as [[Int64]])
+  func `A call is tried as often as it says, whatever pauses its destination has`(delays: [Int64]) {
+    var call = delivery(1)
+    call.tries = 5
+    let made = (1...6).map { attempt in
+      RetrySchedule.settlement(
+        of: call, attempt: attempt, outcome: .status, status: 500, retryAfterMilliseconds: nil, delays: delays, now: now
+      )
+    }
+    #expect(made.map { pause($0) != nil } == [true, true, true, true, false, false])
+    if delays.isEmpty { #expect((800...1_200).contains(pause(made[0]) ?? 0)) }
+  }
+
   @Test func `After the last pause the delivery has failed`() {
     #expect(pause(settlement(.status, status: 500, attempt: 2)) != nil)
     #expect(settlement(.status, status: 500, attempt: 3) == .failed)
