@@ -1,4 +1,5 @@
--- Someone is about to hit a limit of their plan: offer the next one, once in 30 days per limit.
+-- Someone is about to hit a limit of their plan: offer the next one, once in 30 days per limit. Who
+-- has withdrawn consent to offers gets none.
 -- Event: usage_limit_approaching { metric, percent, plan }
 local sold = use("lib/plans")
 
@@ -7,6 +8,7 @@ return rule {
   on    = "usage_limit_approaching",
   key   = "data.metric",
   again = "30 days",
+  topic = "offers",
   when  = function(event) return (event.data.percent or 0) >= 80 end,
   run = function(event, customer)
     local offered = sold.next_plan[event.data.plan]

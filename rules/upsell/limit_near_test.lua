@@ -37,3 +37,10 @@ test("nothing is offered above the largest plan, for an unknown plan, or without
   t:expect_verdict("not matched")
   t:expect_nothing()
 end)
+
+test("who does not want offers gets none", function(t)
+  t:event("nudged.consent", { topic = "offers", given = false })
+  t:event("usage_limit_approaching", { metric = "seats", percent = 90, plan = "team" })
+  t:expect_verdict("suppressed")
+  t:expect_nothing()
+end)

@@ -22,6 +22,7 @@ enum OwnEvents {
       ]),
     entries(["nudged.trait.changed"], [:]),
     entries(["nudged.call.late"], ["run": .integer]),
+    entries(["nudged.consent"], ["topic": .text, "given": .boolean]),
   ].flatMap { $0 }
 
   private static func entries(_ names: [String], _ fields: [String: FieldType]) -> [(String, [String: FieldType])] {
