@@ -3,6 +3,8 @@
  *
  * Enums of Swift keep marks in bits of a pointer that are not used otherwise. The search does not take such a word for
  * a pointer, so that what a constant holds in its enums looks lost. Constants are made once, below `once_slow`.
+ *
+ * Thread: any, asked once at the end. Promise: nothing but constants is passed over.
  */
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
