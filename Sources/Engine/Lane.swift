@@ -323,7 +323,7 @@ package final class Lane {
     if let traits = event.traits, event.name != "group" || event.user == nil {
       changed = merge(JSONCursor(document: event.document, index: traits), into: cell, cause) || changed
     }
-    if event.name == "nudged.consent" { noteConsent(event, cell, now: now) }
+    if event.name == "nudged.consent" { noteConsent(event, routed.number, cell, now: now) }
     write(cell, wanted: wanted, cause, changed: changed || cell.isUnwritten)
   }
 

@@ -181,13 +181,20 @@ extension Lane {
   // MARK: consent and hold-out
 
   /// The subject of nudged.consent agrees to a topic, or does not any more.
-  func noteConsent(_ event: Event, _ cell: SubjectCell, now: Instant) {
+  func noteConsent(_ event: Event, _ number: Int64, _ cell: SubjectCell, now: Instant) {
     guard let data = event.dataCursor, let topic = data["topic"]?.string, let isGiven = data["given"]?.boolean else {
       return
     }
     var record = cell.policy
     record.note(PolicyRecord.Consent(topic: topic, isGiven: isGiven, at: now))
-    if record.consents.count > Limits.consentTopics { record.consents.removeFirst() }
+    if record.consents.count > Limits.consentTopics {
+      // A wish to be left alone is never forgotten to make room.
+      guard let given = record.consents.firstIndex(where: \.isGiven) else {
+        let reason = "\(Limits.consentTopics) topics are withdrawn already; withdraw \"*\" to stop all of them"
+        return noteVerdict(number, 0, [Verdict(rule: "", code: .failed, reason: reason)])
+      }
+      record.consents.remove(at: given)
+    }
     cell.policy = record
   }
 

@@ -62,7 +62,7 @@ package enum Limits {
   /// What a cap may allow, and how much of what was sent is remembered for it.
   package static let cappedMessages = 1_000
   /// Consents and held webhooks of one subject.
-  package static let consentTopics = 100
+  package static let consentTopics = 1_000
   package static let heldWebhooks = 100
   package static let ruleLogBytes = 64 * 1024
   package static let ruleArgumentBytes = 64 * 1024

@@ -69,6 +69,16 @@ import Testing
     }
   }
 
+  @Test func `a withdrawn consent is never forgotten to make room for others`() throws {
+    let shop = try PolicyTests.shop("topic = 'news'")
+    try shop.take(PolicyTests.event("nudged.consent", "n", #"{"topic":"news","given":false}"#))
+    for number in 0..<Limits.consentTopics + 50 {
+      let given = number % 2 == 0
+      try shop.take(PolicyTests.event("nudged.consent", "c\(number)", #"{"topic":"t\#(number)","given":\#(given)}"#))
+    }
+    #expect(try shop.take(PolicyTests.event("a", "a")).deliveries.isEmpty)
+  }
+
   // MARK: caps
 
   @Test func `two messages a week means two, in any seven days`() throws {
