@@ -20,8 +20,10 @@ private final class Depot {
   var messages: [LaneMessage] = []
   var blocking: Set<String> = []
   var listens: Set<String> = []
-  private let answers = Mutex<[DeliveryAnswer]>([])
-  var answered: [DeliveryAnswer] { answers.withLock { $0 } }
+  /// By itself, because a store that was never asked to its end keeps who waits for an answer.
+  private final class Answers: Sendable { let list = Mutex<[DeliveryAnswer]>([]) }
+  private let answers = Answers()
+  var answered: [DeliveryAnswer] { answers.list.withLock { $0 } }
   let replay = Mutex<Int64>(0)
 
   init() throws {
@@ -85,7 +87,7 @@ private final class Depot {
 
   func change(_ name: String, _ change: DestinationChange) throws { try step([.destination(name, change, done: nil)]) }
 
-  var note: @Sendable (DeliveryAnswer) -> Void { { [self] answer in answers.withLock { $0.append(answer) } } }
+  var note: @Sendable (DeliveryAnswer) -> Void { { [answers] answer in answers.list.withLock { $0.append(answer) } } }
 
   func last(_ number: Int64) throws -> Attempt? { try loop.makeReader().engine.attempts(of: number).last }
   func open(_ number: Int64) throws -> OpenDelivery? {
