@@ -75,6 +75,10 @@ package enum Migrations {
     ],
     // 6: what is remembered of destinations; jobs that send deliveries once more.
     [lookUp(.destination), lookUp(.replay)],
+    // 7: what windows, absences, segments and hold-outs know of subjects.
+    [
+      lookUp(.measure), lookUp(.definition), lookUp(.progress), lookUp(.tally), lookUp(.exposure), lookUp(.arms),
+    ],
   ]
 
   private static func lookUp(_ table: Table) -> String {

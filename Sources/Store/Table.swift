@@ -42,6 +42,18 @@ package enum Table: UInt8, Sendable, CaseIterable, Hashable {
   case destination = 18
   /// Deliveries that are sent once more, as a job that goes on after a restart: (replay, 0).
   case replay = 19
+  /// What windows, absences and segments know of a subject: (subject, definition).
+  case measure = 20
+  /// What a window, an absence or a segment is: (definition, 0).
+  case definition = 21
+  /// How far each lane has come with looking back for a definition: (definition, lane).
+  case progress = 22
+  /// How many subjects of each lane are in a segment: (definition, lane).
+  case tally = 23
+  /// Which arm of a rule a subject is in, and what became of it: (subject, rule).
+  case exposure = 24
+  /// How many each lane has in the arms of a rule: (rule, lane).
+  case arms = 25
 
   /// The names an operator sees in the file: of the table and of its two key columns.
   package var names: (table: String, first: String, second: String) {
@@ -65,6 +77,12 @@ package enum Table: UInt8, Sendable, CaseIterable, Hashable {
     case .pause: ("pause", "rule", "unused")
     case .destination: ("destination", "destination", "unused")
     case .replay: ("replay", "replay", "unused")
+    case .measure: ("measure", "subject", "definition")
+    case .definition: ("definition", "definition", "unused")
+    case .progress: ("progress", "definition", "lane")
+    case .tally: ("tally", "definition", "lane")
+    case .exposure: ("exposure", "subject", "rule")
+    case .arms: ("arms", "rule", "lane")
     }
   }
 }
