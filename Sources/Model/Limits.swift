@@ -67,6 +67,11 @@ package enum Limits {
   /// Of one value that `first` and `last` keep, as JSON.
   package static let windowValueBytes = 200
   package static let windowsPerRule = 32
+  /// How many events of the log a lane looks at in one step for windows that are new, besides other work and
+  /// without it; and how much later than their time they may have come.
+  package static let fillEvents = 200
+  package static let fillEventsIdle = 2_000
+  package static let fillSlackMilliseconds: Int64 = 3_600_000
   package static let callTries = 10
   /// What a cap may allow, and how much of what was sent is remembered for it.
   package static let cappedMessages = 1_000

@@ -191,6 +191,9 @@ package enum WindowValue: Sendable, Equatable {
     }
   }
 
+  /// What it takes besides its number.
+  var weight: Int { if case .json(let text) = self { text.count } else { 0 } }
+
   /// Nil: damaged.
   package init?(_ reader: inout PackedReader) {
     switch reader.byte() {
