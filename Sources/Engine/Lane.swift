@@ -215,7 +215,7 @@ package final class Lane {
     if filling != nil { try fillSome(isIdle: inputs.isEmpty || filling?.isFirst == true, now: now) }
     takeFilledBook()
     if walk != nil { try walkOn(isIdle: inputs.isEmpty, now: now) }
-    if removal != nil { try removeOn(isIdle: inputs.isEmpty) }
+    if removal != nil { try removeOn(isIdle: inputs.isEmpty, now: now) }
     touch(inputs)
     for input in inputs { try take(input, now: now) }
     try finishListens(now: now)

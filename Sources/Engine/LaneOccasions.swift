@@ -77,7 +77,7 @@ extension Lane {
   /// An event breaks the silences that wait for it; a subject that was not there before begins all of its kind.
   func hearSilences(_ kind: String, _ event: Event, _ cell: SubjectCell, now: Instant) throws(StoreError) {
     for silence in feeds.silences where silence.absence.per == kind {
-      let packed = try cell.measure(silence.number, reader)
+      let packed = try cell.measure(-silence.number, reader)
       let record = AbsenceRecord(packed)
       let isHeard = event.name == silence.absence.event && WindowField.fits(silence.absence.match, event)
       guard isHeard || record == nil else { continue }
@@ -103,15 +103,15 @@ extension Lane {
   }
 
   private func keep(_ record: AbsenceRecord, _ number: Int64, was: Instant?, _ cell: SubjectCell) {
-    cell.setMeasure(number, record.packed)
-    out.changes.append(RowKey(.measure, cell.subject, number), record.packed)
+    cell.setMeasure(-number, record.packed)
+    out.changes.append(RowKey(.measure, cell.subject, -number), record.packed)
     setAlarm(number, cell.subject, was: was, due: record.due)
   }
 
   private func endSilence(
     _ number: Int64, _ absence: AbsenceDefinition, _ timer: Timer, _ cell: SubjectCell, now: Instant
   ) throws(StoreError) {
-    guard var record = AbsenceRecord(try cell.measure(number, reader)), record.due == timer.due else {
+    guard var record = AbsenceRecord(try cell.measure(-number, reader)), record.due == timer.due else {
       return setAlarm(number, cell.subject, was: timer.due, due: nil)
     }
     let due = record.last + absence.lastingMilliseconds
@@ -135,7 +135,7 @@ extension Lane {
   // MARK: segments
 
   private func segment(_ group: Feeds.Group, _ cell: SubjectCell) throws(StoreError) -> SegmentRecord? {
-    SegmentRecord(try cell.measure(group.number, reader))
+    SegmentRecord(try cell.measure(-group.number, reader))
   }
 
   /// After an event was decided and what it set is set: is the subject in other segments now?
@@ -145,7 +145,7 @@ extension Lane {
     let changed = cell.takeChangedTraits()
     for group in feeds.groups where group.segment.per == kind {
       guard changed || isNew || event.map({ group.events.contains($0) }) == true else { continue }
-      let isKnown = try !cell.measure(group.number, reader).isEmpty
+      let isKnown = try !cell.measure(-group.number, reader).isEmpty
       // While all subjects are being looked at for the first time, nothing is told of those that were there.
       let isTold = isKnown || isNew || !isWalking(group.number)
       try look(group, cell, isTold: isTold, now: now)
@@ -169,8 +169,8 @@ extension Lane {
     if !hasChanged, next == before || before == nil && next.due == nil { return }
     let isNothing = !next.isInside && next.due == nil
     let packed = isNothing ? [] : next.packed
-    cell.setMeasure(group.number, packed)
-    out.changes.append(RowKey(.measure, cell.subject, group.number), isNothing ? nil : packed)
+    cell.setMeasure(-group.number, packed)
+    out.changes.append(RowKey(.measure, cell.subject, -group.number), isNothing ? nil : packed)
     setAlarm(group.number, cell.subject, was: before?.due, due: next.due)
     guard hasChanged else { return }
     count(group, isInside ? 1 : -1)
@@ -237,8 +237,7 @@ extension Lane {
     var due: Instant? = rule.looksAtTime ? now + Limits.segmentLookMilliseconds : nil
     for window in rule.windows {
       guard let number = keptNumbers[.window(window)] else { continue }
-      let ring = WindowRing(window, packed: try cell.measure(number, reader))
-      if let change = ring.changesAt(after: now) { due = min(due ?? change, change) }
+      if let change = try ring(window, number, cell).changesAt(after: now) { due = min(due ?? change, change) }
     }
     return due
   }
@@ -314,7 +313,7 @@ extension Lane {
   private func visit(_ cell: SubjectCell, _ walk: Walk, now: Instant) throws(StoreError) {
     let kind = kind(of: cell)
     for definition in walk.definitions where definition.what.per == kind {
-      guard try cell.measure(definition.number, reader).isEmpty else { continue }
+      guard try cell.measure(-definition.number, reader).isEmpty else { continue }
       if case .absence(let absence) = definition.what {
         begin(Feeds.Silence(number: definition.number, absence: absence), last: now, cell, now: now)
       } else if let group = feeds.groups.first(where: { $0.number == definition.number }) {
@@ -331,16 +330,16 @@ extension Lane {
     removal = leaving.isEmpty ? nil : Removal(definitions: Set(leaving), cursor: 0, turn: turn)
   }
 
-  func removeOn(isIdle: Bool) throws(StoreError) {
+  func removeOn(isIdle: Bool, now: Instant) throws(StoreError) {
     guard var removal, removal.turn <= durable.value, filling == nil else { return }
     let limit = isIdle ? Limits.walkedSubjectsIdle : Limits.walkedSubjects
     let rows = try reader.rows(
       from: RowKey(.measure, removal.cursor + 1, .min), to: RowKey(.measure, .max, .max), limit: limit)
     // The last subject may have more rows than fit: it is met again.
     let last = rows.count < limit ? Int64.max : (rows.last?.key.first ?? 0)
-    for row in rows where row.key.first < last && removal.definitions.contains(row.key.second) {
+    for row in rows where row.key.first < last {
       guard Desk.lane(of: row.key.first, lanes: lanes) == index else { continue }
-      remove(row)
+      try remove(removal.definitions, from: row, now: now)
     }
     removal.cursor = max(removal.cursor, last - 1)
     guard rows.count < limit else {
@@ -355,11 +354,18 @@ extension Lane {
     self.removal = nil
   }
 
-  private func remove(_ row: Row) {
-    out.changes.append(row.key, nil)
-    // Alarms of theirs ring once more, find nothing and go.
-    guard let cell = cells.find(row.key.first) else { return }
-    cell.setMeasure(row.key.second, [])
+  /// Alarms of theirs ring once more, find nothing and go. The subject's cell has what is newer than the row.
+  private func remove(_ definitions: Set<Int64>, from row: Row, now: Instant) throws(StoreError) {
+    if row.key.second < 0, !definitions.contains(-row.key.second) { return }
+    let cell = try cell(row.key.first, isNew: false, reference: nil, now: now)
+    var group = WindowGroup(row.key.second < 0 ? [] : try cell.measure(row.key.second, reader))
+    if row.key.second > 0 {
+      guard group.numbers.contains(where: definitions.contains) else { return }
+      for number in group.numbers where definitions.contains(number) { group[number] = [] }
+    }
+    let packed = group.packed
+    cell.setMeasure(row.key.second, packed)
+    out.changes.append(row.key, packed.isEmpty ? nil : packed)
     cells.keep(cell)
   }
 }

@@ -206,7 +206,7 @@ extension Lane {
   func meet(_ schedule: ScheduleDefinition, _ number: Int64, due: Instant, _ cell: SubjectCell) throws(StoreError) {
     if let name = schedule.segment {
       guard let group = feeds.groups.first(where: { $0.segment.name == name }),
-        SegmentRecord(try cell.measure(group.number, reader))?.isInside == true
+        SegmentRecord(try cell.measure(-group.number, reader))?.isInside == true
       else { return }
     }
     let id = effectID(

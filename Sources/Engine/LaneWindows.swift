@@ -58,21 +58,40 @@ extension Lane {
   func feed(_ kind: String, _ event: Event, _ number: Int64, _ cell: SubjectCell, now: Instant) throws(StoreError) {
     if feeds.isEmpty { return }
     try hearSilences(kind, event, cell, now: now)
-    for feed in feeds.of(event.name) where feed.window.per == kind && number > feed.cutoff {
-      try add(event, number, to: feed.number, feed.window, cell, now: now)
+    let fed = feeds.of(event.name)
+    if fed.isEmpty { return }
+    let key = WindowGroup.number(ofEvent: event.name)
+    var group: WindowGroup?
+    var hasChanged = false
+    for feed in fed where feed.window.per == kind && number > feed.cutoff {
+      if group == nil { group = WindowGroup(try cell.measure(key, reader)) }
+      if add(event, number, to: feed.number, feed.window, &group!, now: now) { hasChanged = true }
     }
+    if hasChanged, let group { keep(group, key, cell) }
   }
 
   private func add(
-    _ event: Event, _ number: Int64, to definition: Int64, _ window: WindowDefinition, _ cell: SubjectCell, now: Instant
-  ) throws(StoreError) {
-    guard WindowField.fits(window.match, event) else { return }
-    var ring = WindowRing(window, packed: try cell.measure(definition, reader))
+    _ event: Event, _ number: Int64, to definition: Int64, _ window: WindowDefinition, _ group: inout WindowGroup,
+    now: Instant
+  ) -> Bool {
+    guard WindowField.fits(window.match, event) else { return false }
+    var ring = WindowRing(window, packed: group[definition])
     let sample = WindowSample(time: event.time, number: number, value: WindowField.value(window, event))
-    guard ring.add(sample, now: now) else { return }
-    let packed = ring.packed
-    cell.setMeasure(definition, packed)
-    out.changes.append(RowKey(.measure, cell.subject, definition), packed)
+    guard ring.add(sample, now: now) else { return false }
+    group[definition] = ring.packed
+    return true
+  }
+
+  private func keep(_ group: WindowGroup, _ key: Int64, _ cell: SubjectCell) {
+    let packed = group.packed
+    cell.setMeasure(key, packed)
+    out.changes.append(RowKey(.measure, cell.subject, key), packed.isEmpty ? nil : packed)
+  }
+
+  /// What a subject's window knows.
+  func ring(_ window: WindowDefinition, _ number: Int64, _ cell: SubjectCell) throws(StoreError) -> WindowRing {
+    let group = WindowGroup(try cell.measure(WindowGroup.number(ofEvent: window.event), reader))
+    return WindowRing(window, packed: group[number])
   }
 
   // MARK: asking
@@ -80,7 +99,7 @@ extension Lane {
   func value(of window: WindowDefinition, _ cell: SubjectCell) -> WindowValue? {
     guard let number = keptNumbers[.window(window)] else { return nil }
     do throws(StoreError) {
-      return WindowRing(window, packed: try cell.measure(number, reader)).value(at: lastNow)
+      return try ring(window, number, cell).value(at: lastNow)
     } catch {
       failure = error
       return .nothing
@@ -291,7 +310,9 @@ extension Lane {
       guard let event = decoded, let subject = try subject(of: event, row, window.per) else { continue }
       guard Desk.lane(of: subject, lanes: lanes) == index else { continue }
       let cell = try cell(subject, isNew: false, reference: nil, now: now)
-      try add(event, row.number, to: definition.number, window, cell, now: now)
+      let key = WindowGroup.number(ofEvent: window.event)
+      var group = WindowGroup(try cell.measure(key, reader))
+      if add(event, row.number, to: definition.number, window, &group, now: now) { keep(group, key, cell) }
       cells.keep(cell)
     }
   }

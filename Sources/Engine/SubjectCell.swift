@@ -17,11 +17,10 @@ final class SubjectCell {
   private let rowPlace: Range<Int>
   private let statesPlace: Range<Int>
   private let againPlace: Range<Int>
-  /// What windows know, packed; nil while nobody has asked.
-  private let measuresPlace: Range<Int>?
-  /// Likewise, as far as it changed since.
-  private var measures: [(definition: Int64, packed: [UInt8])] = []
-  private var hasMeasures: Bool
+  /// What windows know, packed, as far as it was looked up.
+  private let measuresPlace: Range<Int>
+  /// Likewise, as far as it was looked up or changed since. Empty bytes: nothing.
+  private var measures: [(group: Int64, packed: [UInt8])] = []
   /// What lives of it, packed; nil while nobody has asked.
   private let livingPlace: Range<Int>?
   private var living: Living?
@@ -56,8 +55,7 @@ final class SubjectCell {
     statesPlace = 0..<0
     againPlace = 0..<0
     livingPlace = nil
-    measuresPlace = nil
-    hasMeasures = isNew
+    measuresPlace = 0..<0
     if isNew { living = Living() }
     face = SubjectRow.face(row, rowPlace)
   }
@@ -98,8 +96,7 @@ final class SubjectCell {
     statesPlace = parts.states
     againPlace = parts.again
     livingPlace = parts.flags & 4 != 0 ? parts.living : nil
-    measuresPlace = parts.flags & 8 != 0 ? parts.measures : nil
-    hasMeasures = parts.flags & 9 != 0
+    measuresPlace = parts.measures
     face = SubjectRow.face(packed, parts.row)
   }
 
@@ -180,45 +177,35 @@ final class SubjectCell {
   // MARK: what windows know
 
   /// Empty: nothing.
-  func measure(_ definition: Int64, _ reader: StoreReader) throws(StoreError) -> [UInt8] {
-    if !hasMeasures { try readMeasures(reader) }
-    for known in measures where known.definition == definition { return known.packed }
-    var found: [UInt8] = []
-    visitMeasures { number, packed in if number == definition { found = Array(packed) } }
-    return found
+  func measure(_ group: Int64, _ reader: StoreReader) throws(StoreError) -> [UInt8] {
+    for known in measures where known.group == group { return known.packed }
+    var found: [UInt8]?
+    visit(measuresPlace) { number, packed in if number == group { found = Array(packed) } }
+    if let found { return found }
+    let packed = isNew ? [] : try reader.value(RowKey(.measure, subject, group)) ?? []
+    measures.append((group, packed))
+    return packed
   }
 
-  func setMeasure(_ definition: Int64, _ packed: [UInt8]) {
-    for position in measures.indices where measures[position].definition == definition {
+  func setMeasure(_ group: Int64, _ packed: [UInt8]) {
+    for position in measures.indices where measures[position].group == group {
       measures[position].packed = packed
       return
     }
-    measures.append((definition, packed))
-  }
-
-  /// All of them at once: an event that feeds one window feeds others, too.
-  private func readMeasures(_ reader: StoreReader) throws(StoreError) {
-    hasMeasures = true
-    let rows = try reader.rows(
-      from: RowKey(.measure, subject, .min), to: RowKey(.measure, subject, .max), limit: Int.max / 4)
-    for row in rows { measures.append((row.key.second, row.value ?? [])) }
-  }
-
-  private func visitMeasures(_ body: (Int64, Slice<UnsafeRawBufferPointer>) -> Void) {
-    if let measuresPlace { visit(measuresPlace, body) }
+    measures.append((group, packed))
   }
 
   private func packMeasures(into writer: inout PackedWriter) {
     writer.bytes.removeAll(keepingCapacity: true)
-    visitMeasures { definition, packed in
-      if !measures.contains(where: { $0.definition == definition }) {
-        writer.signed(definition)
+    visit(measuresPlace) { group, packed in
+      if !measures.contains(where: { $0.group == group }) {
+        writer.signed(group)
         writer.unsigned(UInt64(packed.count))
         writer.bytes.append(contentsOf: packed)
       }
     }
-    for (definition, packed) in measures where !packed.isEmpty {
-      writer.signed(definition)
+    for (group, packed) in measures {
+      writer.signed(group)
       writer.counted(packed)
     }
   }
@@ -318,8 +305,7 @@ final class SubjectCell {
 
   /// The cell as one stretch of bytes, for `SubjectCache`. `scratch` is only there to be used again.
   func pack(into writer: inout PackedWriter, _ scratch: inout PackedWriter) {
-    // One that is new and has no windows keeps to the shorter form: what is not there is nothing.
-    let tellsMeasures = hasMeasures && !(isNew && measures.isEmpty && measuresPlace == nil)
+    let tellsMeasures = !measures.isEmpty || !measuresPlace.isEmpty
     writer.byte(
       (isNew ? 1 : 0) | (isUnwritten ? 2 : 0) | (living == nil && livingPlace == nil ? 0 : 4) | (tellsMeasures ? 8 : 0))
     writer.signed(chain)

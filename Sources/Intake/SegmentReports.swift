@@ -58,7 +58,7 @@ extension Reports {
     let last = rows.last?.key.first ?? after
     for row in rows where list.count < limit && (isLast || row.key.first < last || rows[0].key.first == last) {
       next = row.key.first
-      guard row.key.second == number, let record = row.value.flatMap({ SegmentRecord($0) }), record.isInside else {
+      guard row.key.second == -number, let record = row.value.flatMap({ SegmentRecord($0) }), record.isInside else {
         continue
       }
       list.append(
@@ -81,7 +81,7 @@ extension Reports {
   func segments(of subject: Int64, _ reader: StoreReader) throws(StoreError) -> JSONValue {
     var list: [JSONValue] = []
     for (row, segment) in try definitions(reader) {
-      guard let record = try reader.value(RowKey(.measure, subject, row.number)).flatMap({ SegmentRecord($0) }),
+      guard let record = try reader.value(RowKey(.measure, subject, -row.number)).flatMap({ SegmentRecord($0) }),
         record.isInside
       else { continue }
       list.append(

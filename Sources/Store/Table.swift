@@ -42,7 +42,8 @@ package enum Table: UInt8, Sendable, CaseIterable, Hashable {
   case destination = 18
   /// Deliveries that are sent once more, as a job that goes on after a restart: (replay, 0).
   case replay = 19
-  /// What windows, absences and segments know of a subject: (subject, definition).
+  /// What windows, absences and segments know of a subject: (subject, group). The windows of one event are a group, by
+  /// a number above 0; an absence or a segment is one by itself, by the number of its definition, negative.
   case measure = 20
   /// What a window, an absence or a segment is: (definition, 0).
   case definition = 21
@@ -77,7 +78,7 @@ package enum Table: UInt8, Sendable, CaseIterable, Hashable {
     case .pause: ("pause", "rule", "unused")
     case .destination: ("destination", "destination", "unused")
     case .replay: ("replay", "replay", "unused")
-    case .measure: ("measure", "subject", "definition")
+    case .measure: ("measure", "subject", "kept")
     case .definition: ("definition", "definition", "unused")
     case .progress: ("progress", "definition", "lane")
     case .tally: ("tally", "definition", "lane")

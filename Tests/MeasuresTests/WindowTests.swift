@@ -180,3 +180,31 @@ import Testing
     #expect(forwards.value(at: start) == Plain.answer(definition, events, at: start))
   }
 }
+
+@Suite struct WindowGroupTests {
+  @Test func `windows of one event are kept side by side, and one that is empty takes no room`() {
+    var group = WindowGroup([])
+    group[7] = [1, 2, 3]
+    group[9] = [4]
+    #expect(WindowGroup(group.packed)[7] == [1, 2, 3])
+    #expect(WindowGroup(group.packed).numbers == [7, 9])
+    group[7] = []
+    #expect(WindowGroup(group.packed).numbers == [9])
+    group[9] = []
+    #expect(group.packed.isEmpty)
+  }
+
+  @Test func `a damaged group is as if nothing had been there`() {
+    var group = WindowGroup([])
+    group[7] = [1, 2, 3]
+    for packed in [Array(group.packed.dropLast()), [9, 9], [1, 2]] as [[UInt8]] {
+      #expect(WindowGroup(packed).numbers.isEmpty)
+    }
+  }
+
+  @Test func `an event's number is above 0 and its own`() {
+    let names = (0..<1_000).map { "event_\($0)" }
+    let numbers = Set(names.map(WindowGroup.number(ofEvent:)))
+    #expect(numbers.count == 1_000 && numbers.allSatisfy { $0 > 0 })
+  }
+}
