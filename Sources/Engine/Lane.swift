@@ -487,7 +487,7 @@ package final class Lane {
     let again = rule.header.again
     var againHash: Int64 = 0
     if again != .always {
-      againHash = Int64(bitPattern: hash.hash("\(book.numbers[position]):\(key)").low)
+      againHash = self.againHash(book.numbers[position], key)
       if let last = try cell.lastRun(againHash, reader), !Lane.mayRun(again, last: last, now: now) {
         return Verdict(rule: rule.path, code: .notAgain, reason: "it ran at \(ISO8601.format(last))")
       }
@@ -550,6 +550,9 @@ package final class Lane {
     // "{}" is what a rule without state has.
     out.changes.append(RowKey(.state, cell.subject, rule), state.isEmpty || state.count == 2 ? nil : state)
   }
+
+  /// What `again` counts by.
+  func againHash(_ rule: Int64, _ key: String) -> Int64 { Int64(bitPattern: hash.hash("\(rule):\(key)").low) }
 
   func noteAgain(_ rule: Rule, _ againHash: Int64, _ cell: SubjectCell, now: Instant) {
     if rule.header.again == .always { return }

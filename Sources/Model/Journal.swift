@@ -17,6 +17,8 @@ package enum JournalKind: UInt8, Sendable, CaseIterable {
   case waitUntil = 7
   case waitFor = 8
   case waitAny = 9
+  /// A run that has not begun and gathers events. It stands in rows, never in a journal.
+  case collect = 20
 
   package var word: String {
     switch self {
@@ -29,6 +31,7 @@ package enum JournalKind: UInt8, Sendable, CaseIterable {
     case .waitUntil: "wait_until"
     case .waitFor: "wait_for"
     case .waitAny: "wait_any"
+    case .collect: "collect"
     }
   }
 
@@ -36,7 +39,7 @@ package enum JournalKind: UInt8, Sendable, CaseIterable {
   fileprivate var isHashed: Bool {
     switch self {
     case .send, .emit, .call, .wait, .waitUntil, .waitFor, .waitAny: true
-    case .set, .log: false
+    case .set, .log, .collect: false
     }
   }
 

@@ -151,7 +151,7 @@ package struct RuleLoader {
     for name in used.flatMap(\.awaited).map(\.text) where !awaited.contains(name) { awaited.append(name) }
     return Rule(
       path: source.name, header: header, contentHash: RuleLoader.hash(source, libraries: libraries),
-      isStraight: isStraight, waits: used.contains(where: \.waits), awaited: awaited,
+      isStraight: isStraight, waits: used.contains(where: \.waits) || header.gather != nil, awaited: awaited,
       matches: used.contains(where: \.matches))
   }
 
