@@ -214,6 +214,7 @@ final class House: @unchecked Sendable {
     let hashKey = store.recovered.hashKey
     let highestSubject = store.highestSubject
     let highestRun = store.highestRun
+    let catchUpRate = configuration.catchUpRate
     let timersFrom = startedAt + configuration.timersAfterStartMilliseconds
     laneDurable = (0..<lanes).map { _ in Counter() }
     let durable = laneDurable
@@ -238,7 +239,7 @@ final class House: @unchecked Sendable {
             index: index, lanes: lanes, reader: reader.take(), numbers: numbers, hashKey: hashKey,
             mark: EvaluationMark(path: path, lane: index) ?? EvaluationMark(), book: book,
             highestSubject: highestSubject, highestRun: highestRun, counters: counters[index],
-            durable: durable[index], timersFrom: timersFrom, guardian: guardian)
+            durable: durable[index], timersFrom: timersFrom, guardian: guardian, catchUpRate: catchUpRate)
         }
       }
       for index in 1..<max(lanes, 1) {

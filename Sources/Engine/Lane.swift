@@ -106,11 +106,13 @@ package final class Lane {
   package init(
     index: Int, lanes: Int, reader: StoreReader, numbers: Numbers, hashKey: (UInt64, UInt64), mark: EvaluationMark,
     book: RuleBook, highestSubject: Int64, highestRun: Int64 = 0, counters: LaneCounters = LaneCounters(),
-    durable: Counter = Counter(), timersFrom: Instant = .zero, guardian: RuleGuard = RuleGuard()
+    durable: Counter = Counter(), timersFrom: Instant = .zero, guardian: RuleGuard = RuleGuard(),
+    catchUpRate: Int? = nil
   ) throws {
     self.durable = durable
     self.timersFrom = timersFrom
     self.guardian = guardian
+    late = catchUpRate.map { LateTimers(perSecond: $0, lanes: lanes) }
     newestRun = highestRun
     countedRun = highestRun
     self.index = index
@@ -141,6 +143,8 @@ package final class Lane {
   /// When this lane asked the desk to be told.
   var asked: Instant?
   var hasQuestion = false
+  /// Those that nobody was there for; nil: there is no such thing as late, and what is due fires.
+  var late: LateTimers?
   /// Due runs of rules that are paused.
   var heldTimers: [Timer] = []
   /// No timer fires before this.

@@ -19,7 +19,9 @@ extension Lane {
   ) throws(StoreError) -> Verdict? {
     let rule = book.rules.rules[position]
     let ruleNumber = book.numbers[position]
-    let collecting = try living(of: cell).runs.first { $0.isCollecting && $0.rule == ruleNumber && $0.key == key }
+    let collecting = try living(of: cell).runs.first {
+      $0.isCollecting && $0.status == .waiting && $0.rule == ruleNumber && $0.key == key
+    }
     // What an older version of the rule has begun to collect is collected to its end.
     guard collecting != nil || rule.header.gather != nil else { return nil }
     if collecting == nil, let verdict = try meetBegun(rule, ruleNumber, key, number, cell, now: now) { return verdict }

@@ -573,7 +573,7 @@ extension Lane {
   }
 
   /// Settles what a run did that no event of its own came with.
-  private func settle(_ row: RunRow, _ cell: SubjectCell, wanted: [[UInt8]], _ body: Cause) {
+  func settle(_ row: RunRow, _ cell: SubjectCell, wanted: [[UInt8]], _ body: Cause) {
     write(cell, wanted: wanted, body, changed: cell.isUnwritten)
     emitWishes(body, cell)
     cells.keep(cell)
@@ -581,7 +581,7 @@ extension Lane {
 
   /// A cause of its own for each activation: two of them must not give two events one id.
   /// What woke it by an event of another subject stands as deep as that event.
-  private func cause(_ row: RunRow, heard: Event? = nil) -> Cause {
+  func cause(_ row: RunRow, heard: Event? = nil) -> Cause {
     let count = row.entriesBefore + row.journal.entryCount
     return Cause(
       number: row.event, dedupe: effectID(row.seed, "wake", count), depth: heard?.depth ?? 0,
@@ -593,6 +593,7 @@ extension Lane {
     guard now >= timersFrom else { return }
     let lanes = lanes
     let index = index
+    try takeLate(now: now)
     for _ in 0..<Limits.timersPerStep {
       let next = try timers.nextDue(min(now, caughtUp), reader, durable: durable.value) {
         Desk.lane(of: $0, lanes: lanes) == index
@@ -600,6 +601,7 @@ extension Lane {
       guard let timer = next else { break }
       try fire(timer, isCaughtUp: false, now: now)
     }
+    try fireLate(now: now)
     if asked == nil, timers.wakeAt <= now, timers.wakeAt > caughtUp {
       asked = now
       hasQuestion = true
@@ -635,6 +637,7 @@ extension Lane {
       return cells.keep(cell)
     }
     if try movesOn(run, cell, now: now) { return cells.keep(cell) }
+    if try giveUpLate(run, cell, now: now) { return try decideEmitted(now: now) }
     var wanted: [[UInt8]] = []
     if run.pending == nil { counters.noteTimer(lateMilliseconds: now - timer.due) }
     try wake(run, was: run.due, version, run.pending ?? .timer, cell, now: now, wanted: &wanted)
@@ -645,7 +648,8 @@ extension Lane {
   /// When this lane has something to do although nothing arrives.
   package var wakeAt: Instant {
     if !pendingListens.isEmpty { return lastNow + 1 }
-    return asked == nil ? max(timersFrom, timers.wakeAt) : .distantFuture
+    let lateAt = late?.wakeAt(lastNow) ?? .distantFuture
+    return max(timersFrom, asked == nil ? min(timers.wakeAt, lateAt) : lateAt)
   }
 
   // MARK: messages
