@@ -66,7 +66,8 @@ package enum LaneInput: Sendable {
   case change(Change)
   /// What arrived before this moment has come.
   case caughtUp(Instant)
-  case publish(RuleBook)
+  /// Events up to `cutoff` are older than the book.
+  case publish(RuleBook, cutoff: Int64)
 }
 
 package final class Lane {
@@ -107,7 +108,7 @@ package final class Lane {
     index: Int, lanes: Int, reader: StoreReader, numbers: Numbers, hashKey: (UInt64, UInt64), mark: EvaluationMark,
     book: RuleBook, highestSubject: Int64, highestRun: Int64 = 0, counters: LaneCounters = LaneCounters(),
     durable: Counter = Counter(), timersFrom: Instant = .zero, guardian: RuleGuard = RuleGuard(),
-    catchUpRate: Int? = nil
+    lastEvent: Int64 = 0, catchUpRate: Int? = nil
   ) throws {
     self.durable = durable
     self.timersFrom = timersFrom
@@ -130,10 +131,27 @@ package final class Lane {
     out = Decisions(lane: index, sequence: 0)
     pendingRows = book.rows
     try recoverRuns()
+    try recoverWindows(lastEvent: lastEvent)
+    windows.lane = self
+    runtime.windows = windows
   }
 
   /// Rows of the first book, written with the first decisions.
-  private var pendingRows: [Change]
+  var pendingRows: [Change]
+
+  // What windows need; see LaneWindows.
+  let windows = LaneWindowReader()
+  var feeds = Feeds()
+  /// Definitions with their cutoffs, and their numbers by what they are.
+  var ownDefinitions: [Int64: StoredDefinition] = [:]
+  var keptNumbers: [MeasureDefinition: Int64] = [:]
+  /// From when on they know everything, where the log did not reach as far back as they do.
+  var since: [Int64: Instant] = [:]
+  var filling: Filling?
+  /// Events below these are still to be counted.
+  var fillCursors: [Int64: Int64] = [:]
+  /// For those who wait for a book that is not the lane's yet.
+  var heldCompletions: [@Sendable () -> Void] = []
 
   // What runs need; see LaneRuns.
   var timers = TimerQueue()
@@ -188,6 +206,9 @@ package final class Lane {
     out.turn = turn
     out.changes.reserve(inputs.count * 3)
     flushRows()
+    // A start with a short log is over before its first event is decided.
+    if filling != nil { try fillSome(isIdle: inputs.isEmpty || filling?.isFirst == true, now: now) }
+    takeFilledBook()
     touch(inputs)
     for input in inputs { try take(input, now: now) }
     try finishListens(now: now)
@@ -232,26 +253,31 @@ package final class Lane {
       // One lane writes the row, all of them wake what was held.
       if index == 0 { out.changes.append(RowKey(.pause, rule), row?.packed) }
       releaseTimers()
-    case .completion(let done): out.completions.append(done)
+    case .completion(let done):
+      if filling?.isWaiting == true { heldCompletions.append(done) } else { out.completions.append(done) }
     case .change(let change):
       out.changes.append(change)
     case .caughtUp(let moment):
       caughtUp = max(caughtUp, moment)
       asked = nil
-    case .publish(let book):
-      publish(book)
+    case .publish(let book, let cutoff):
+      if prepare(book, cutoff: cutoff) { return flushRows() }
+      filling = nil
+      take(book)
     }
   }
 
-  private func publish(_ next: RuleBook) {
+  func take(_ next: RuleBook) {
     do throws(RuleComplaint) {
       let loaded = try RuleRuntime(next.rules, zones: zones)
       keepOlder(book, than: next)
       runtime = loaded
+      runtime.windows = windows
       book = next
+      takeWindows(of: next)
       listen()
       releaseTimers()
-      pendingRows = next.rows
+      pendingRows += next.rows
       flushRows()
       counters.noteBook()
     } catch {
@@ -296,6 +322,7 @@ package final class Lane {
     if !pendingListens.isEmpty { noteForPending(event.name, routed.number, routed.subject) }
 
     let kind = event.user != nil ? "user" : event.primary?.namespace ?? "user"
+    try feed(kind, event, routed.number, cell, now: now)
     let wanted = try evaluate(kind, event, routed.number, routed.incoming.dedupe, cell, now: now)
     try settleSubject(cell, routed, wanted: wanted, now: now)
     emitWishes(Cause(routed.incoming, number: routed.number), cell)
@@ -373,7 +400,7 @@ package final class Lane {
     for (position, other) in others.enumerated() {
       let listens =
         book.rules.matching(event.name).contains { book.rules.rules[$0].header.per == other.kind }
-        || listening.hears(event.name, other.kind)
+        || listening.hears(event.name, other.kind) || feeds.hears(event.name, other.kind)
       let describes = other.kind == "account" && event.name == "group" && event.traits != nil
       guard listens || describes || routed.created.contains(other.subject) else { continue }
       let key = RowKey(.message, routed.number, Int64(position))
@@ -397,6 +424,7 @@ package final class Lane {
       message.position == 0 && event.account != nil && event.primary != event.account ? event.account : event.thing
     let kind = reference?.namespace ?? "account"
     let cell = try cell(message.subject, isNew: false, reference: reference, now: now)
+    try feed(kind, event, message.event, cell, now: now)
     let wanted = try evaluate(kind, event, message.event, incoming.dedupe, cell, now: now)
     let cause = Cause(incoming, number: message.event)
     var changed = cell.isUnwritten
@@ -481,6 +509,7 @@ package final class Lane {
   ) throws(StoreError) -> Verdict {
     let rule = book.rules.rules[position]
     if let reason = pause(of: position) { return Verdict(rule: rule.path, code: .paused, reason: reason) }
+    if !rule.windows.isEmpty { windows.cell = cell }
     var key = ""
     if rule.header.key != .subject {
       guard let found = runtime.key(position, event: event) else {
@@ -516,6 +545,7 @@ package final class Lane {
     var verdict = Verdict(
       rule: rule.path, code: outcome.code, line: outcome.line, reason: outcome.reason, reads: outcome.reads,
       effects: outcome.effects.count)
+    noteSince(rule, &verdict, now: now)
     guard outcome.code == .ran else { return verdict }
     if let state = outcome.state { keep(state, of: ruleNumber, cell) }
     noteAgain(rule, againHash, cell, now: now)

@@ -16,6 +16,7 @@ extension Lane {
     let rule = book.rules.rules[position]
     if rule.header.mode == .paused { return "" }
     if book.switchedOff.contains(rule.path) { return "switched off: it ended the process" }
+    if filling != nil, let reason = unready(position) { return reason }
     return guardian.pause(of: book.numbers[position])
   }
 
@@ -44,6 +45,7 @@ extension Lane {
     var verdict = Verdict(
       rule: rule.path, code: Lane.code(outcome.ending), line: outcome.line, reason: outcome.reason,
       reads: outcome.reads, effects: outcome.effects.count)
+    noteSince(rule, &verdict, now: now)
     let told = takeToldInShadow()
     tellInShadow(told, row)
     guard case .waiting(let wait) = outcome.ending else {
@@ -145,6 +147,10 @@ extension Lane {
       let isShadow = try mode(of: row, version) == .shadow
       let activation = try activation(
         row, version, trigger, event, cell, isShadow: isShadow || isHeldOut(version.rule, cell), now: now)
+      if !version.rule.windows.isEmpty {
+        windows.cell = cell
+        version.runtime.windows = windows
+      }
       mark.enter(rule: row.rule, event: row.seed)
       var outcome = version.runtime.activate(version.place, activation)
       if outcome.limit == .time { outcome = version.runtime.activate(version.place, activation) }
@@ -648,6 +654,7 @@ extension Lane {
   /// When this lane has something to do although nothing arrives.
   package var wakeAt: Instant {
     if !pendingListens.isEmpty { return lastNow + 1 }
+    if let filling { return filling.goesOn(lanes) ? lastNow : lastNow + 1 }
     let lateAt = late?.wakeAt(lastNow) ?? .distantFuture
     return max(timersFrom, asked == nil ? min(timers.wakeAt, lateAt) : lateAt)
   }

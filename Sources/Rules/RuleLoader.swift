@@ -149,10 +149,28 @@ package struct RuleLoader {
     let used = names.map { SourceScan(file: "", text: libraries[$0]?.text ?? "", isRule: true) } + [scan]
     var awaited: [String] = []
     for name in used.flatMap(\.awaited).map(\.text) where !awaited.contains(name) { awaited.append(name) }
-    return Rule(
+    var rule = Rule(
       path: source.name, header: header, contentHash: RuleLoader.hash(source, libraries: libraries),
       isStraight: isStraight, waits: used.contains(where: \.waits) || header.gather != nil, awaited: awaited,
       matches: used.contains(where: \.matches))
+    rule.windows = windows(of: used, per: header.per, scan)
+    return complaints.count == before ? rule : nil
+  }
+
+  /// Each once, in the order of the files; a library's belong to the subject of the rule that uses it.
+  private mutating func windows(of scans: [SourceScan], per: String, _ own: SourceScan) -> [WindowDefinition] {
+    var found: [WindowDefinition] = []
+    for var definition in scans.flatMap(\.windows).map(\.definition) {
+      definition.per = per
+      if !found.contains(definition) { found.append(definition) }
+    }
+    if found.count > Limits.windowsPerRule {
+      complaints.append(
+        RuleComplaint(
+          file: own.file, line: own.windows.first?.line ?? 1,
+          message: "a rule may ask for \(Limits.windowsPerRule) windows; this one asks for \(found.count)"))
+    }
+    return found
   }
 
   /// Short functions without loops that reach no library of rules either: they need no instruction count.

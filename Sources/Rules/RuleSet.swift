@@ -4,7 +4,7 @@
 // many rules there are; a rule in the set has passed every check that can be made before it runs.
 
 package import Basics
-internal import Model
+package import Model
 
 package struct Rule: Sendable, Equatable {
   /// Relative to the rules folder, without ".lua": "upsell/limit".
@@ -20,6 +20,8 @@ package struct Rule: Sendable, Equatable {
   package var awaited: [String]
   /// Its waits may take events that do not carry its key.
   package var matches: Bool
+  /// The windows it asks for.
+  package var windows: [WindowDefinition] = []
 }
 
 package final class RuleSet: Sendable {
