@@ -27,9 +27,8 @@ extension Lane {
     guard var looking = late else { return }
     late = nil
     defer { late = looking }
-    try looking.look(reader, isMine: { Desk.lane(of: $0, lanes: lanes) == index }) {
-      timer throws(StoreError) in try owner(of: timer)
-    }
+    func isMine(_ subject: Int64) -> Bool { Desk.lane(of: subject, lanes: lanes) == index }
+    try looking.look(reader, isMine: isMine, rule: owner)
   }
 
   /// Whose timer it is; of one that stands in no row any more, nobody's.

@@ -132,8 +132,9 @@ struct LateTimers {
   mutating func next(_ now: Instant) -> Timer? {
     let moment = now.milliseconds * 1_000
     guard laneNext <= moment else { return nil }
-    guard let turn = order.firstIndex(where: { isReady($0, moment, isTransactional: true) })
-      ?? order.firstIndex(where: { isReady($0, moment, isTransactional: false) })
+    guard
+      let turn = order.firstIndex(where: { isReady($0, moment, isTransactional: true) })
+        ?? order.firstIndex(where: { isReady($0, moment, isTransactional: false) })
     else { return nil }
     let rule = order.remove(at: turn)
     order.append(rule)

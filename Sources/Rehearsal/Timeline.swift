@@ -240,7 +240,8 @@ package struct Timeline {
     let isParked = row.status == .parked
     let rule = rules[row.rule] ?? ""
     runs[row.number] = RunSeen(
-      number: row.number, subject: row.subject, rule: rule, isParked: isParked, wait: row.shownWait, started: row.started)
+      number: row.number, subject: row.subject, rule: rule, isParked: isParked, wait: row.shownWait,
+      started: row.started)
     if let known, known.wait == row.shownWait, known.isParked == isParked { return }
     var entry = TimelineEntry(isParked ? .parked : .waits, row.subject, at: now)
     entry.rule = rule

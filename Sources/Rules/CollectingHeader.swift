@@ -13,7 +13,8 @@ extension HeaderReader {
     guard let silence = HeaderReader.waitable(value) else {
       complain(
         "debounce",
-        "'debounce' must be a duration of at most ten years such as \"10 minutes\"; it is \(HeaderReader.describe(value))")
+        "'debounce' must be a duration of at most ten years such as \"10 minutes\"; it is \(HeaderReader.describe(value))"
+      )
       return nil
     }
     return .debounce(milliseconds: silence)

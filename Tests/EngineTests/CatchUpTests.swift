@@ -44,7 +44,8 @@ import Testing
   }
 
   @Test func `without a rate what is due fires at once, however late it is`() throws {
-    let shop = try CatchUpTests.left(["a": CatchUpTests.waiting()], ["go": 300], rate: nil, later: 30 * JourneyTests.day)
+    let shop = try CatchUpTests.left(
+      ["a": CatchUpTests.waiting()], ["go": 300], rate: nil, later: 30 * JourneyTests.day)
     #expect(try shop.run([]).deliveries.count == 300)
   }
 
@@ -194,7 +195,8 @@ import Testing
     let happened = try shop.run([])
     #expect(happened.deliveries.isEmpty)
     #expect(happened.verdicts.flatMap(\.verdicts).contains { $0.rule == "a" && $0.code == .parked })
-    #expect(happened.logs.contains("its time was 2023-11-14T23:13:20.000Z; it is more than 7 days late"), "\(happened.logs)")
+    #expect(
+      happened.logs.contains("its time was 2023-11-14T23:13:20.000Z; it is more than 7 days late"), "\(happened.logs)")
     let subject = try #require(try shop.subject("user:u0"))
     #expect(try shop.run([.command(RunCommand(.wake, run: 1, subject: subject))]).deliveries.count == 1)
     let week = try CatchUpTests.left(rules, ["go": 1], later: 7 * JourneyTests.day)

@@ -195,9 +195,10 @@ import Testing
       }
     }
     #expect(sent.filter { $0 == #"{"all":[1,2,3],"count":3,"newest":3}"# }.count == 3)
-    #expect(sent.filter { $0.contains(#""count":4"#) } == [
-      #"{"all":[1,1,1,1],"count":4,"newest":1}"#, #"{"all":[2,2,2,2],"count":4,"newest":2}"#,
-    ])
+    #expect(
+      sent.filter { $0.contains(#""count":4"#) } == [
+        #"{"all":[1,1,1,1],"count":4,"newest":1}"#, #"{"all":[2,2,2,2],"count":4,"newest":2}"#,
+      ])
   }
 
   @Test func `a person can cancel a collection or let it begin at once`() throws {
@@ -223,7 +224,8 @@ import Testing
     let live = ["gate": CollectTests.collecting]
     let shop = try Workshop(live)
     try shop.take(tried(1), tried(2))
-    try shop.publish(["gate": CollectTests.rule("mode = 'paused', collect = { up_to = 3, within = '10 minutes' }")], highest: 1)
+    try shop.publish(
+      ["gate": CollectTests.rule("mode = 'paused', collect = { up_to = 3, within = '10 minutes' }")], highest: 1)
     #expect(try shop.take(tried(3)).verdict("gate")?.code == .paused)
     shop.now = shop.now + 60 * CollectTests.minute
     #expect(try shop.run([]).deliveries.isEmpty)
@@ -249,16 +251,21 @@ import Testing
   }
 
   @Test func `a run that has begun and lives on keeps no event from being collected`() throws {
-    let rules = ["gate": CollectTests.rule("collect = { up_to = 2, within = '10 minutes' }", "wait('7 days')\n" + CollectTests.told)]
+    let rules = [
+      "gate": CollectTests.rule(
+        "collect = { up_to = 2, within = '10 minutes' }", "wait('7 days')\n" + CollectTests.told)
+    ]
     let shop = try Workshop(rules)
     try shop.take(tried(1), tried(2))
     #expect(try shop.take(tried(3)).verdict("gate")?.reason.hasPrefix("run 2 collects it (1 of 2)") == true)
     #expect(try shop.take(tried(4)).verdict("gate")?.code == .waiting)
     shop.now = shop.now + 7 * JourneyTests.day
-    #expect(bodies(try shop.run([])) == [#"{"all":[1,2],"count":2,"newest":2}"#, #"{"all":[3,4],"count":2,"newest":4}"#])
+    #expect(
+      bodies(try shop.run([])) == [#"{"all":[1,2],"count":2,"newest":2}"#, #"{"all":[3,4],"count":2,"newest":4}"#])
   }
 
-  @Test func `second = "ignore" collects nothing while a run lives, and "restart" ends it when the next begins`() throws {
+  @Test func `second = "ignore" collects nothing while a run lives, and "restart" ends it when the next begins`() throws
+  {
     func shop(_ second: String) throws -> Workshop {
       let header = "second = '\(second)', collect = { up_to = 2, within = '10 minutes' }"
       let shop = try Workshop(["gate": CollectTests.rule(header, "wait('7 days')")])
@@ -273,7 +280,9 @@ import Testing
   }
 
   @Test func `again counts from the start of the run`() throws {
-    let shop = try Workshop(["gate": CollectTests.rule("again = '1 hour', collect = { up_to = 9, within = '50 minutes' }")])
+    let shop = try Workshop([
+      "gate": CollectTests.rule("again = '1 hour', collect = { up_to = 9, within = '50 minutes' }")
+    ])
     try shop.take(tried(1))
     shop.now = shop.now + 50 * CollectTests.minute
     #expect(try shop.run([]).deliveries.count == 1)
@@ -284,7 +293,9 @@ import Testing
   }
 
   @Test func `a run that fails with what it has collected is parked and keeps it`() throws {
-    let shop = try Workshop(["gate": CollectTests.rule("collect = { up_to = 2, within = '1 hour' }", "error('no ' .. #events)")])
+    let shop = try Workshop([
+      "gate": CollectTests.rule("collect = { up_to = 2, within = '1 hour' }", "error('no ' .. #events)")
+    ])
     try shop.take(tried(1))
     #expect(try shop.take(tried(2)).verdict("gate")?.code == .parked)
     let parked = try #require(try row(shop))
@@ -326,5 +337,45 @@ import Testing
     let shop = try Workshop(["gate": CollectTests.rule("collect = { up_to = 2, within = '1 hour' }", body)])
     try shop.take(tried(1))
     #expect(bodies(try shop.take(tried(2))) == [#"{"data":{"n":1},"sum":5,"user":"ada"}"#])
+  }
+
+  @Test func `events that were collected outlive the retention of events, as long as their run lives`() throws {
+    let rules = [
+      "gate": CollectTests.rule(
+        "collect = { up_to = 2, within = '10 minutes' }", "wait('120 days')\n" + CollectTests.told)
+    ]
+    let disk = MemoryStore.Disk()
+    let shop = try Workshop(rules, disk: disk)
+    try shop.take(tried(1), JourneyTests.event("else", "x"), tried(2))
+    shop.now = shop.now + 100 * JourneyTests.day
+    for _ in 0..<60 {
+      shop.now = shop.now + 1_000
+      try shop.run([])
+    }
+    let engine = try shop.store.makeReader().engine
+    #expect(try engine.event(1) != nil && engine.event(2) == nil && engine.event(3) != nil)
+    let later = try Workshop(rules, disk: disk)
+    later.now = shop.now + 20 * JourneyTests.day
+    #expect(try bodies(later.run([])) == [#"{"all":[1,2],"count":2,"newest":2}"#])
+  }
+
+  @Test func `up to a thousand are collected, each by a row that grows by a few bytes`() throws {
+    let shop = try Workshop(["gate": CollectTests.rule("collect = { up_to = 1000, within = '1 hour' }")])
+    try shop.run(try (1...999).map { .incoming(try shop.incoming(tried($0))) })
+    #expect(try #require(try shop.store.makeReader().value(RowKey(.run, 1))).count < 1_100)
+    let last = try shop.take(tried(1_000))
+    #expect(bodies(last).first?.hasSuffix(#""count":1000,"newest":1000}"#) == true)
+  }
+
+  @Test func `a collection that goes on while its rule is paused by hand can be woken later`() throws {
+    let shop = try Workshop(["gate": CollectTests.collecting])
+    try shop.take(tried(1))
+    let ada = try #require(try shop.subject("user:ada"))
+    let rule = try #require(shop.book.known["gate"])
+    shop.guardian.setPause(of: rule, "by hand")
+    try shop.run([.command(RunCommand(.wake, run: 1, subject: ada))])
+    #expect(try row(shop)?.pending == .hand)
+    shop.guardian.setPause(of: rule, nil)
+    #expect(try bodies(shop.run([.pause(rule: rule, nil)])) == [#"{"all":[1],"count":1,"newest":1}"#])
   }
 }

@@ -43,7 +43,9 @@ import Testing
       ),
       (
         "catch_up = 'skipp'",
-        ["4: 'catch_up' must be \"fire\", \"skip\" or a duration such as \"3 days\"; it is \"skipp\" (did you mean 'skip'?)"]
+        [
+          "4: 'catch_up' must be \"fire\", \"skip\" or a duration such as \"3 days\"; it is \"skipp\" (did you mean 'skip'?)"
+        ]
       ),
       (
         "catch_up = '10 seconds'",

@@ -32,7 +32,10 @@ import Testing
   @Test(arguments: [
     ("collect = 3", "'collect' must be such as { up_to = 10, within = \"10 minutes\" }; it is 3"),
     ("collect = { up_to = 1, within = '1 h' }", "'up_to' of 'collect' must be a whole number from 2 to 1000; it is 1"),
-    ("collect = { up_to = 1001, within = '1 h' }", "'up_to' of 'collect' must be a whole number from 2 to 1000; it is 1001"),
+    (
+      "collect = { up_to = 1001, within = '1 h' }",
+      "'up_to' of 'collect' must be a whole number from 2 to 1000; it is 1001"
+    ),
     ("collect = { within = '1 h' }", "'up_to' of 'collect' must be a whole number from 2 to 1000"),
     ("collect = { up_to = 3 }", "'within' of 'collect' must be a duration of at most ten years such as \"10 minutes\""),
     (
@@ -55,7 +58,8 @@ import Testing
   }
 
   @Test func `an unknown key of collect is told with what was meant`() {
-    let complaints = Fixture.complaints(Fixture.rule("", header: "collect = { up_too = 3, up_to = 3, within = '1 h' },"))
+    let complaints = Fixture.complaints(
+      Fixture.rule("", header: "collect = { up_too = 3, up_to = 3, within = '1 h' },"))
     #expect(complaints == ["rules/a.lua:1: unknown key 'up_too' in 'collect' (did you mean 'up_to'?)"])
   }
 }

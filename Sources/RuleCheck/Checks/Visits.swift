@@ -133,7 +133,8 @@ extension FileCheck {
   private func parameterShape(_ name: String, _ position: Int, isEntrance: Bool) -> Shape {
     // Swapped arguments are told elsewhere; what they are called is what was meant.
     if isEntrance, name != "event", name != "customer" {
-      return position == 0 ? eventShape : position == 1 ? .customer : position == 2 && collects ? .list(eventShape) : .unknown
+      return position == 0
+        ? eventShape : position == 1 ? .customer : position == 2 && collects ? .list(eventShape) : .unknown
     }
     if isEntrance { return name == "event" ? eventShape : .customer }
     guard kind == .rule else { return .unknown }

@@ -62,7 +62,8 @@ package enum HeaderKeys {
         Option("within", .pause, "or what came in this time after the first", isRequired: true),
       ]), "Gathers several events into one run, which gets a list of them."),
     HeaderKey("debounce", .pause, "The run begins when no further event has come for so long."),
-    HeaderKey("catch_up", .either([.choice(["fire", "skip"]), .pause]), "What becomes of a run whose time was long ago."),
+    HeaderKey(
+      "catch_up", .either([.choice(["fire", "skip"]), .pause]), "What becomes of a run whose time was long ago."),
     HeaderKey("was", .text, later: true, "The path the rule had before."),
   ]
 
