@@ -29,6 +29,8 @@ package struct Definitions: Sendable {
   package private(set) var fresh: [StoredDefinition] = []
   /// Kept before, and not wanted any more.
   package private(set) var leaving: [StoredDefinition] = []
+  /// Nothing is left of these but their rows.
+  private(set) var gone: [Int64] = []
   package private(set) var highest: Int64
   private(set) var numbers: [MeasureDefinition: Int64] = [:]
 
@@ -59,7 +61,9 @@ package struct Definitions: Sendable {
       }
     }
     for definition in known where users[definition.what] == nil || definition.isLeaving {
-      if !definition.isLeaving, definition.rules.contains(where: livingRules.contains) {
+      if definition.isGone {
+        gone.append(definition.number)
+      } else if !definition.isLeaving, definition.rules.contains(where: livingRules.contains) {
         kept.append(definition)
       } else {
         leaving.append(definition)
@@ -68,10 +72,23 @@ package struct Definitions: Sendable {
     for definition in kept { self.numbers[definition.what] = definition.number }
   }
 
-  private static func wanted(by rule: Rule) -> [MeasureDefinition] { rule.windows.map { .window($0) } }
+  private static func wanted(by rule: Rule) -> [MeasureDefinition] {
+    var wanted = rule.windows.map { MeasureDefinition.window($0) }
+    if rule.isSegment {
+      wanted.append(
+        .segment(SegmentDefinition(name: rule.segmentName, hash: rule.contentHash, per: rule.header.per)))
+    }
+    if case .absence(let event, let lasting, let match) = rule.header.occasion {
+      wanted.append(
+        .absence(
+          AbsenceDefinition(
+            rule: rule.path, event: event, lastingMilliseconds: lasting, match: match, per: rule.header.per)))
+    }
+    return wanted
+  }
 
-  /// What a rule cannot do without.
-  func needed(by rule: Rule) -> [Int64] { Definitions.wanted(by: rule).compactMap { numbers[$0] } }
+  /// The windows that a rule cannot do without.
+  func windows(of rule: Rule) -> [Int64] { rule.windows.compactMap { numbers[.window($0)] } }
 
   /// For the next book.
   package var all: [StoredDefinition] { kept + leaving }
@@ -84,19 +101,46 @@ struct Feeds {
     var cutoff: Int64
     var window: WindowDefinition
   }
+  struct Silence {
+    var number: Int64
+    var absence: AbsenceDefinition
+  }
+  /// A segment with its place in the set of rules.
+  struct Group {
+    var number: Int64
+    var segment: SegmentDefinition
+    var place: Int
+    /// Events after which it has to be looked at again.
+    var events: Set<String>
+  }
   private var byEvent: [String: [Feed]] = [:]
+  private(set) var silences: [Silence] = []
+  private(set) var groups: [Group] = []
+  private(set) var isEmpty = true
 
-  mutating func add(_ definition: StoredDefinition) {
+  /// Segments belong to a set of rules: those of another one cannot be asked.
+  mutating func add(_ definition: StoredDefinition, _ rules: RuleSet) {
+    isEmpty = false
     switch definition.what {
     case .window(let window):
       byEvent[window.event, default: []].append(
         Feed(number: definition.number, cutoff: definition.cutoff, window: window))
+    case .absence(let absence): silences.append(Silence(number: definition.number, absence: absence))
+    case .segment(let segment):
+      guard let place = rules.position(of: RuleSource.segments + segment.name),
+        rules[place].contentHash == segment.hash
+      else { return }
+      groups.append(
+        Group(
+          number: definition.number, segment: segment, place: place, events: Set(rules[place].windows.map(\.event))))
     }
   }
 
-  var isEmpty: Bool { byEvent.isEmpty }
-
   func of(_ event: String) -> [Feed] { byEvent.isEmpty ? [] : byEvent[event] ?? [] }
 
-  func hears(_ event: String, _ kind: String) -> Bool { of(event).contains { $0.window.per == kind } }
+  func hears(_ event: String, _ kind: String) -> Bool {
+    if isEmpty { return false }
+    return of(event).contains { $0.window.per == kind }
+      || silences.contains { $0.absence.event == event && $0.absence.per == kind }
+  }
 }

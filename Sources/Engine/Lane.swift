@@ -148,6 +148,12 @@ package final class Lane {
   /// From when on they know everything, where the log did not reach as far back as they do.
   var since: [Int64: Instant] = [:]
   var filling: Filling?
+  /// Ways through all subjects; see LaneOccasions.
+  var walk: Walk?
+  var removal: Removal?
+  /// How many of this lane's subjects are in a segment.
+  var tallies: [Int64: Int64] = [:]
+  var segmentFailures: [Int64: Instant] = [:]
   /// Events below these are still to be counted.
   var fillCursors: [Int64: Int64] = [:]
   /// For those who wait for a book that is not the lane's yet.
@@ -209,6 +215,8 @@ package final class Lane {
     // A start with a short log is over before its first event is decided.
     if filling != nil { try fillSome(isIdle: inputs.isEmpty || filling?.isFirst == true, now: now) }
     takeFilledBook()
+    if walk != nil { try walkOn(isIdle: inputs.isEmpty, now: now) }
+    if removal != nil { try removeOn(isIdle: inputs.isEmpty) }
     touch(inputs)
     for input in inputs { try take(input, now: now) }
     try finishListens(now: now)
@@ -322,9 +330,11 @@ package final class Lane {
     if !pendingListens.isEmpty { noteForPending(event.name, routed.number, routed.subject) }
 
     let kind = event.user != nil ? "user" : event.primary?.namespace ?? "user"
+    let isFirst = cell.isUnwritten
     try feed(kind, event, routed.number, cell, now: now)
     let wanted = try evaluate(kind, event, routed.number, routed.incoming.dedupe, cell, now: now)
     try settleSubject(cell, routed, wanted: wanted, now: now)
+    try lookAtSegments(event.name, cell, isNew: isFirst, now: now)
     emitWishes(Cause(routed.incoming, number: routed.number), cell)
     try sendMessages(routed)
     cells.keep(cell)
@@ -349,6 +359,7 @@ package final class Lane {
     }
     if event.user != nil, let account = event.account?.id, cell.account != account {
       cell.row.account = account
+      cell.noteTraits()
       changed = true
     }
     if let traits = event.traits, event.name != "group" || event.user == nil {
@@ -378,6 +389,7 @@ package final class Lane {
       return false
     }
     cell.row.traits = merged.traits
+    cell.noteTraits()
     if isAwaited("nudged.trait.changed") {
       var data = JSONWriter(capacity: merged.changed.count + 16)
       data.beginObject()
@@ -424,6 +436,7 @@ package final class Lane {
       message.position == 0 && event.account != nil && event.primary != event.account ? event.account : event.thing
     let kind = reference?.namespace ?? "account"
     let cell = try cell(message.subject, isNew: false, reference: reference, now: now)
+    let isFirst = cell.isUnwritten
     try feed(kind, event, message.event, cell, now: now)
     let wanted = try evaluate(kind, event, message.event, incoming.dedupe, cell, now: now)
     let cause = Cause(incoming, number: message.event)
@@ -432,6 +445,7 @@ package final class Lane {
       changed = merge(JSONCursor(document: event.document, index: traits), into: cell, cause) || changed
     }
     write(cell, wanted: wanted, cause, changed: changed)
+    try lookAtSegments(event.name, cell, isNew: isFirst, now: now)
     emitWishes(cause, cell)
     cells.keep(cell)
   }
@@ -442,7 +456,8 @@ package final class Lane {
   func evaluate(
     _ kind: String, _ event: Event, _ number: Int64, _ dedupe: Hash128, _ cell: SubjectCell, now: Instant
   ) throws(StoreError) -> [[UInt8]] {
-    let matching = book.rules.matching(event.name)
+    var matching = book.rules.matching(event.name)
+    if let key = Occasion.key(of: event) { matching += book.rules.matching(key) }
     let isHeard = listening.hears(event.name, kind)
     if matching.isEmpty, !isHeard { return [] }
     if event.depth >= Limits.causalDepth {

@@ -33,6 +33,8 @@ extension Lane {
 
   /// Whose timer it is; of one that stands in no row any more, nobody's.
   private func owner(of timer: Timer) throws(StoreError) -> (number: Int64, isTransactional: Bool) {
+    // What tells silences and segments apart stands below all rules.
+    if Alarm.isOne(timer.run) { return (-Alarm.definition(timer.run), false) }
     let rule = timer.run < 0 ? try ruleOfHeld(timer) : try ruleOfRun(timer)
     let place = book.places[rule]
     return (rule, place.map { book.rules.rules[$0].header.isTransactional } ?? false)
@@ -75,7 +77,7 @@ extension Lane {
           rule: rulePath(run), code: isParked ? .parked : .skipped, line: wait.line,
           reason: "run \(run.number): \(reason)")
       ])
-    settle(run, cell, wanted: [], cause(run))
+    try settle(run, cell, wanted: [], cause(run))
     return true
   }
 

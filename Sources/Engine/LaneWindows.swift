@@ -57,6 +57,7 @@ extension Lane {
   /// Counts an event for a subject, as one of this kind.
   func feed(_ kind: String, _ event: Event, _ number: Int64, _ cell: SubjectCell, now: Instant) throws(StoreError) {
     if feeds.isEmpty { return }
+    try hearSilences(kind, event, cell, now: now)
     for feed in feeds.of(event.name) where feed.window.per == kind && number > feed.cutoff {
       try add(event, number, to: feed.number, feed.window, cell, now: now)
     }
@@ -65,7 +66,7 @@ extension Lane {
   private func add(
     _ event: Event, _ number: Int64, to definition: Int64, _ window: WindowDefinition, _ cell: SubjectCell, now: Instant
   ) throws(StoreError) {
-    guard WindowField.fits(window, event) else { return }
+    guard WindowField.fits(window.match, event) else { return }
     var ring = WindowRing(window, packed: try cell.measure(definition, reader))
     let sample = WindowSample(time: event.time, number: number, value: WindowField.value(window, event))
     guard ring.add(sample, now: now) else { return }
@@ -90,7 +91,7 @@ extension Lane {
   func unready(_ position: Int) -> String? {
     guard let filling, !filling.isWaiting else { return nil }
     let open = Set(filling.definitions.map(\.number))
-    guard book.definitions.needed(by: book.rules.rules[position]).contains(where: open.contains) else { return nil }
+    guard book.definitions.windows(of: book.rules.rules[position]).contains(where: open.contains) else { return nil }
     return "its windows are being filled from the log of events; it goes live when they are"
   }
 
@@ -119,7 +120,7 @@ extension Lane {
     var open: [StoredDefinition] = []
     var cursor: Int64 = 0
     let fresh = Set(book.definitions.fresh.map(\.number))
-    for definition in book.definitions.kept {
+    for definition in book.definitions.kept where definition.what.window != nil {
       let progress = try reader.value(RowKey(.progress, definition.number, Int64(index))).flatMap { ProgressRow($0) }
       if let known = progress?.since { since[definition.number] = known }
       if definition.isFilled || progress?.phase == .done { continue }
@@ -131,8 +132,9 @@ extension Lane {
         cursor = max(cursor, progress?.cursor ?? definition.cutoff + 1)
       }
     }
-    takeFeeds(book.definitions.kept.map { fresh.contains($0.number) ? cut($0, lastEvent) : $0 })
+    takeFeeds(book.definitions.kept.map { fresh.contains($0.number) ? cut($0, lastEvent) : $0 }, book.rules)
     writeDefinitions(book, cutoff: lastEvent)
+    try recoverWalk()
     if open.isEmpty { return }
     // Where several were interrupted the one that has to look back from farthest tells where to begin; what was
     // counted already is below the others' own marks.
@@ -161,11 +163,16 @@ extension Lane {
   /// A book with windows that nobody kept: they are filled first, and until then the old book holds. False: it can
   /// be taken at once.
   func prepare(_ next: RuleBook, cutoff: Int64) -> Bool {
-    let fresh = next.definitions.fresh
-    if fresh.isEmpty { return false }
+    let fresh = next.definitions.fresh.filter { $0.what.window != nil }
+    if fresh.isEmpty {
+      for definition in next.definitions.fresh { ownDefinitions[definition.number] = cut(definition, cutoff) }
+      if index == 0 { writeDefinitions(next, cutoff: cutoff) }
+      return false
+    }
     let definitions = fresh.map { cut($0, cutoff) }
     // Those of the old book go on, and those of a book that did not make it are given up.
-    takeFeeds(book.definitions.kept.map { kept(of: $0) } + definitions)
+    takeFeeds(book.definitions.kept.map { kept(of: $0) } + definitions, book.rules)
+    for definition in next.definitions.fresh { ownDefinitions[definition.number] = cut(definition, cutoff) }
     if index == 0 { writeDefinitions(next, cutoff: cutoff) }
     filling = Filling(
       book: next, isWaiting: true, definitions: definitions, cutoff: cutoff, turn: turn, cursor: cutoff + 1)
@@ -178,12 +185,12 @@ extension Lane {
   /// The lane's own idea of a definition: it knows where the log ends for it.
   private func kept(of definition: StoredDefinition) -> StoredDefinition { ownDefinitions[definition.number] ?? definition }
 
-  private func takeFeeds(_ definitions: [StoredDefinition]) {
+  private func takeFeeds(_ definitions: [StoredDefinition], _ rules: RuleSet) {
     var next = Feeds()
     var own: [Int64: StoredDefinition] = [:]
     keptNumbers = [:]
     for definition in definitions {
-      next.add(definition)
+      next.add(definition, rules)
       own[definition.number] = definition
       keptNumbers[definition.what] = definition.number
     }
@@ -192,7 +199,10 @@ extension Lane {
   }
 
   /// The windows of a book that is the lane's from now on.
-  func takeWindows(of next: RuleBook) { takeFeeds(next.definitions.kept.map { kept(of: $0) }) }
+  func takeWindows(of next: RuleBook) {
+    takeFeeds(next.definitions.kept.map { kept(of: $0) }, next.rules)
+    beginWalk(next)
+  }
 
   /// By one lane for all.
   private func writeDefinitions(_ next: RuleBook, cutoff: Int64) {
@@ -201,6 +211,10 @@ extension Lane {
     for definition in next.definitions.kept {
       let row = fresh.contains(definition.number) ? cut(definition, cutoff) : kept(of: definition)
       pendingRows.append(Change(RowKey(.definition, definition.number), row.packed))
+    }
+    for number in next.definitions.gone {
+      pendingRows.append(Change(RowKey(.definition, number), nil))
+      for lane in 0..<Int64(max(lanes, 64)) { pendingRows.append(Change(RowKey(.progress, number, lane), nil)) }
     }
     for definition in next.definitions.leaving {
       var row = definition
@@ -226,7 +240,7 @@ extension Lane {
     if filling.phase == .settling, filling.book.gate.isSettled(lanes) { filling.phase = .events }
     guard filling.phase == .events else { return self.filling = filling }
     filling.isFirst = false
-    let reach = filling.definitions.map(\.what.reachMilliseconds).max() ?? 0
+    let reach = filling.definitions.compactMap(\.what.window?.windowMilliseconds).max() ?? 0
     let horizon = now + -(reach + Limits.fillSlackMilliseconds)
     let limit = isIdle ? Limits.fillEventsIdle : Limits.fillEvents
     let rows = try reader.engine.events(before: filling.cursor, limit: limit)
@@ -264,7 +278,8 @@ extension Lane {
 
   private func fill(_ row: EventRow, _ filling: Filling, now: Instant) throws(StoreError) {
     var decoded: Event?
-    for definition in filling.definitions where definition.what.event == row.name {
+    for definition in filling.definitions {
+      guard let window = definition.what.window, window.event == row.name else { continue }
       // Counted before a kill, or as it was decided.
       guard row.number <= definition.cutoff, row.number < fillCursors[definition.number] ?? .max else { continue }
       if decoded == nil {
@@ -273,12 +288,10 @@ extension Lane {
         else { return }
         decoded = event
       }
-      guard let event = decoded, let subject = try subject(of: event, row, definition.what.per) else { continue }
+      guard let event = decoded, let subject = try subject(of: event, row, window.per) else { continue }
       guard Desk.lane(of: subject, lanes: lanes) == index else { continue }
       let cell = try cell(subject, isNew: false, reference: nil, now: now)
-      if case .window(let window) = definition.what {
-        try add(event, row.number, to: definition.number, window, cell, now: now)
-      }
+      try add(event, row.number, to: definition.number, window, cell, now: now)
       cells.keep(cell)
     }
   }
@@ -297,8 +310,8 @@ extension Lane {
 
 /// What a window looks at in an event.
 enum WindowField {
-  static func fits(_ window: WindowDefinition, _ event: Event) -> Bool {
-    guard let match = window.match else { return true }
+  static func fits(_ match: WindowDefinition.Match?, _ event: Event) -> Bool {
+    guard let match else { return true }
     guard let found = event.dataCursor?.at(path: match.path) else { return false }
     if found.text == match.value { return true }
     // 1 and 1.0 are one number.

@@ -177,13 +177,14 @@ struct LateTimers {
 
   /// When there is something to do.
   func wakeAt(_ now: Instant) -> Instant {
-    if place != nil || !fresh.isEmpty { return now }
+    // What comes in has its turn between two looks.
+    if place != nil || !fresh.isEmpty { return now + 1 }
     var next = Int64.max
     for queue in queues.values {
       if queue.count > 0 {
         next = min(next, queue.next)
       } else if queue.skipped != nil {
-        return now
+        return now + 1
       }
     }
     if next == .max { return .distantFuture }

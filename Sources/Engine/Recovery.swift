@@ -39,11 +39,13 @@ package enum Recovery {
     var found: [StoredDefinition] = []
     for row in try reader.rows(from: RowKey(.definition, 0), to: RowKey(.definition, .max), limit: Int.max / 4) {
       guard var definition = row.value.flatMap({ StoredDefinition(number: row.key.first, $0) }) else { continue }
-      if !definition.isFilled {
+      if !definition.isFilled || definition.isLeaving {
         let progress = try reader.rows(
           from: RowKey(.progress, definition.number, 0), to: RowKey(.progress, definition.number, .max), limit: 1_000)
         let done = progress.count { $0.value.flatMap { ProgressRow($0) }?.phase == .done }
-        definition.isFilled = done >= definition.lanes
+        definition.isFilled = definition.isFilled || done >= definition.lanes
+        let gone = progress.count { $0.value.flatMap { ProgressRow($0) }?.phase == .gone }
+        definition.isGone = definition.isLeaving && gone >= max(definition.lanes, lanes)
         definition.isLeaving = definition.isLeaving || !definition.isFilled && definition.lanes != lanes
       }
       found.append(definition)

@@ -37,6 +37,14 @@ final class SubjectCell {
   private var parsedTraits: Document?
   /// The row is in no record yet.
   var isUnwritten = false
+  /// Traits or the account are others than before; until someone has asked.
+  private var hasChangedTraits = false
+
+  func noteTraits() { hasChangedTraits = true }
+  func takeChangedTraits() -> Bool {
+    defer { hasChangedTraits = false }
+    return hasChangedTraits
+  }
 
   /// A subject that the cache does not hold; `row` is as it is stored.
   init(subject: Int64, row: [UInt8], chain: Int64, isNew: Bool) {

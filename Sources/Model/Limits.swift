@@ -71,6 +71,11 @@ package enum Limits {
   /// without it; and how much later than their time they may have come.
   package static let fillEvents = 200
   package static let fillEventsIdle = 2_000
+  /// Likewise subjects, for absences and segments that are new.
+  package static let walkedSubjects = 100
+  package static let walkedSubjectsIdle = 1_000
+  /// A segment that asks what time it is is looked at so often.
+  package static let segmentLookMilliseconds: Int64 = 3_600_000
   package static let fillSlackMilliseconds: Int64 = 3_600_000
   package static let callTries = 10
   /// What a cap may allow, and how much of what was sent is remembered for it.
@@ -130,7 +135,7 @@ package enum Limits {
   /// Late timers of one rule that a lane holds in memory; the others wait in the store.
   package static let lateTimersPerRule = 20_000
   /// Rows of late timers that a lane looks at in one step.
-  package static let lateTimersPerLook = 128
+  package static let lateTimersPerLook = 64
   /// What is later than this is parked, unless its rule says otherwise.
   package static let staleMilliseconds: Int64 = 7 * 86_400_000
   /// A wall clock that jumps forward by more than this is believed once it has stood for so long.

@@ -22,6 +22,13 @@ package struct Rule: Sendable, Equatable {
   package var matches: Bool
   /// The windows it asks for.
   package var windows: [WindowDefinition] = []
+  /// It only says who belongs to it.
+  package var isSegment = false
+  /// Its answer depends on the moment, not only on what happened.
+  package var looksAtTime = false
+
+  /// Of a segment, without the folder.
+  package var segmentName: String { String(path.dropFirst(RuleSource.segments.count)) }
 }
 
 package final class RuleSet: Sendable {
@@ -58,6 +65,9 @@ package final class RuleSet: Sendable {
     var index: [String: [Int]] = [:]
     for (position, entry) in ordered.enumerated() {
       for name in entry.rule.header.on { index[name, default: []].append(position) }
+      if let occasion = entry.rule.header.occasion {
+        index[occasion.key(rule: entry.rule.path), default: []].append(position)
+      }
     }
     byEvent = index
   }

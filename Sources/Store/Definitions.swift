@@ -7,6 +7,8 @@ package import Model
 
 package enum MeasureDefinition: Sendable, Hashable {
   case window(WindowDefinition)
+  case absence(AbsenceDefinition)
+  case segment(SegmentDefinition)
 
   package var packed: [UInt8] {
     var writer = PackedWriter(capacity: 64)
@@ -14,6 +16,12 @@ package enum MeasureDefinition: Sendable, Hashable {
     case .window(let window):
       writer.byte(1)
       window.pack(into: &writer)
+    case .absence(let absence):
+      writer.byte(2)
+      absence.pack(into: &writer)
+    case .segment(let segment):
+      writer.byte(3)
+      segment.pack(into: &writer)
     }
     return writer.bytes
   }
@@ -24,15 +32,24 @@ package enum MeasureDefinition: Sendable, Hashable {
     case 1:
       guard let window = WindowDefinition(&reader) else { return nil }
       self = .window(window)
+    case 2:
+      guard let absence = AbsenceDefinition(&reader) else { return nil }
+      self = .absence(absence)
+    case 3:
+      guard let segment = SegmentDefinition(&reader) else { return nil }
+      self = .segment(segment)
     default: return nil
     }
   }
 
-  /// The events it looks at, and whose.
-  package var event: String { switch self { case .window(let window): window.event } }
-  package var per: String { switch self { case .window(let window): window.per } }
-  /// How far back it looks.
-  package var reachMilliseconds: Int64 { switch self { case .window(let window): window.windowMilliseconds } }
+  package var window: WindowDefinition? { if case .window(let window) = self { window } else { nil } }
+  package var per: String {
+    switch self {
+    case .window(let window): window.per
+    case .absence(let absence): absence.per
+    case .segment(let segment): segment.per
+    }
+  }
 }
 
 package struct StoredDefinition: Sendable, Equatable {
@@ -46,6 +63,8 @@ package struct StoredDefinition: Sendable, Equatable {
   package var isFilled: Bool
   /// No rule asks for it any more; what is known by it goes.
   package var isLeaving: Bool
+  /// It has gone everywhere; its own row is all that is left. Not stored.
+  package var isGone = false
   /// The numbers of the rules that ask or asked for it.
   package var rules: [Int64]
 
@@ -102,6 +121,8 @@ package struct ProgressRow: Sendable, Equatable {
     /// Goes through its subjects.
     case subjects = 2
     case done = 3
+    /// What was known by a definition that nobody asks for is gone.
+    case gone = 4
   }
   package var phase: Phase
   /// The event below which, or the subject behind which it goes on.
