@@ -131,7 +131,7 @@ package enum Limits {
   /// Late timers that fire in a second, of one rule in all lanes, unless it is configured.
   package static let catchUpRate = 100
   /// Late timers that a lane fires in a second, of all its rules: what comes in has to find time between them.
-  package static let lateTimersPerSecond = 1_000
+  package static let lateTimersPerSecond = 500
   /// Late timers of one rule that a lane holds in memory; the others wait in the store.
   package static let lateTimersPerRule = 20_000
   /// Rows of late timers that a lane looks at in one step.
