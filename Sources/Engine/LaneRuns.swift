@@ -659,7 +659,7 @@ extension Lane {
     if walk != nil || removal != nil, filling == nil { return lastNow + 1 }
     if let filling { return filling.goesOn(lanes) ? lastNow : lastNow + 1 }
     let lateAt = late?.wakeAt(lastNow) ?? .distantFuture
-    return max(timersFrom, asked == nil ? min(timers.wakeAt, lateAt) : lateAt)
+    return max(timersFrom, asked == nil ? min(timers.wakeAt, schedulesWakeAt, lateAt) : lateAt)
   }
 
   // MARK: messages
