@@ -3,6 +3,8 @@
 return catalog {
   events = {
     usage_limit_approaching  = { metric = "text", percent = "number", plan = "text" },
+    feature_locked           = { feature = "text", plan = "text" },
+    plan_upgraded            = { plan = "text" },
     webinar_registered       = { webinar = "text", title = "text", starts_at = "time" },
     course_finished          = { course = "text", score = "number" },
     cancellation_started     = { reason = "text" },
@@ -26,6 +28,7 @@ return catalog {
     ["payment.retry"]        = { invoice = "text", attempt = "integer" },
     ["payment.review"]       = { customer = "text", invoice = "text", failures = "integer" },
     ["upsell.offer"]         = { customer = "text", metric = "text", percent = "number", plan = "text" },
+    ["upsell.locked_features"] = { customer = "text", features = "list", attempts = "integer", plan = "text" },
     ["webinar.confirmation"] = { customer = "text", webinar = "text", title = "text", starts_at = "time" },
   },
 }

@@ -128,6 +128,13 @@ void host_push_field(lua_State *L, enum rule_field field, uint32_t event) {
   push_value(L, &host->reply.value);
 }
 
+void host_push_collected(lua_State *L, lua_Integer position) {
+  rule_host *host = host_of(L);
+  rule_value argument = {.kind = RULE_INTEGER, .integer = position};
+  ask(host, RULE_WORD_COLLECTED, &argument, 1);
+  settle(L, host);
+}
+
 int host_ask(lua_State *L, uint32_t word, const char *name) {
   rule_host *host = host_of(L);
   budget_charge(L, 20);

@@ -23,7 +23,8 @@ enum phase { PHASE_IDLE, PHASE_LOADING, PHASE_EVALUATING, PHASE_WHEN, PHASE_RUNN
 /* 131,072 nodes are more than any text that a rule may read can have; as many slots are more than a journal
  * and the budget let a run receive. */
 enum { HANDLE_NODE_BITS = 17, HANDLE_SLOT_BITS = 17, SLOTS = 1 << HANDLE_SLOT_BITS };
-enum slot { SLOT_EVENT = 0, SLOT_CUSTOMER = 1, SLOT_EVENT_DATA = 2, SLOT_TRAITS = 3, SLOT_NOTHING = 4, SLOT_FIRST_MORE = 5 };
+enum slot { SLOT_EVENT = 0, SLOT_CUSTOMER = 1, SLOT_EVENT_DATA = 2, SLOT_TRAITS = 3, SLOT_NOTHING = 4, SLOT_EVENTS = 5,
+            SLOT_FIRST_MORE = 6 };
 
 /* What a slot beyond the first ones stands for. */
 typedef struct more_slot {
@@ -92,6 +93,8 @@ struct rule_host {
   uint32_t more_count;
   uint32_t more_capacity;
   uint32_t traits_slot; /* of the activation at hand; 0: not asked for yet */
+  uint32_t *events;     /* the slots of collected events that were looked at */
+  uint32_t events_capacity;
   int fallback_line;
   rule_callback callback;
   void *context;
@@ -165,6 +168,17 @@ bool values_document(lua_State *L, int index, const document **d, uint32_t *node
 const char *values_type_name(lua_State *L, int index);
 extern char values_null, values_empty_list;
 
+/* The slot behind a handle of this run. */
+uint32_t values_slot(lua_State *L, int index);
+
+/* rule_events.c */
+/* Before a run; false when memory is short. */
+bool events_begin(rule_host *host);
+lua_Integer events_count(const rule_host *host);
+void events_push(lua_State *L, lua_Integer position);
+int events_index(lua_State *L);
+int events_pairs(lua_State *L);
+
 /* rule_json.c */
 void json_write(lua_State *L, int index, document_buffer *out, bool functions);
 /* Whether the bytes are valid UTF-8. */
@@ -204,6 +218,8 @@ void sandbox_push_text(lua_State *L, int index);
 extern const luaL_Reg host_words[];
 /* Pushes one text that Swift knows, or nil. */
 void host_push_field(lua_State *L, enum rule_field field, uint32_t event);
+/* Pushes one of the events that the run was begun with. */
+void host_push_collected(lua_State *L, lua_Integer position);
 /* Asks Swift with all that is on the stack as arguments, and pushes or raises what it answers. */
 int host_ask(lua_State *L, uint32_t word, const char *name);
 

@@ -64,6 +64,7 @@ void rule_host_close(rule_host *host) {
   if (host->state_document) document_free(host->state_document);
   free(host->rules);
   free(host->more);
+  free(host->events);
   free(host);
 }
 
@@ -366,7 +367,13 @@ int rule_host_run(rule_host *host, uint32_t slot, const rule_input *input) {
   bool asks = rule->when != LUA_NOREF && !input->skips_when;
   /* `when` is asked once and `run` is played again: what the one draws must not move the other's numbers. */
   if (asks && input->journal) host->randoms = WHEN_RANDOMS;
-  if ((!asks || matches(host, rule, &code)) && !rule->is_segment) {
+  if (!events_begin(host)) {
+    static const char text[] = "there is no memory left for the events of this run";
+    budget_set_message(host, text, sizeof text - 1);
+    host->report.status = RULE_MEMORY;
+    return leave(host, code);
+  }
+  if ((!asks || matches(host, rule, &code)) && !rule->is_segment && !input->only_when) {
     if (input->journal) host->randoms = input->randoms;
     host->phase = PHASE_RUNNING;
     code = call_protected(host, rule->run, rule->run_line, 0);

@@ -75,6 +75,7 @@ static void write_light(writer *w, int index) {
     return;
   }
   if (slot == SLOT_NOTHING) return put(w, "{}");
+  if (slot == SLOT_EVENTS) luaL_error(w->L, "the data holds the whole list of events; name what you need, such as events[1].data");
   luaL_error(w->L, "the data holds the whole %s; name the fields you need, such as %s",
              slot == SLOT_EVENT ? "event" : "customer", slot == SLOT_EVENT ? "event.data" : "customer.id");
 }

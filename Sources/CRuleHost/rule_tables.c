@@ -212,6 +212,7 @@ static int pairs_of_handle(lua_State *L) {
   uint32_t node, slot;
   enum slot kind;
   bool found = values_document(L, 1, &d, &node, &slot, &kind);
+  if (kind == SLOT_EVENTS) return events_pairs(L);
   if (!found && kind != SLOT_NOTHING)
     return luaL_error(L, "pairs walks event.data or customer.traits; event and customer themselves have fixed fields");
   lua_pushinteger(L, 0);

@@ -62,12 +62,18 @@ static uint32_t need_slot(lua_State *L, const more_slot *slot) {
 int values_push_subjects(lua_State *L, rule_host *host) {
   push_handle(L, host, SLOT_EVENT, 0);
   push_handle(L, host, SLOT_CUSTOMER, 0);
-  if (host->phase != PHASE_RUNNING || !host->input->saved) return 2;
+  if (host->phase != PHASE_RUNNING) return 2;
+  int count = 2;
+  if (host->input->collected) {
+    push_handle(L, host, SLOT_EVENTS, 0);
+    count++;
+  }
+  if (!host->input->saved) return count;
   more_slot slot = {.kind = SLOT_EVENT_DATA, .document = host->input->saved};
   uint32_t number = add_slot(host, &slot);
   if (number) push_handle(L, host, number, 0);
   else lua_pushnil(L);
-  return 3;
+  return count + 1;
 }
 
 void values_push_event(lua_State *L, const rule_event *event) {
@@ -112,6 +118,11 @@ static inline enum slot kind_of(const rule_host *host, uint32_t slot) {
 static inline const document *document_of(const rule_host *host, uint32_t slot) {
   if (slot == SLOT_EVENT_DATA) return host->input->event.document;
   return host->more[slot - SLOT_FIRST_MORE].document;
+}
+
+uint32_t values_slot(lua_State *L, int index) {
+  uint32_t node;
+  return open_bits(L, host_of(L), handle_bits(L, index), &node);
 }
 
 static uint32_t traits_slot(lua_State *L, rule_host *host);
@@ -262,6 +273,7 @@ static int handle_index(lua_State *L) {
       const char *key = lua_tolstring(L, 2, &count);
       return kind == SLOT_EVENT ? event_field(L, host, slot, key, count) : customer_field(L, host, key, count);
     }
+    case SLOT_EVENTS: return events_index(L);
     default: return lua_pushnil(L), 1;
   }
 }
@@ -272,7 +284,10 @@ static int handle_length(lua_State *L) {
   uint32_t slot;
   enum slot kind;
   if (is_constant(lua_touserdata(L, 1))) return lua_pushinteger(L, 0), 1;
-  if (!values_document(L, 1, &d, &node, &slot, &kind)) return lua_pushinteger(L, 0), 1;
+  if (!values_document(L, 1, &d, &node, &slot, &kind)) {
+    lua_pushinteger(L, kind == SLOT_EVENTS ? events_count(host_of(L)) : 0);
+    return 1;
+  }
   const document_node *n = document_nodes(d) + node;
   lua_pushinteger(L, n->kind == DOCUMENT_ARRAY ? n->count : 0);
   return 1;

@@ -105,7 +105,8 @@ extension Arguments {
 
   private static let settable = [
     "listen", "admin", "rules", "store", "lanes", "open_locally", "retention.events", "retention.verdicts",
-    "retention.attempts", "retention.runs", "retention.size", "zone", "timers_after_start", "effects_per_hour",
+    "retention.attempts", "retention.runs", "retention.size", "zone", "timers_after_start", "catch_up_rate",
+    "effects_per_hour",
   ]
 
   private func apply(_ pair: String, to configuration: inout Configuration) throws(UsageError) {
@@ -139,6 +140,11 @@ extension Arguments {
         throw UsageError("zone must be a time zone such as Europe/Berlin; there is no '\(parts[1])'")
       }
       configuration.zone = parts[1]
+    case "catch_up_rate":
+      guard let rate = Int(parts[1]), (1...1_000_000).contains(rate) else {
+        throw UsageError("catch_up_rate must be a whole number from 1 to 1000000")
+      }
+      configuration.catchUpRate = rate
     case "effects_per_hour":
       guard let limit = Int(parts[1]), limit >= 0 else {
         throw UsageError("effects_per_hour must be a whole number, 0 for no limit")

@@ -31,6 +31,8 @@ struct Configuration: Sendable {
   var zone = "UTC"
   /// How long timers wait after a start, for events that were sent again meanwhile.
   var timersAfterStartMilliseconds: Int64 = 30_000
+  /// Late timers of one rule in a second.
+  var catchUpRate = Limits.catchUpRate
   /// A rule with more is paused; 0: none is.
   var effectsPerHour = 1_000_000
   var policies = Policies()
@@ -57,7 +59,7 @@ struct ConfigurationReader {
 
   static let keys = [
     "listen", "admin", "store", "rules", "lanes", "open_locally", "keys", "destinations", "retention", "zone",
-    "timers_after_start", "effects_per_hour", "policies",
+    "timers_after_start", "catch_up_rate", "effects_per_hour", "policies",
   ]
 
   private init(_ file: EvaluatedFile) { self.file = file }
@@ -143,6 +145,9 @@ struct ConfigurationReader {
       } else {
         complain("timers_after_start", "must be a duration of at most one hour such as \"30 seconds\", or 0")
       }
+    }
+    if let rate = integer(root, "catch_up_rate", at: "catch_up_rate", in: 1...1_000_000) {
+      configuration.catchUpRate = Int(rate)
     }
     if let limit = integer(root, "effects_per_hour", at: "effects_per_hour", in: 0...1_000_000_000_000) {
       configuration.effectsPerHour = Int(limit)

@@ -242,6 +242,7 @@ final class House: @unchecked Sendable {
     let hashKey = store.recovered.hashKey
     let highestSubject = store.highestSubject
     let highestRun = store.highestRun
+    let catchUpRate = configuration.catchUpRate
     let lastEvent = store.recovered.event
     let timersFrom = startedAt + configuration.timersAfterStartMilliseconds
     laneDurable = (0..<lanes).map { _ in Counter() }
@@ -267,7 +268,8 @@ final class House: @unchecked Sendable {
             index: index, lanes: lanes, reader: reader.take(), numbers: numbers, hashKey: hashKey,
             mark: EvaluationMark(path: path, lane: index) ?? EvaluationMark(), book: book,
             highestSubject: highestSubject, highestRun: highestRun, counters: counters[index],
-            durable: durable[index], timersFrom: timersFrom, guardian: guardian, lastEvent: lastEvent)
+            durable: durable[index], timersFrom: timersFrom, guardian: guardian, lastEvent: lastEvent,
+            catchUpRate: catchUpRate)
         }
       }
       for index in 1..<max(lanes, 1) {

@@ -108,11 +108,12 @@ package final class Lane {
     index: Int, lanes: Int, reader: StoreReader, numbers: Numbers, hashKey: (UInt64, UInt64), mark: EvaluationMark,
     book: RuleBook, highestSubject: Int64, highestRun: Int64 = 0, counters: LaneCounters = LaneCounters(),
     durable: Counter = Counter(), timersFrom: Instant = .zero, guardian: RuleGuard = RuleGuard(),
-    lastEvent: Int64 = 0
+    lastEvent: Int64 = 0, catchUpRate: Int? = nil
   ) throws {
     self.durable = durable
     self.timersFrom = timersFrom
     self.guardian = guardian
+    late = catchUpRate.map { LateTimers(perSecond: $0, lanes: lanes) }
     newestRun = highestRun
     countedRun = highestRun
     self.index = index
@@ -168,6 +169,8 @@ package final class Lane {
   /// When this lane asked the desk to be told.
   var asked: Instant?
   var hasQuestion = false
+  /// Those that nobody was there for; nil: there is no such thing as late, and what is due fires.
+  var late: LateTimers?
   /// Due runs of rules that are paused.
   var heldTimers: [Timer] = []
   /// No timer fires before this.
@@ -537,7 +540,7 @@ package final class Lane {
     let again = rule.header.again
     var againHash: Int64 = 0
     if again != .always {
-      againHash = Int64(bitPattern: hash.hash("\(book.numbers[position]):\(key)").low)
+      againHash = self.againHash(book.numbers[position], key)
       if let last = try cell.lastRun(againHash, reader), !Lane.mayRun(again, last: last, now: now) {
         return Verdict(rule: rule.path, code: .notAgain, reason: "it ran at \(ISO8601.format(last))")
       }
@@ -601,6 +604,9 @@ package final class Lane {
     // "{}" is what a rule without state has.
     out.changes.append(RowKey(.state, cell.subject, rule), state.isEmpty || state.count == 2 ? nil : state)
   }
+
+  /// What `again` counts by.
+  func againHash(_ rule: Int64, _ key: String) -> Int64 { Int64(bitPattern: hash.hash("\(rule):\(key)").low) }
 
   func noteAgain(_ rule: Rule, _ againHash: Int64, _ cell: SubjectCell, now: Instant) {
     if rule.header.again == .always { return }

@@ -147,6 +147,7 @@ extension Lane {
     cell.policy = record
     let origin = Lane.origin(held)
     var webhook = held.webhook
+    if let why = tooLate(held.ruleNumber, due: held.due, now: now) { return tell(.suppressed, why, webhook, origin) }
     if let expires = held.expires {
       guard expires > now else { return tell(.suppressed, "it was held until it was too late", webhook, origin) }
       webhook.withinMilliseconds = expires - now

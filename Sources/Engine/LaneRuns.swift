@@ -27,6 +27,9 @@ extension Lane {
   ) throws(StoreError) -> Verdict {
     let rule = book.rules.rules[position]
     let ruleNumber = book.numbers[position]
+    if let verdict = try gather(position, key, event, number, dedupe, cell, now: now, wanted: &wanted) {
+      return verdict
+    }
     if let verdict = try meetSecond(rule, ruleNumber, key, number, cell, now: now) { return verdict }
     shelf.keep(number, event, sequence: turn, durable: durable.value)
     var row = RunRow(
@@ -103,7 +106,7 @@ extension Lane {
 
   /// What becomes of an event whose key has a run that lives; nil: it may start one. The rule sees the
   /// runs as of before the event, so that one that the event has just ended still counts.
-  private func meetSecond(
+  func meetSecond(
     _ rule: Rule, _ ruleNumber: Int64, _ key: String, _ event: Int64, _ cell: SubjectCell, now: Instant
   ) throws(StoreError) -> Verdict? {
     let living = try living(of: cell).runs
@@ -205,6 +208,8 @@ extension Lane {
     activation.randoms = row.randoms
     activation.saved = row.saved
     activation.isShadow = isShadow
+    activation.skipsWhen = row.gathered != nil
+    activation.collected = row.gathered?.numbers ?? []
     activation.defaultZone = book.zone
     activation.heard = row.heard.compactMap { heard in
       guard heard.name < version.rule.awaited.count else { return nil }
@@ -271,7 +276,7 @@ extension Lane {
   // MARK: rows
 
   /// A run that sleeps for the first time.
-  private func begin(_ row: RunRow, _ cell: SubjectCell, now: Instant) throws(StoreError) {
+  func begin(_ row: RunRow, _ cell: SubjectCell, now: Instant) throws(StoreError) {
     var row = row
     var living = try living(of: cell)
     noteCall(&row)
@@ -330,7 +335,7 @@ extension Lane {
   }
 
   /// Writes a run that lives on.
-  private func keep(_ row: RunRow, was: Instant?, _ cell: SubjectCell) throws(StoreError) {
+  func keep(_ row: RunRow, was: Instant?, _ cell: SubjectCell) throws(StoreError) {
     var row = row
     noteCall(&row)
     listenElsewhere(&row)
@@ -385,7 +390,7 @@ extension Lane {
   }
 
   /// A run that cannot go on stays where it is, with the reason, until someone acts.
-  private func park(
+  func park(
     _ run: RunRow, was due: Instant?, _ trigger: Trigger, _ reason: String, line: Int, _ cell: SubjectCell
   ) throws(StoreError) {
     var row = run
@@ -435,7 +440,8 @@ extension Lane {
         told.append(verdict)
         continue
       }
-      guard let name = version.rule.awaited.firstIndex(of: event.name) else { continue }
+      // What has not begun waits for nothing yet.
+      guard !run.isCollecting, let name = version.rule.awaited.firstIndex(of: event.name) else { continue }
       guard version.rule.matches || RunKey.fits(version.rule.header, event, run.key) else { continue }
       shelf.keep(number, event, sequence: turn, durable: durable.value)
       told.append(
@@ -507,7 +513,7 @@ extension Lane {
   }
 
   /// Why a run is not woken now; nil when it is.
-  private func pause(of row: RunRow, _ version: RunVersion) throws(StoreError) -> String? {
+  func pause(of row: RunRow, _ version: RunVersion) throws(StoreError) -> String? {
     if let place = book.places[row.rule] { return pause(of: place) }
     if let reason = guardian.pause(of: row.rule) { return reason }
     return try mode(of: row, version) == .paused ? "" : nil
@@ -528,7 +534,10 @@ extension Lane {
       try park(row, was: due, trigger, "the event that started it, number \(row.event), is gone", line: 0, cell)
       return nil
     }
-    let outcome = try play(&row, version, trigger, event, cell, now: now, wanted: &wanted)
+    let isBeginning = try beginCollected(&row, version, cell, now: now)
+    let outcome = try play(
+      &row, version, isBeginning ? .start : trigger, event, cell, now: now, wanted: &wanted)
+    if isBeginning { noteBegun(row, version, outcome.ending, cell, now: now) }
     var verdict = Verdict(
       rule: version.rule.path, code: Lane.code(outcome.ending), line: outcome.line, reason: outcome.reason,
       reads: outcome.reads, effects: outcome.effects.count)
@@ -553,7 +562,7 @@ extension Lane {
     case .failed, .overBudget, .diverged:
       // What stands since a checkpoint is not done again: the run goes on from there.
       let isCut = row.entriesBefore != run.entriesBefore || row.saved != run.saved
-      try park(row, was: due, isCut ? .start : trigger, outcome.reason, line: outcome.line, cell)
+      try park(row, was: due, isCut || isBeginning ? .start : trigger, outcome.reason, line: outcome.line, cell)
       verdict.code = .parked
     }
     return verdict
@@ -570,7 +579,7 @@ extension Lane {
   }
 
   /// Settles what a run did that no event of its own came with.
-  private func settle(_ row: RunRow, _ cell: SubjectCell, wanted: [[UInt8]], _ body: Cause) throws(StoreError) {
+  func settle(_ row: RunRow, _ cell: SubjectCell, wanted: [[UInt8]], _ body: Cause) throws(StoreError) {
     write(cell, wanted: wanted, body, changed: cell.isUnwritten)
     try lookAtSegments(nil, cell, now: lastNow)
     emitWishes(body, cell)
@@ -579,7 +588,7 @@ extension Lane {
 
   /// A cause of its own for each activation: two of them must not give two events one id.
   /// What woke it by an event of another subject stands as deep as that event.
-  private func cause(_ row: RunRow, heard: Event? = nil) -> Cause {
+  func cause(_ row: RunRow, heard: Event? = nil) -> Cause {
     let count = row.entriesBefore + row.journal.entryCount
     return Cause(
       number: row.event, dedupe: effectID(row.seed, "wake", count), depth: heard?.depth ?? 0,
@@ -591,6 +600,7 @@ extension Lane {
     guard now >= timersFrom else { return }
     let lanes = lanes
     let index = index
+    try takeLate(now: now)
     for _ in 0..<Limits.timersPerStep {
       let next = try timers.nextDue(min(now, caughtUp), reader, durable: durable.value) {
         Desk.lane(of: $0, lanes: lanes) == index
@@ -598,6 +608,7 @@ extension Lane {
       guard let timer = next else { break }
       try fire(timer, isCaughtUp: false, now: now)
     }
+    try fireLate(now: now)
     if asked == nil, timers.wakeAt <= now, timers.wakeAt > caughtUp {
       asked = now
       hasQuestion = true
@@ -633,6 +644,8 @@ extension Lane {
           event: 0, position: 0, subject: run.subject, content: .ask(run: run.number, due: timer.due, of: other)))
       return cells.keep(cell)
     }
+    if try movesOn(run, cell, now: now) { return cells.keep(cell) }
+    if try giveUpLate(run, cell, now: now) { return try decideEmitted(now: now) }
     var wanted: [[UInt8]] = []
     if run.pending == nil { counters.noteTimer(lateMilliseconds: now - timer.due) }
     try wake(run, was: run.due, version, run.pending ?? .timer, cell, now: now, wanted: &wanted)
@@ -645,7 +658,8 @@ extension Lane {
     if !pendingListens.isEmpty { return lastNow + 1 }
     if walk != nil || removal != nil, filling == nil { return lastNow + 1 }
     if let filling { return filling.goesOn(lanes) ? lastNow : lastNow + 1 }
-    return asked == nil ? max(timersFrom, min(timers.wakeAt, schedulesWakeAt)) : .distantFuture
+    let lateAt = late?.wakeAt(lastNow) ?? .distantFuture
+    return max(timersFrom, asked == nil ? min(timers.wakeAt, schedulesWakeAt, lateAt) : lateAt)
   }
 
   // MARK: messages

@@ -36,8 +36,9 @@ package enum LaneThreads {
       do {
         let lane = try make()
         lane.caughtUp = .zero
-        while let inputs = mailbox.receive(timeoutMilliseconds: pause(lane, clocks)) {
-          let decisions = try lane.step(inputs, now: clocks.wall())
+        var clock = BelievedClock()
+        while let inputs = mailbox.receive(timeoutMilliseconds: pause(lane, clock.now(clocks))) {
+          let decisions = try lane.step(inputs, now: clock.now(clocks))
           lane.counters.steps.add(1)
           if !decisions.isEmpty { exits.decisions(decisions) }
           if let question = lane.takeQuestion() { desk.sendAlways(question) }
@@ -57,12 +58,13 @@ package enum LaneThreads {
       do {
         let (desk, lane) = try make()
         lane.caughtUp = .zero
-        while let inputs = mailbox.receive(timeoutMilliseconds: pause(lane, clocks)) {
-          if inputs.isEmpty { try turn([], desk, lane, others, clocks, exits) }
+        var clock = BelievedClock()
+        while let inputs = mailbox.receive(timeoutMilliseconds: pause(lane, clock.now(clocks))) {
+          if inputs.isEmpty { try turn([], desk, lane, others, clock.now(clocks), exits) }
           // Not all at once: the store commits what the first part came to while the next is decided.
           for start in stride(from: 0, to: inputs.count, by: Limits.laneStepInputs) {
             let part = Array(inputs[start..<min(start + Limits.laneStepInputs, inputs.count)])
-            try turn(part, desk, lane, others, clocks, exits)
+            try turn(part, desk, lane, others, clock.now(clocks), exits)
           }
           if let question = lane.takeQuestion() { mailbox.sendAlways(question) }
         }
@@ -73,15 +75,14 @@ package enum LaneThreads {
   }
 
   /// Until the next timer, and never so long that the watchdog would take the lane for dead.
-  private static func pause(_ lane: Lane, _ clocks: Clocks) -> Int64 {
-    min(max(lane.wakeAt - clocks.wall(), 0), 5_000)
+  private static func pause(_ lane: Lane, _ now: Instant) -> Int64 {
+    min(max(lane.wakeAt - now, 0), 5_000)
   }
 
   private static func turn(
-    _ inputs: [DeskInput], _ desk: Desk, _ lane: Lane, _ others: [Mailbox<LaneInput>], _ clocks: Clocks,
+    _ inputs: [DeskInput], _ desk: Desk, _ lane: Lane, _ others: [Mailbox<LaneInput>], _ now: Instant,
     _ exits: LaneExits
   ) throws(StoreError) {
-    let now = clocks.wall()
     let (routed, runs) = try desk.step(inputs, now: now)
     for run in runs { exits.closeRun(run) }
     for (place, other) in others.enumerated() where !routed[place + 1].isEmpty {

@@ -87,6 +87,20 @@ struct TimerQueue {
     }
   }
 
+  /// Gives up what was due by then: the timers in memory, the earliest first, and the rows that were never read.
+  mutating func giveUp(through moment: Instant) -> (timers: [Timer], rows: (from: RowKey, to: RowKey)?) {
+    var given: [Timer] = []
+    while let first = heap.first, first.due <= moment { given.append(pop()) }
+    let end = RowKey(.timer, moment.milliseconds + 1, .min)
+    guard readsOn, horizon < end else { return (given, nil) }
+    let rows = (from: horizon, to: end)
+    horizon = end
+    // They may not be in the store when its rows are looked at.
+    given += young.lazy.map(\.timer).filter { $0.due <= moment }
+    young.removeAll { $0.timer.due <= moment }
+    return (given, rows)
+  }
+
   /// When to look again.
   var wakeAt: Instant {
     let next = heap.first?.due ?? .distantFuture

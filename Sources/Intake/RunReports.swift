@@ -148,13 +148,14 @@ extension Reports {
       .init("subject", .string(try name(of: row.subject, reader))), .init("key", .string(row.key)),
       .init("status", .string(row.status.word)), .init("started", .string(ISO8601.format(row.started))),
     ]
-    if let wait = row.wait, row.status == .waiting {
+    if let wait = row.shownWait, row.status == .waiting {
       // What it waited for has come; it goes on as soon as it may.
       let isDue = row.pending != nil
       let isPaused = try reader.value(RowKey(.pause, row.rule)) != nil
       let awaited = isPaused ? wait.awaited + " (its rule is paused)" : wait.awaited
       members.append(.init("waits", .string(isDue ? "its rule, which was paused" : awaited)))
-      members.append(.init("line", .integer(Int64(wait.line))))
+      if let gathered = row.gathered, row.isCollecting { members.append(.init("collects", .string(gathered.progress))) }
+      if wait.line > 0 { members.append(.init("line", .integer(Int64(wait.line)))) }
       members.append(.init("until", isDue ? .null : wait.until.map { .string(ISO8601.format($0)) } ?? .null))
     }
     if let ended = row.ended { members.append(.init("ended", .string(ISO8601.format(ended)))) }
@@ -172,6 +173,9 @@ extension Reports {
     members.append(.init("event", .integer(row.event)))
     members.append(.init("effects", .integer(Int64(row.effects))))
     if !row.heard.isEmpty { members.append(.init("heard", .array(row.heard.map { .integer($0.number) }))) }
+    if let numbers = row.gathered?.numbers, !numbers.isEmpty {
+      members.append(.init("collected", .array(numbers.map { .integer($0) })))
+    }
     if !row.saved.isEmpty { members.append(.init("saved", Reports.parse(row.saved))) }
     members.append(.init("timeline", .array(try timeline(of: row, reader))))
     return .object(members)
@@ -203,7 +207,9 @@ extension Reports {
   private func describe(_ trigger: Trigger, _ row: RunRow, _ reader: StoreReader) throws(StoreError) -> String {
     switch trigger {
     case .start:
-      return row.saved.isEmpty ? "event \(row.event) " + (try nameOfEvent(row.event, reader)) : "checkpoint"
+      if !row.saved.isEmpty { return "checkpoint" }
+      let others = row.gathered.map { $0.count > 1 ? " and \($0.count - 1) before it" : "" } ?? ""
+      return "event \(row.event) " + (try nameOfEvent(row.event, reader)) + others
     case .timer: return "its time"
     case .hand: return "hand"
     case .event(let number): return "event \(number) " + (try nameOfEvent(number, reader))

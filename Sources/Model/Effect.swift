@@ -91,6 +91,8 @@ package enum VerdictCode: UInt8, Sendable, CaseIterable {
   case held = 17
   /// The subject is in the hold-out: webhooks recorded, not sent.
   case heldOut = 18
+  /// A run that collects has taken the event.
+  case collected = 30
 
   package var word: String {
     switch self {
@@ -112,6 +114,7 @@ package enum VerdictCode: UInt8, Sendable, CaseIterable {
     case .suppressed: "suppressed"
     case .held: "held"
     case .heldOut: "held out"
+    case .collected: "collected"
     }
   }
 }

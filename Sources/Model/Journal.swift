@@ -18,6 +18,8 @@ package enum JournalKind: UInt8, Sendable, CaseIterable {
   case waitFor = 8
   case waitAny = 9
   case window = 10
+  /// A run that has not begun and gathers events. It stands in rows, never in a journal.
+  case collect = 20
 
   package var word: String {
     switch self {
@@ -31,6 +33,7 @@ package enum JournalKind: UInt8, Sendable, CaseIterable {
     case .waitFor: "wait_for"
     case .waitAny: "wait_any"
     case .window: "a look at a window"
+    case .collect: "collect"
     }
   }
 
@@ -38,7 +41,7 @@ package enum JournalKind: UInt8, Sendable, CaseIterable {
   fileprivate var isHashed: Bool {
     switch self {
     case .send, .emit, .call, .wait, .waitUntil, .waitFor, .waitAny, .window: true
-    case .set, .log: false
+    case .set, .log, .collect: false
     }
   }
 

@@ -109,6 +109,8 @@ package enum Limits {
   package static let replayUnitsPerEntry = 2_000
   /// Events a run has heard and not waited for yet; the oldest go first.
   package static let heardEvents = 1_000
+  /// Events that one run may collect before it begins.
+  package static let collectedEvents = 1_000
   /// Runs of one subject that live at the same time, of all rules.
   package static let runsPerSubject = 1_000
   /// Runs with the same key that a rule with `second = "parallel"` may have, unless it says otherwise.
@@ -126,6 +128,22 @@ package enum Limits {
   package static let timersInMemory = 20_000
   /// Due timers a lane takes in one step.
   package static let timersPerStep = 256
+
+  /// A timer that fires later than this is late: its daemon was down, its rule was paused, or its lane is behind.
+  package static let lateMilliseconds: Int64 = 60_000
+  /// Late timers that fire in a second, of one rule in all lanes, unless it is configured.
+  package static let catchUpRate = 100
+  /// Late timers that a lane fires in a second, of all its rules: what comes in has to find time between them.
+  package static let lateTimersPerSecond = 500
+  /// Late timers of one rule that a lane holds in memory; the others wait in the store.
+  package static let lateTimersPerRule = 20_000
+  /// Rows of late timers that a lane looks at in one step.
+  package static let lateTimersPerLook = 64
+  /// What is later than this is parked, unless its rule says otherwise.
+  package static let staleMilliseconds: Int64 = 7 * 86_400_000
+  /// A wall clock that jumps forward by more than this is believed once it has stood for so long.
+  package static let clockJumpMilliseconds: Int64 = 5 * 60_000
+  package static let clockTrialMilliseconds: Int64 = 60_000
 
   /// So many limits met within so long switch a rule off.
   package static let violations = 5

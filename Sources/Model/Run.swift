@@ -36,6 +36,7 @@ extension Wait {
     switch kind {
     case .waitFor, .waitAny: names.joined(separator: " or ") + (subject.map { " of \($0)" } ?? "")
     case .call: "the reply of its call"
+    case .collect: "more of its events"
     default: "its time"
     }
   }
@@ -44,6 +45,7 @@ extension Wait {
   package var sentence: String {
     switch kind {
     case .waitFor, .waitAny, .call: "waits for " + awaited
+    case .collect: "collects"
     default: "sleeps"
     }
   }

@@ -240,12 +240,13 @@ package struct Timeline {
     let isParked = row.status == .parked
     let rule = rules[row.rule] ?? ""
     runs[row.number] = RunSeen(
-      number: row.number, subject: row.subject, rule: rule, isParked: isParked, wait: row.wait, started: row.started)
-    if let known, known.wait == row.wait, known.isParked == isParked { return }
+      number: row.number, subject: row.subject, rule: rule, isParked: isParked, wait: row.shownWait,
+      started: row.started)
+    if let known, known.wait == row.shownWait, known.isParked == isParked { return }
     var entry = TimelineEntry(isParked ? .parked : .waits, row.subject, at: now)
     entry.rule = rule
     entry.run = row.number
-    entry.wait = row.wait
+    entry.wait = row.shownWait
     entry.line = isParked ? row.line : row.wait?.line ?? 0
     entry.reason = row.reason
     entries.append(entry)

@@ -152,7 +152,8 @@ package struct Annotations {
 
   private func headerType(_ key: HeaderKey) -> String {
     switch key.name {
-    case "run": "fun(event: nudged.Event, customer: nudged.Customer, saved?: table)"
+    case "run":
+      "fun(event: nudged.Event, customer: nudged.Customer, events_or_saved?: nudged.Event[]|table, saved?: table)"
     case "when": "fun(event: nudged.Event, customer: nudged.Customer): boolean"
     default: Annotations.type(key.takes)
     }

@@ -32,6 +32,10 @@ package struct Activation {
   package var saved: [UInt8] = []
   /// Events it listens to and has not consumed, in the order of arrival.
   package var heard: [HeardEvent] = []
+  /// `when` was asked of each event before the run began.
+  package var skipsWhen = false
+  /// The events it was begun with, in the order of arrival; empty: its rule gets no list.
+  package var collected: [Int64] = []
   /// Calls leave nothing: the run ends at its first one.
   package var isShadow = false
   /// The zone of civil times where neither the rule nor the subject has one.

@@ -60,6 +60,7 @@ final class EffectWords: RuleWords {
     case RULE_WORD_CANDIDATE: candidate(call)
     case RULE_WORD_CALL: outsideCall(call)
     case RULE_WORD_CHECKPOINT: checkpoint(call)
+    case RULE_WORD_COLLECTED: collected(call)
     default: window(call)
     }
   }

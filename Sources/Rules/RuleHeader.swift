@@ -73,6 +73,9 @@ package struct RuleHeader: Sendable, Equatable {
   package var obeysQuietHours = true
   /// Of ten thousand subjects, how many get nothing from it.
   package var holdOut = 0
+  /// Nil: each event begins a run of its own.
+  package var gather: Gather?
+  package var catchUp = CatchUp.fire
 
   /// What it sends has to arrive: no policy holds it back.
   package var isTransactional: Bool { self.class == RuleHeader.transactional }
@@ -95,7 +98,8 @@ package struct RuleHeader: Sendable, Equatable {
       && stopOn.map(\.path) == other.stopOn.map(\.path)
       && goal == other.goal && second == other.second && limit == other.limit && zone == other.zone
       && topic == other.topic && cap == other.cap && obeysCaps == other.obeysCaps
-      && obeysQuietHours == other.obeysQuietHours && holdOut == other.holdOut
+      && obeysQuietHours == other.obeysQuietHours && holdOut == other.holdOut && gather == other.gather
+      && catchUp == other.catchUp
   }
 }
 
@@ -112,15 +116,15 @@ extension RuleHeader {
 struct HeaderReader {
   private let file: String
   private let scan: SourceScan
-  private let root: JSONCursor
+  let root: JSONCursor
   private(set) var complaints: [RuleComplaint] = []
 
   static let available = [
     "title", "on", "per", "key", "when", "run", "again", "mode", "priority", "class", "owner", "stop_on", "goal",
-    "second", "limit", "zone", "topic", "cap", "quiet_hours", "hold_out",
+    "second", "limit", "zone", "topic", "cap", "quiet_hours", "hold_out", "collect", "debounce", "catch_up",
   ]
   /// Known, and refused as long as nothing would honour them.
-  static let later = ["catch_up", "collect", "debounce", "was"]
+  static let later = ["was"]
 
   init(file: String, scan: SourceScan, header: Document) {
     self.file = file
@@ -169,7 +173,9 @@ struct HeaderReader {
     header.occasion = occasion
     header.stopOn = stopOn()
     header.goal = goal()
-    header.second = second()
+    header.gather = gather()
+    header.catchUp = catchUp()
+    header.second = second(gathers: header.gather != nil)
     header.limit = limit(header.second)
     header.zone = zone()
     readPolicies(&header)
@@ -178,7 +184,7 @@ struct HeaderReader {
     return complaints.isEmpty ? header : nil
   }
 
-  private mutating func complain(_ key: String, _ message: String, suggestion: String? = nil) {
+  mutating func complain(_ key: String, _ message: String, suggestion: String? = nil) {
     complaints.append(
       RuleComplaint(file: file, line: scan.keyLines[key] ?? ruleLine, message: message, suggestion: suggestion))
   }
@@ -196,7 +202,7 @@ struct HeaderReader {
     }
   }
 
-  private static func describe(_ value: JSONCursor) -> String {
+  static func describe(_ value: JSONCursor) -> String {
     switch value.kind {
     case .null: "null"
     case .object where value["$function"] != nil: "a function"
@@ -396,8 +402,9 @@ struct HeaderReader {
     return goal
   }
 
-  private mutating func second() -> RuleHeader.Second {
-    guard let value = root["second"] else { return .ignore }
+  /// A run that lives on must not keep the next events from being collected, unless its rule says so.
+  private mutating func second(gathers: Bool) -> RuleHeader.Second {
+    guard let value = root["second"] else { return gathers ? .parallel : .ignore }
     if let second = value.string.flatMap({ RuleHeader.Second(rawValue: $0) }) { return second }
     complain(
       "second",

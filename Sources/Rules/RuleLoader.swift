@@ -189,7 +189,7 @@ package struct RuleLoader {
     for name in used.flatMap(\.awaited).map(\.text) where !awaited.contains(name) { awaited.append(name) }
     var rule = Rule(
       path: source.name, header: header, contentHash: RuleLoader.hash(source, libraries: libraries),
-      isStraight: isStraight, waits: used.contains(where: \.waits), awaited: awaited,
+      isStraight: isStraight, waits: used.contains(where: \.waits) || header.gather != nil, awaited: awaited,
       matches: used.contains(where: \.matches))
     rule.windows = windows(of: used, per: header.per, scan)
     rule.isSegment = source.kind == .segment

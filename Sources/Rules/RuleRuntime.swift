@@ -59,11 +59,14 @@ package final class RuleRuntime {
   package var bytes: Int { host.bytes }
 
   /// One run of the rule at `position`; never throws, an error is an outcome.
-  package func run(_ position: Int, _ input: RuleInput) -> RuleOutcome {
+  package func run(_ position: Int, _ input: RuleInput, onlyWhen: Bool = false) -> RuleOutcome {
     if !set[position].windows.isEmpty { words.per = set[position].header.per }
     return withUnsafePointer(to: input) { pointer in
       words.begin(pointer)
-      let status = RuleRuntime.withInput(pointer) { host.run(slot: slots[position], &$0) }
+      let status = RuleRuntime.withInput(pointer) {
+        $0.only_when = onlyWhen
+        return host.run(slot: slots[position], &$0)
+      }
       return outcome(status, effects: words.end(), position: position)
     }
   }

@@ -62,7 +62,8 @@ final class RunPlayer {
     entriesBefore = activation.entriesBefore + activation.journal.entryCount
     if !activation.saved.isEmpty { input.pointee.saved = document(activation.saved) }
     input.pointee.journal = true
-    input.pointee.skips_when = activation.wait != nil || !activation.saved.isEmpty
+    input.pointee.skips_when = activation.wait != nil || !activation.saved.isEmpty || activation.skipsWhen
+    input.pointee.collected = UInt32(activation.collected.count)
     input.pointee.randoms = activation.randoms
     input.pointee.replay_units = UInt64(
       Limits.replayUnits + Limits.replayUnitsPerEntry * activation.journal.entryCount)

@@ -38,6 +38,7 @@ struct EventPurge {
   private mutating func note(_ run: RunRow) {
     keep(run.event)
     for heard in run.heard { keep(heard.number) }
+    for number in run.gathered?.numbers ?? [] { keep(number) }
     for part in run.journal.parts {
       if case .event(let number) = part.trigger { keep(number) }
       for entry in part.entries { if let number = entry.settledBy { keep(number) } }

@@ -54,6 +54,8 @@ package struct RunRow: Sendable, Equatable {
   package var pending: Trigger?
   /// Subjects whose events it listens to besides its own.
   package var listening: [SubjectReference] = []
+  /// Of a run that collects, or was started by events that were collected.
+  package var gathered: Gathered?
   /// Set when it ends.
   package var ended: Instant?
 
@@ -120,6 +122,7 @@ package struct RunRow: Sendable, Equatable {
       (depth != 0 ? 1 : 0) | (key.isEmpty ? 0 : 2) | (reason.isEmpty && line == 0 ? 0 : 4) | (wait == nil ? 0 : 8)
       | (entriesBefore == 0 && randoms == 0 && saved.isEmpty ? 0 : 16) | (heard.isEmpty ? 0 : 32)
       | (ended == nil ? 0 : 64) | (pending == nil ? 0 : 128) | (listening.isEmpty ? 0 : 256)
+      | (gathered == nil ? 0 : Gathered.flag)
     writer.integer(optional)
     if depth != 0 { writer.integer(depth) }
     if !key.isEmpty { writer.counted(key) }
@@ -140,6 +143,7 @@ package struct RunRow: Sendable, Equatable {
       writer.integer(listening.count)
       for subject in listening { writer.counted(subject.description) }
     }
+    if let gathered { gathered.pack(since: started, before: event, into: &writer) }
     writer.integer(effects)
     journal.pack(since: started, into: &writer)
     return writer.bytes
@@ -233,6 +237,10 @@ package struct RunRow: Sendable, Equatable {
       let count = reader.integer()
       guard !reader.failed, (0...Limits.journalEntries).contains(count) else { return false }
       for _ in 0..<count { if let subject = SubjectReference(reader.text()) { listening.append(subject) } }
+    }
+    if optional & Gathered.flag != 0 {
+      guard let gathered = Gathered.unpack(&reader, since: started, before: event) else { return false }
+      self.gathered = gathered
     }
     return !reader.failed
   }

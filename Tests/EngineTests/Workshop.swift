@@ -68,7 +68,7 @@ final class Workshop {
   init(
     _ files: [String: String] = [:], lanes count: Int = 1, disk: MemoryStore.Disk = .init(),
     mark: EvaluationMark = EvaluationMark(), switchedOff: Set<String> = [], effectsPerHour: Int = 0,
-    destinations: [Destination] = Workshop.destinations, policies: Policies = Policies()
+    destinations: [Destination] = Workshop.destinations, policies: Policies = Policies(), catchUpRate: Int? = nil
   ) throws {
     self.disk = disk
     self.mark = mark
@@ -100,7 +100,7 @@ final class Workshop {
           index: index, lanes: count, reader: try store.makeReader(), numbers: numbers,
           hashKey: store.recovered.hashKey, mark: mark, book: book, highestSubject: store.highestSubject,
           highestRun: store.highestRun, durable: durable[index], guardian: guardian,
-          lastEvent: store.recovered.event))
+          lastEvent: store.recovered.event, catchUpRate: catchUpRate))
     }
   }
 

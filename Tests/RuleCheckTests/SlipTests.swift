@@ -225,7 +225,7 @@ import Testing
       ]
     ),
     ("", "cap = 3,", ["1: 'cap' must be a table such as { most = … } or true or false; it is 3"]),
-    ("", "debounce = '1 min',", ["1: 'debounce' is not available in this version; remove it"]),
+    ("", "was = 'old',", ["1: 'was' is not available in this version; remove it"]),
     (
       "", "when = function() send('crm', 'x') return true end,",
       ["1: 'when' and 'match' only decide; move send into run"]

@@ -20,6 +20,7 @@ import Testing
         plan_bought = { plan = "text" }, webinar_registered = { webinar = "text", title = "text", starts_at = "time" },
         webinar_moved = { webinar = "text", title = "text", starts_at = "time" }, webinar_cancelled = "any",
         webinar_left = "any", webinar_ended = "any", webinar_attended = { webinar = "text" },
+        feature_locked = { feature = "text", plan = "text" }, plan_upgraded = { plan = "text" },
         usage_limit_approaching = { metric = "text", percent = "number", plan = "text" },
         course_finished = { course = "text", score = "number" }, cancellation_started = { reason = "text" },
         session_started = "any",
@@ -31,6 +32,7 @@ import Testing
         ["certificate.order"] = "any", ["churn.save_offer"] = "any", ["churn.at_risk"] = "any",
         ["churn.gone_quiet"] = "any", ["payment.recovered"] = "any",
         ["payment.reminder"] = "any", ["payment.review"] = "any", ["upsell.offer"] = "any",
+        ["upsell.locked_features"] = "any",
         ["webinar.confirmation"] = "any", ["payment.retry"] = "any", ["dunning.reminder"] = "any",
         ["dunning.exhausted"] = "any", ["trial.welcome"] = "any", ["trial.help"] = "any",
         ["quote.make"] = "any",
@@ -45,19 +47,19 @@ import Testing
     events: [
       "trial_started", "project_created", "plan_bought", "webinar_registered", "webinar_moved", "webinar_cancelled",
       "webinar_left", "webinar_ended", "usage_limit_approaching", "course_finished", "cancellation_started",
-      "invoice.payment_failed", "invoice.paid", "invoice.voided",
+      "invoice.payment_failed", "invoice.paid", "invoice.voided", "feature_locked", "plan_upgraded",
     ],
     fields: [
       "data", "id", "traits", "name", "plan", "seats", "project", "webinar", "title", "starts_at", "metric", "percent",
       "course", "score", "reason", "invoice", "attempt", "amount", "currency", "payment_failing", "ok", "unknown",
-      "status", "next_plan", "starts",
+      "status", "next_plan", "starts", "feature",
     ],
     names: [
       "crm", "billing", "learning", "certificate.order", "churn.save_offer", "payment.recovered", "payment.reminder",
       "payment.review", "upsell.offer", "webinar.confirmation", "payment.retry", "dunning.reminder",
-      "dunning.exhausted", "trial.welcome", "trial.help", "quote.make", "webinar.starts",
+      "dunning.exhausted", "trial.welcome", "trial.help", "quote.make", "webinar.starts", "upsell.locked_features",
     ],
-    options: ["within", "match", "tries", "days", "at"],
+    options: ["within", "match", "tries", "days", "at", "up_to"],
     choices: ["never", "always", "account", "restart", "Europe/Berlin"])
 
   static let files: [RuleSource] = {

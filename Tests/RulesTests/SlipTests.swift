@@ -52,8 +52,8 @@ import Testing
     (Fixture.rule("local e = _ENV"), "rules/a.lua:2: _ENV is not available in rules"),
     (Fixture.rule("log(1 | 2)"), "rules/a.lua:2: bit operators (|) are not available in rules"),
     (
-      Fixture.rule("", header: "debounce = '1 min',"),
-      "rules/a.lua:1: 'debounce' is not available in this version; remove it"
+      Fixture.rule("", header: "was = 'old',"),
+      "rules/a.lua:1: 'was' is not available in this version; remove it"
     ),
     (
       Fixture.rule("", header: "class = 'transactionl',"),

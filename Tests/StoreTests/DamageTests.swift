@@ -27,6 +27,8 @@ import Testing
     row.heard = [Heard(number: 50, name: 1, isOwn: true), Heard(number: 61, name: 0, isOwn: false)]
     row.pending = .reply(Array(#"{"ok":true}"#.utf8))
     row.listening = [SubjectReference(namespace: "webinar", id: "w7")]
+    row.gathered = Gathered(
+      numbers: [40, 41, 44], count: 3, most: 10, until: Instant(milliseconds: 1_700_000_600_000))
     row.effects = 5
     row.journal = journal()
     return row

@@ -90,6 +90,7 @@ enum rule_word {
   RULE_WORD_DISTINCT = 22,
   RULE_WORD_FIRST = 23,
   RULE_WORD_LAST = 24,
+  RULE_WORD_COLLECTED = 40, /* one of the events that the run was begun with; argument 0 is its place from 1 */
   /* Of test files: */
   RULE_WORD_TEST = 13,    /* a test was declared: its sentence, line and slot */
   RULE_WORD_RULES = 14,   /* rules { … } */
@@ -162,6 +163,8 @@ typedef struct rule_input {
   const document *saved;   /* the table of the last checkpoint; NULL: none */
   bool journal;            /* tells which traits were read */
   bool skips_when;         /* `when` was asked at the start of the run */
+  bool only_when;          /* nothing but `when` is asked: RULE_OK or RULE_NOT_MATCHED */
+  uint32_t collected;      /* how many events began the run, for a rule that gets a list of them; 0: no list */
 } rule_input;
 
 enum { RULE_READS = 8, RULE_READ_NAME = 72, RULE_READ_VALUE = 48 };

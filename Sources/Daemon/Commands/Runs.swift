@@ -105,10 +105,16 @@ extension Command {
     Columns.print(
       columns,
       rows.map { row in
-        columns.map { $0 == "waits" && row["waits"] == nil ? (row["reason"] ?? .null).plain : (row[$0] ?? .null).plain }
+        columns.map { $0 == "waits" ? waits(row) : (row[$0] ?? .null).plain }
       })
     if let next { Terminal.print("more with \(next)") }
     return 0
+  }
+
+  /// What a list tells of a run that lives.
+  private static func waits(_ row: JSONValue) -> String {
+    if let progress = row["collects"] { return "collects \(progress.plain)" }
+    return (row["waits"] ?? row["reason"] ?? .null).plain
   }
 
   private static func showRun(_ source: Source) throws -> Int32 {
@@ -127,7 +133,9 @@ extension Command {
     }
     if let waits = value["waits"] {
       let until = value["until"].flatMap { $0 == .null ? nil : " until \($0.plain)" } ?? ""
-      Terminal.print("  waits for \(waits.plain)\(until), at line \(value["line"]?.plain ?? "?")")
+      let place = value["line"].map { ", at line \($0.plain)" } ?? ""
+      let what = value["collects"].map { "collects \($0.plain)" } ?? "waits for \(waits.plain)"
+      Terminal.print("  \(what)\(until)\(place)")
     }
     if let line = value["parked_line"] { Terminal.print("  it stopped at line \(line.plain)") }
     Terminal.print("")
@@ -241,7 +249,8 @@ extension Command {
       let place = run["line"].map { ", at \(run["rule"]?.plain ?? "").lua:\($0.plain)" } ?? ""
       let what =
         run["status"]?.plain == "parked"
-        ? "parked: \(run["reason"]?.plain ?? "")" : "for \(run["waits"]?.plain ?? "")\(until)\(place)"
+        ? "parked: \(run["reason"]?.plain ?? "")"
+        : (run["collects"].map { "collects \($0.plain)" } ?? "for \(run["waits"]?.plain ?? "")") + "\(until)\(place)"
       Terminal.print("  run \(run["run"]?.plain ?? "") of \(run["rule"]?.plain ?? "") \(what)")
     }
     Terminal.print("")

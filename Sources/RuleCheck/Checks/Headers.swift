@@ -83,6 +83,7 @@ extension FileCheck {
     if kind == .segment { return }
     if !present.contains("key") { checkPathsWithoutKey(header) }
     checkSecond(header)
+    checkGathering(header)
   }
 
   private static let missing = [
@@ -162,6 +163,8 @@ extension FileCheck {
     case "stop_on": checkStops(field, found)
     case "goal": checkGoal(field)
     case "limit": checkLimit(field)
+    case "collect": checkCollect(field)
+    case "catch_up": checkCatchUp(field, found)
     case "key": checkKeyPaths(field, found)
     case "per": checkPer(field, found)
     case "run", "when": checkParameters(name, field)
@@ -278,7 +281,7 @@ extension FileCheck {
 
   private func checkLimit(_ field: TableField) {
     let second = header?.first { $0.name == "second" }?.value
-    if second == nil || second?.string.map({ $0 != "parallel" }) ?? false {
+    if second == nil && !gathers || second?.string.map({ $0 != "parallel" }) ?? false {
       tell(field.keySpan, .wrongValue, "'limit' says how many runs may live at once: it needs second = \"parallel\"")
     }
   }
@@ -293,10 +296,10 @@ extension FileCheck {
         severity: body.parameters.count > 1 ? .error : .warning)
       return
     }
-    // What a checkpoint kept comes third.
-    let most = name == "run" ? 3 : names.count
+    // What was collected and what a checkpoint kept come behind.
+    let most = name == "run" ? 2 + moreArguments.count : names.count
     if body.parameters.count > most {
-      let form = name == "run" ? "function(event, customer, saved)" : "function(\(names.joined(separator: ", ")))"
+      let form = name == "run" ? runForm : "function(\(names.joined(separator: ", ")))"
       tell(
         body.parameters[most].span, .arguments,
         "'\(name)' gets at most \(most == 1 ? "one argument" : "\(most) arguments"): \(form)")

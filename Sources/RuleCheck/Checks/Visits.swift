@@ -134,7 +134,8 @@ extension FileCheck {
     // Swapped arguments are told elsewhere; what they are called is what was meant.
     if isEntrance, kind == .segment { return position == 0 ? .customer : .unknown }
     if isEntrance, name != "event", name != "customer" {
-      return position == 0 ? eventShape : position == 1 ? .customer : .unknown
+      return position == 0
+        ? eventShape : position == 1 ? .customer : position == 2 && collects ? .list(eventShape) : .unknown
     }
     if isEntrance { return name == "event" ? eventShape : .customer }
     guard kind == .rule else { return .unknown }

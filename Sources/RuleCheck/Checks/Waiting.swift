@@ -151,11 +151,11 @@ extension FileCheck {
   private func checkKept(_ span: Span, _ arguments: [Expression]) {
     if let first = arguments.first, case .table(let fields) = first.kind, fields.isEmpty { return }
     guard let run = header?.first(where: { $0.name == "run" })?.value.function, !run.isVariadic,
-      run.parameters.count < 3
+      run.parameters.count < 2 + moreArguments.count
     else { return }
     tell(
       span, .wrongPlace,
-      "run gets what is kept here as its third argument, and has none: it would begin anew as if nothing had been; write run = function(event, customer, saved)",
+      "run gets what is kept here as its \(collects ? "fourth" : "third") argument, and has none: it would begin anew as if nothing had been; write run = \(runForm)",
       severity: .warning)
   }
 }

@@ -55,9 +55,15 @@ package enum HeaderKeys {
       ]), "How many of its messages one subject gets; false: no cap holds for it."),
     HeaderKey("quiet_hours", .boolean, "false: it sends at any hour."),
     HeaderKey("hold_out", .number, "The percentage of subjects that get nothing from it, for comparison."),
-    HeaderKey("catch_up", .any, later: true, "What becomes of late timers."),
-    HeaderKey("collect", .any, later: true, "Gathers several events into one run."),
-    HeaderKey("debounce", .duration, later: true, "Waits until no further event comes."),
+    HeaderKey(
+      "collect",
+      .options([
+        Option("up_to", .integer(2...1_000), "so many begin the run at once", isRequired: true),
+        Option("within", .pause, "or what came in this time after the first", isRequired: true),
+      ]), "Gathers several events into one run, which gets a list of them."),
+    HeaderKey("debounce", .pause, "The run begins when no further event has come for so long."),
+    HeaderKey(
+      "catch_up", .either([.choice(["fire", "skip"]), .pause]), "What becomes of a run whose time was long ago."),
     HeaderKey("was", .text, later: true, "The path the rule had before."),
   ]
 
