@@ -128,6 +128,7 @@ package final class Lane {
     out = Decisions(lane: index, sequence: 0)
     pendingRows = book.rows
     try recoverRuns()
+    try openCounts()
   }
 
   /// Rows of the first book, written with the first decisions.
@@ -171,6 +172,8 @@ package final class Lane {
   /// A read that failed inside of a rule's word.
   var failure: StoreError?
   let guardian: RuleGuard
+  /// What rules with a goal bring about; see LaneLift.
+  var lift = LiftLedger()
 
   // MARK: step
 
@@ -189,6 +192,7 @@ package final class Lane {
     try finishListens(now: now)
     try fireTimers(now: now)
     countRuns()
+    writeCounts()
     closeVerdicts()
     if newestSubject > countedSubject {
       countedSubject = newestSubject
@@ -236,6 +240,7 @@ package final class Lane {
       asked = nil
     case .publish(let book):
       publish(book)
+      try openCounts()
     }
   }
 
@@ -369,7 +374,7 @@ package final class Lane {
     for (position, other) in others.enumerated() {
       let listens =
         book.rules.matching(event.name).contains { book.rules.rules[$0].header.per == other.kind }
-        || listening.hears(event.name, other.kind)
+        || listening.hears(event.name, other.kind) || book.isGoal(event.name, of: other.kind)
       let describes = other.kind == "account" && event.name == "group" && event.traits != nil
       guard listens || describes || routed.created.contains(other.subject) else { continue }
       let key = RowKey(.message, routed.number, Int64(position))
@@ -410,6 +415,7 @@ package final class Lane {
   func evaluate(
     _ kind: String, _ event: Event, _ number: Int64, _ dedupe: Hash128, _ cell: SubjectCell, now: Instant
   ) throws(StoreError) -> [[UInt8]] {
+    if !book.goals.isEmpty { try noteGoals(kind, event, cell) }
     let matching = book.rules.matching(event.name)
     let isHeard = listening.hears(event.name, kind)
     if matching.isEmpty, !isHeard { return [] }
@@ -522,7 +528,9 @@ package final class Lane {
       verdict.reason = record(outcome.effects, entries: Array(outcome.effects.indices), of: origin, cell, now: now)
       return verdict
     }
-    if isHeldOut(rule, cell) {
+    let isHeldOut = try isHeldOut(position, cell)
+    try noteMet(position, key, event, cell, now: now)
+    if isHeldOut {
       verdict.code = .heldOut
       verdict.reason = withhold(
         outcome.effects, entries: Array(outcome.effects.indices), of: origin, cell, now: now, wanted: &wanted)

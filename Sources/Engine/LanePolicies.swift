@@ -178,7 +178,7 @@ extension Lane {
     }
   }
 
-  // MARK: consent and hold-out
+  // MARK: consent
 
   /// The subject of nudged.consent agrees to a topic, or does not any more.
   func noteConsent(_ event: Event, _ number: Int64, _ cell: SubjectCell, now: Instant) {
@@ -196,17 +196,5 @@ extension Lane {
       record.consents.remove(at: given)
     }
     cell.policy = record
-  }
-
-  /// Whether a rule says nothing to this subject, so that it can be seen what it is good for. Drawn once and
-  /// for all: the same subject and rule are always on the same side.
-  func isHeldOut(_ rule: Rule, _ cell: SubjectCell) -> Bool {
-    let header = rule.header
-    if header.isTransactional || header.holdOut == 0 && book.policies.holdOut == 0 { return false }
-    return draw("hold_out \(rule.path)", cell) < header.holdOut || draw("hold_out", cell) < book.policies.holdOut
-  }
-
-  private func draw(_ what: String, _ cell: SubjectCell) -> Int {
-    Int(hash.hash("\(cell.subject) \(what)").low % 10_000)
   }
 }

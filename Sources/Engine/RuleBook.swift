@@ -32,6 +32,9 @@ package final class RuleBook: Sendable {
   let hasPolicyHeaders: Bool
   /// How long what was sent is remembered at most.
   let longestCapMilliseconds: Int64
+  /// Places of the rules whose goal an event is.
+  let goals: [String: [Int]]
+  let created: Instant
 
   package struct KnownVersion: Sendable, Equatable {
     package var number: Int64
@@ -52,6 +55,8 @@ package final class RuleBook: Sendable {
     hasPolicyHeaders = headers.contains { $0.topic != nil || $0.cap != nil }
     let windows = policies.caps.map(\.window) + headers.compactMap { $0.cap?.window }
     longestCapMilliseconds = windows.map(\.longestMilliseconds).max() ?? 0
+    goals = RuleBook.goals(headers)
+    self.created = created
     self.rules = rules
     self.zone = zone
     self.switchedOff = switchedOff
@@ -66,6 +71,20 @@ package final class RuleBook: Sendable {
     places = Dictionary(zip(numbers, rules.rules.indices), uniquingKeysWith: { first, _ in first })
     versionPlaces = Dictionary(zip(versions, rules.rules.indices), uniquingKeysWith: { first, _ in first })
     self.destinations = Dictionary(destinations.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  private static func goals(_ headers: [RuleHeader]) -> [String: [Int]] {
+    var goals: [String: [Int]] = [:]
+    for (place, header) in headers.enumerated() {
+      if let goal = header.goal { goals[goal.event, default: []].append(place) }
+    }
+    return goals
+  }
+
+  /// Whether an event is the goal of a rule about subjects of this kind.
+  func isGoal(_ name: String, of kind: String) -> Bool {
+    if goals.isEmpty { return false }
+    return goals[name]?.contains { rules.rules[$0].header.per == kind } ?? false
   }
 
   /// Gives each path its number.
