@@ -21,6 +21,8 @@ package enum Question: Sendable {
   case explain(String, rule: String?, before: Int64, limit: Int)
   case history(rule: String)
   case version(Int64)
+  /// What a rule with a goal brings about; nil: all of them.
+  case lift(rule: String?)
 
   package static let defaultLimit = 50
   package static let maximumLimit = 1_000
@@ -61,6 +63,7 @@ package struct Reports: Sendable {
     case .run(let number): "there is no run \(number); it never was, or its time to be kept is over"
     case .explain(let name, _, _, _): "no subject is called \(name); names are NAMESPACE:ID, such as user:42"
     case .history(let rule): "there never was a rule \(rule); the rules are listed by: nudged rules list"
+    case .lift(let rule): "there is no rule \(rule ?? "") with a goal; write goal = { event = \"…\" } into it"
     case .version(let number): "there is no version \(number); versions are listed by: nudged rules history RULE"
     }
   }
@@ -93,6 +96,7 @@ package struct Reports: Sendable {
       try explain(name, rule: rule, before: before, limit: limit, reader)
     case .history(let rule): .done(try history(rule, reader))
     case .version(let number): .done(try version(number, reader))
+    case .lift(let rule): try lift(rule: rule, reader)
     }
   }
 
@@ -120,6 +124,7 @@ package struct Reports: Sendable {
       .init("account", row?.account.isEmpty == false ? .string(row!.account) : .null),
       .init("traits", Reports.parse(row?.traits ?? [])),
       .init("state", .object(states)), .init("consent", Reports.consents(row)), .init("held", Reports.held(row)),
+      .init("goals", try sides(of: subject, reader)),
       .init("shard", .integer(Int64(row?.shard ?? 0))),
       .init("created", row.map { .string(ISO8601.format($0.created)) } ?? .null),
       .init("newest_event", .integer(chain)),
@@ -438,6 +443,7 @@ extension Question {
     case ("rules", 2) where segments[1] == "history":
       guard let rule = request.queryValue("rule") else { return nil }
       self = .history(rule: rule)
+    case ("rules", 2) where segments[1] == "lift": self = .lift(rule: request.queryValue("rule"))
     case ("rules", 3) where segments[1] == "versions":
       guard let number = Int64(segments[2]) else { return nil }
       self = .version(number)

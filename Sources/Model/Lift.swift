@@ -135,8 +135,9 @@ extension Lift {
   private func outlook(_ who: String) -> String {
     let total = sent.subjects + heldOut.subjects
     guard let needed, needed > total else { return "" }
-    return " If it stays as large, it will be with about \(Lift.count(Lift.round(needed))) \(who);"
-      + " it is \(Lift.count(total)) now."
+    return
+      " If the difference stays as large, it takes about \(Lift.count(Lift.round(needed))) \(who) in all to be certain;"
+      + " there are \(Lift.count(total)) now."
   }
 
   private var shareHeldOut: Double { Double(heldOut.subjects) / Double(max(1, sent.subjects + heldOut.subjects)) }
