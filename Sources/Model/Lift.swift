@@ -90,6 +90,7 @@ package struct Lift: Sendable, Equatable {
 extension Lift {
   /// `who` is what a subject is called, of several: "people", "accounts".
   package func sentence(who: String) -> String {
+    if sent.subjects + heldOut.subjects == 0 { return "Nobody has met the rule since this count began." }
     let got = "\(Lift.count(sent.subjects)) \(who) got it: \(Lift.percent(sent.rate)) reached the goal."
     if verdict == .noHoldOut {
       return got + " Nobody is held out, so that nobody knows how many would have without it; write hold_out = 10."
@@ -166,11 +167,11 @@ extension Lift {
   package static func percent(_ share: Double) -> String { decimal(share * 100) + " %" }
 
   package static func points(_ difference: Double) -> String {
-    (difference < 0 ? "-" : "+") + decimal(abs(difference) * 100)
+    (difference < 0 ? "-" : "+") + decimal(abs(difference) * 100, finestBelow: 0.1)
   }
 
-  private static func decimal(_ value: Double) -> String {
-    let unit = value > 0 && value < 1 ? 100 : 10
+  private static func decimal(_ value: Double, finestBelow border: Double = 1) -> String {
+    let unit = value > 0 && value < border ? 100 : 10
     let scaled = Int((value * Double(unit)).rounded())
     let rest = String(scaled % unit)
     return "\(scaled / unit)." + String(repeating: "0", count: (unit == 100 ? 2 : 1) - rest.count) + rest

@@ -57,6 +57,6 @@ import Testing
   @Test func `numbers are written as people write them`() {
     #expect([0, 999, 1_000, 1_234_567].map(Lift.count) == ["0", "999", "1,000", "1,234,567"])
     #expect([0, 0.004, 0.0999, 0.5, 1].map(Lift.percent) == ["0.0 %", "0.40 %", "10.0 %", "50.0 %", "100.0 %"])
-    #expect([-0.0042, 0.018, 0].map(Lift.points) == ["-0.42", "+1.8", "+0.0"])
+    #expect([-0.0042, 0.018, 0, 0.0004].map(Lift.points) == ["-0.4", "+1.8", "+0.0", "+0.04"])
   }
 }
