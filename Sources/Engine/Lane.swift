@@ -296,9 +296,11 @@ package final class Lane {
     counters.events.add(1)
     if !pendingListens.isEmpty { noteForPending(event.name, routed.number, routed.subject) }
 
+    // Before the rules: one that answers a withdrawal must not send what was just withdrawn.
+    if event.name == "nudged.consent" { noteConsent(event, routed.number, cell, now: now) }
     let kind = event.user != nil ? "user" : event.primary?.namespace ?? "user"
     let wanted = try evaluate(kind, event, routed.number, routed.incoming.dedupe, cell, now: now)
-    try settleSubject(cell, routed, wanted: wanted, now: now)
+    settleSubject(cell, routed, wanted: wanted)
     emitWishes(Cause(routed.incoming, number: routed.number), cell)
     try sendMessages(routed)
     cells.keep(cell)
@@ -307,8 +309,8 @@ package final class Lane {
   /// What rules asked to be set, and what the event itself says of its subject; after the rules, which
   /// see the state as of before the event.
   private func settleSubject(
-    _ cell: SubjectCell, _ routed: RoutedEvent, wanted: [[UInt8]], now: Instant
-  ) throws(StoreError) {
+    _ cell: SubjectCell, _ routed: RoutedEvent, wanted: [[UInt8]]
+  ) {
     let event = routed.incoming.event
     let cause = Cause(routed.incoming, number: routed.number)
     var changed = cell.isUnwritten
@@ -328,7 +330,6 @@ package final class Lane {
     if let traits = event.traits, event.name != "group" || event.user == nil {
       changed = merge(JSONCursor(document: event.document, index: traits), into: cell, cause) || changed
     }
-    if event.name == "nudged.consent" { noteConsent(event, routed.number, cell, now: now) }
     write(cell, wanted: wanted, cause, changed: changed || cell.isUnwritten)
   }
 

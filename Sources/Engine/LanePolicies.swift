@@ -11,33 +11,30 @@ internal import Store
 extension Lane {
   /// Sends, or keeps for later, or not at all.
   func judge(_ webhook: Webhook, entry: Int, of origin: EffectOrigin, _ cell: SubjectCell, now: Instant) {
-    guard let header = judging(origin.ruleNumber, cell) else {
-      return deliver(webhook, entry: entry, of: origin, cell, now: now)
+    guard let header = judging(origin, cell) else {
+      deliver(webhook, entry: entry, of: origin, cell, now: now)
+      return
     }
     let question = question(webhook, header, origin.ruleNumber, cell, now: now)
     switch PolicyJudge.rule(on: question) {
     case .go:
-      deliver(webhook, entry: entry, of: origin, cell, now: now)
-      remember(webhook, header, origin.ruleNumber, cell, now: now)
+      if deliver(webhook, entry: entry, of: origin, cell, now: now) {
+        remember(webhook, header, origin.ruleNumber, cell, now: now)
+      }
     case .suppress(let reason):
       tell(.suppressed, reason, webhook, origin)
     case .hold(let until, let reason):
-      hold(webhook, entry: entry, of: origin, cell, until: until, reason, now: now)
+      hold(webhook, header, entry: entry, of: origin, cell, until: until, reason, now: now)
     }
   }
 
   /// The header to judge by, the newest; nil: nothing holds this rule's messages back.
-  private func judging(_ rule: Int64, _ cell: SubjectCell) -> RuleHeader? {
-    if book.policies.isEmpty, !cell.hasPolicy, !book.hasPolicyHeaders { return nil }
-    guard let place = book.places[rule] else {
-      // Of a rule whose file is gone nothing is known but that its messages go to people.
-      return cell.hasPolicy || !book.policies.isEmpty ? Lane.unknownRule : nil
-    }
-    let header = book.rules.rules[place].header
+  private func judging(_ origin: EffectOrigin, _ cell: SubjectCell) -> RuleHeader? {
+    if book.policies.isEmpty, !cell.hasPolicy, !book.hasPolicyHeaders, origin.header?.cap == nil { return nil }
+    let header =
+      book.places[origin.ruleNumber].map { book.rules.rules[$0].header } ?? origin.header ?? RuleHeader.nameless
     return header.isTransactional ? nil : header
   }
-
-  private static let unknownRule = RuleHeader.nameless
 
   private func question(
     _ webhook: Webhook, _ header: RuleHeader, _ rule: Int64, _ cell: SubjectCell, now: Instant
@@ -64,10 +61,10 @@ extension Lane {
     let memory = PolicyJudge.memory(of: sent, header, book.policies)
     guard memory > 0 else { return }
     var record = cell.policy
-    let longest = max(memory, book.longestCapMilliseconds)
-    record.sent.removeAll { now - $0.at > longest }
     record.sent.append(sent)
-    if record.sent.count > Limits.cappedMessages { record.sent.removeFirst() }
+    record.sent = PolicyJudge.remembered(record.sent, book.policies, now: now) { rule in
+      book.places[rule].flatMap { book.rules.rules[$0].header.cap }
+    }
     cell.policy = record
   }
 
@@ -79,8 +76,8 @@ extension Lane {
   // MARK: holding
 
   private func hold(
-    _ webhook: Webhook, entry: Int, of origin: EffectOrigin, _ cell: SubjectCell, until: Instant, _ reason: String,
-    now: Instant
+    _ webhook: Webhook, _ header: RuleHeader, entry: Int, of origin: EffectOrigin, _ cell: SubjectCell,
+    until: Instant, _ reason: String, now: Instant
   ) {
     var record = cell.policy
     let expires = webhook.withinMilliseconds.map { now + $0 }
@@ -90,12 +87,18 @@ extension Lane {
     guard record.held.count < Limits.heldWebhooks else {
       return tell(.suppressed, "\(reason); \(Limits.heldWebhooks) are held already", webhook, origin)
     }
+    // All of it is one row, which is written with everything that happens to the subject.
+    let bytes = record.held.reduce(0) { $0 + $1.webhook.data.count }
+    guard bytes + webhook.data.count <= Limits.heldBytes else {
+      return tell(
+        .suppressed, "\(reason); \(bytes) bytes are held already, \(Limits.heldBytes) may be", webhook, origin)
+    }
     // Numbered like a run: its timer stands among theirs, and no number is given twice, also after a start.
     newestRun = numbers.nextRun()
     let held = PolicyRecord.Held(
       number: newestRun, due: until, webhook: webhook, expires: expires, rule: origin.rule,
       ruleNumber: origin.ruleNumber, event: origin.event, seed: origin.seed, run: origin.run, entry: entry,
-      isTest: origin.isTest)
+      isTest: origin.isTest, topic: header.topic ?? "")
     record.held.append(held)
     cell.policy = record
     setTimer(of: held, cell)
@@ -159,9 +162,11 @@ extension Lane {
   }
 
   private static func origin(_ held: PolicyRecord.Held) -> EffectOrigin {
-    EffectOrigin(
+    var header = RuleHeader.nameless
+    header.topic = held.topic.isEmpty ? nil : held.topic
+    return EffectOrigin(
       rule: held.rule, ruleNumber: held.ruleNumber, event: held.event, seed: held.seed, run: held.run,
-      isTest: held.isTest)
+      isTest: held.isTest, header: header)
   }
 
   /// A run has been ended before its rule did: what it wanted to say is not said.

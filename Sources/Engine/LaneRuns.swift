@@ -242,7 +242,8 @@ extension Lane {
     row.effects += outcome.effects.count
     warn(row, version)
     let origin = EffectOrigin(
-      rule: version.rule.path, ruleNumber: row.rule, event: row.event, seed: row.seed, run: row.number, isTest: isTest)
+      rule: version.rule.path, ruleNumber: row.rule, event: row.event, seed: row.seed, run: row.number, isTest: isTest,
+      header: book.places[row.rule] == nil ? version.rule.header : nil)
     if isShadow || isHeldOut(row, version, cell) {
       let told =
         isShadow

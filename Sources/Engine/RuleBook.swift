@@ -30,8 +30,6 @@ package final class RuleBook: Sendable {
   package let policies: Policies
   /// Whether any rule has a topic or a cap of its own.
   let hasPolicyHeaders: Bool
-  /// How long what was sent is remembered at most.
-  let longestCapMilliseconds: Int64
   /// Places of the rules whose goal an event is.
   let goals: [String: [Int]]
   let created: Instant
@@ -53,8 +51,6 @@ package final class RuleBook: Sendable {
     self.policies = policies
     let headers = rules.rules.map(\.header)
     hasPolicyHeaders = headers.contains { $0.topic != nil || $0.cap != nil }
-    let windows = policies.caps.map(\.window) + headers.compactMap { $0.cap?.window }
-    longestCapMilliseconds = windows.map(\.longestMilliseconds).max() ?? 0
     goals = RuleBook.goals(headers)
     self.created = created
     self.rules = rules

@@ -132,13 +132,13 @@ package struct Reports: Sendable {
   }
 
   private static func consents(_ row: SubjectRow?) -> JSONValue {
-    let record = row.flatMap { PolicyRecord($0.policy) } ?? PolicyRecord()
+    let record = row.flatMap { PolicyRecord($0.policy) ?? .unreadable } ?? PolicyRecord()
     return .object(record.consents.map { .init($0.topic, .boolean($0.isGiven)) })
   }
 
   /// Webhooks that wait for the end of quiet hours.
   private static func held(_ row: SubjectRow?) -> JSONValue {
-    let record = row.flatMap { PolicyRecord($0.policy) } ?? PolicyRecord()
+    let record = row.flatMap { PolicyRecord($0.policy) ?? .unreadable } ?? PolicyRecord()
     return .array(
       record.held.map {
         .object([
