@@ -7,6 +7,16 @@
 internal import Basics
 
 package enum LookUpTable {
+  /// As it lies on disk: spreadsheets of old write other characters than UTF-8, and what cannot be read would become
+  /// question marks that no key is found by.
+  package static func library(_ bytes: [UInt8], file: String) throws(RuleComplaint) -> String {
+    if let text = String(validating: bytes, as: UTF8.self) { return try library(text, file: file) }
+    let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false)
+    let line = lines.firstIndex { String(validating: $0, as: UTF8.self) == nil } ?? 0
+    throw RuleComplaint(
+      file: file, line: line + 1, message: "the file is not UTF-8; save it from the spreadsheet as CSV in UTF-8")
+  }
+
   /// The library's text: a table of rows by the value of their first column.
   package static func library(_ text: String, file: String) throws(RuleComplaint) -> String {
     var reader = CSVReader(text)
@@ -18,7 +28,7 @@ package enum LookUpTable {
     var line = 1
     var seen: [String: Int] = [:]
     while let row = try reader.row(file) {
-      if row.cells.count == 1, row.cells[0].isEmpty { continue }
+      if row.cells.allSatisfy(\.isEmpty) { continue }
       guard row.cells.count == head.cells.count else {
         throw RuleComplaint(
           file: file, line: row.line,
@@ -45,6 +55,10 @@ package enum LookUpTable {
   }
 
   private static func check(_ names: [String], _ file: String) throws(RuleComplaint) {
+    if names.count == 1, names[0].contains("\t") {
+      throw RuleComplaint(
+        file: file, line: 1, message: "the columns are separated by tabs; save the table with commas or semicolons")
+    }
     for (place, name) in names.enumerated() {
       if name.isEmpty {
         throw RuleComplaint(
@@ -59,7 +73,8 @@ package enum LookUpTable {
   /// Lua's word for a cell; nil for an empty one. Digits behind a zero are a text: they are a postal code.
   private static func value(_ cell: String) -> String? {
     if cell.isEmpty { return nil }
-    if cell == "true" || cell == "false" { return cell }
+    if cell == "true" || cell == "TRUE" { return "true" }
+    if cell == "false" || cell == "FALSE" { return "false" }
     return isNumber(cell) ? cell : quoted(cell)
   }
 
@@ -92,7 +107,11 @@ private struct CSVReader {
     var bytes = Array(text.utf8)
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
     self.bytes = bytes
-    let first = bytes.prefix { $0 != 0x0A }
+    var isQuoted = false
+    let first = bytes.prefix { $0 != 0x0A && $0 != 0x0D }.filter { byte in
+      if byte == 0x22 { isQuoted.toggle() }
+      return !isQuoted
+    }
     separator = first.contains(0x2C) || !first.contains(0x3B) ? 0x2C : 0x3B
   }
 
