@@ -41,6 +41,7 @@ import Testing
     ("plan,plan\n", 1, "two columns are named 'plan'"), ("plan,,x\n", 1, "column 2 has no name"),
     ("plan,text\npro,\"a\nb\nc\n", 2, "a quote is opened here and never closed"),
     ("plan,text\npro,\"a\"b\n", 2, "something stands behind the closing quote"),
+    ("k,v\n" + (0..<9_000).map { "\($0),1\n" }.joined(), 1, "leave out columns"),
     ("plan\tprice\npro\t5\n", 1, "separated by tabs"),
   ])
   func `what is no table is told with its line`(csv: String, line: Int, part: String) {
@@ -62,6 +63,14 @@ import Testing
     let body = "math.type(plans.x.v) or type(plans.x.v)"
     #expect(try LookUpTableTests.log("k,v\nx,\(cell)\n", body) == kind)
     #expect(try LookUpTableTests.log("k,v\nx,\(cell)", body) == kind)
+  }
+
+  @Test func `a table of 1,400 rows with texts and addresses is taken, whatever its words are`() throws {
+    let rows = (0..<1_400).map { "key\($0),a@b.c.d:e[\n" }.joined()
+    #expect(try LookUpTableTests.log("k,v\n" + rows, "plans.key1399.v") == "a@b.c.d:e[")
+    for key in ["end", "1st", "_x", "é", "a-b", "nil"] {
+      #expect(try LookUpTableTests.log("k,\(key)\n\(key),7\n", "tostring(plans['\(key)']['\(key)'])") == "7", "\(key)")
+    }
   }
 
   @Test func `rows that a spreadsheet left empty are no rows`() throws {
