@@ -36,7 +36,7 @@ struct LiftLedger {
 }
 
 extension LiftDefinition {
-  init(_ header: RuleHeader, _ goal: RuleHeader.Goal, _ policies: Policies) {
+  init(_ header: RuleHeader, _ goal: RuleHeader.Goal, _ shares: LiftShares) {
     let key: String =
       switch header.key {
       case .subject: ""
@@ -45,19 +45,21 @@ extension LiftDefinition {
       }
     self.init(
       goal: goal.event, path: goal.path ?? "", key: key, withinMilliseconds: goal.withinMilliseconds, per: header.per,
-      shares: LiftShares(header, policies))
+      shares: shares)
   }
 }
 
 extension LiftShares {
-  init(_ header: RuleHeader, _ policies: Policies) {
-    self =
-      header.isTransactional ? LiftShares(rule: 0, all: 0) : LiftShares(rule: header.holdOut, all: policies.holdOut)
-  }
-
   /// Whether a subject that was put on these sides is held out today: a hold-out that was ended holds out nobody.
   func holdOut(_ sides: LiftSides) -> Bool {
     sides.contains(.rule) && rule > 0 || sides.contains(.all) && all > 0
+  }
+}
+
+extension RuleBook {
+  func shares(_ header: RuleHeader) -> LiftShares {
+    if header.isTransactional || !holdsOut { return LiftShares(rule: 0, all: 0) }
+    return LiftShares(rule: header.holdOut, all: policies.holdOut)
   }
 }
 
@@ -68,7 +70,7 @@ extension Lane {
   /// with a goal stays on its side; else the same subject and rule always draw the same.
   func isHeldOut(_ position: Int, _ cell: SubjectCell) throws(StoreError) -> Bool {
     let rule = book.rules.rules[position]
-    let shares = LiftShares(rule.header, book.policies)
+    let shares = book.shares(rule.header)
     if shares.rule == 0, shares.all == 0 { return false }
     if rule.header.goal != nil, let met = try exposure(of: book.numbers[position], cell) {
       return shares.holdOut(met.sides)
@@ -81,7 +83,7 @@ extension Lane {
     let newest = book.places[run.rule].map { book.rules.rules[$0] } ?? version.rule
     if newest.header.isTransactional { return false }
     return run.isHeldOut
-      ?? !draw(version.rule.path, LiftShares(version.rule.header, book.policies), cell).isEmpty
+      ?? !draw(version.rule.path, book.shares(version.rule.header), cell).isEmpty
   }
 
   /// What a run on the held-out side would have sent is a verdict of the event that began it, whenever it wakes.
@@ -180,7 +182,7 @@ extension Lane {
   func openCounts() throws(StoreError) {
     for (place, rule) in book.rules.rules.enumerated() {
       guard let goal = rule.header.goal else { continue }
-      let definition = LiftDefinition(rule.header, goal, book.policies)
+      let definition = LiftDefinition(rule.header, goal, book.shares(rule.header))
       let number = book.numbers[place]
       if let known = lift.counts[number] {
         if known.definition != definition { begin(definition, of: number, after: known.since) }

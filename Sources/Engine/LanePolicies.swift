@@ -30,7 +30,7 @@ extension Lane {
 
   /// The header to judge by, the newest; nil: nothing holds this rule's messages back.
   private func judging(_ origin: EffectOrigin, _ cell: SubjectCell) -> RuleHeader? {
-    if book.policies.isEmpty, !cell.hasPolicy, !book.hasPolicyHeaders, origin.header?.cap == nil { return nil }
+    if book.isFreeOfPolicies, !cell.hasPolicy, origin.header?.cap == nil { return nil }
     let header =
       book.places[origin.ruleNumber].map { book.rules.rules[$0].header } ?? origin.header ?? RuleHeader.nameless
     return header.isTransactional ? nil : header

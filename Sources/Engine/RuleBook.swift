@@ -28,11 +28,13 @@ package final class RuleBook: Sendable {
   /// Where neither a rule nor a subject has a zone.
   package let zone: String
   package let policies: Policies
-  /// Whether any rule has a topic or a cap of its own.
-  let hasPolicyHeaders: Bool
+  /// There are none, and no rule has a topic or a cap of its own: only what a subject said of itself is asked.
+  let isFreeOfPolicies: Bool
   /// Places of the rules whose goal an event is.
   let goals: [String: [Int]]
   let created: Instant
+  /// A test of a rule is about what it does, and not about who was drawn.
+  let holdsOut: Bool
 
   package struct KnownVersion: Sendable, Equatable {
     package var number: Int64
@@ -46,13 +48,14 @@ package final class RuleBook: Sendable {
   package init(
     rules: RuleSet, known: [String: Int64], highest: Int64, destinations: [Destination], switchedOff: Set<String> = [],
     versions knownVersions: [Int64: [KnownVersion]] = [:], highestVersion: Int64 = 0, zone: String = "UTC",
-    policies: Policies = Policies(), created: Instant = .zero
+    policies: Policies = Policies(), holdsOut: Bool = true, created: Instant = .zero
   ) {
     self.policies = policies
     let headers = rules.rules.map(\.header)
-    hasPolicyHeaders = headers.contains { $0.topic != nil || $0.cap != nil }
     goals = RuleBook.goals(headers)
     self.created = created
+    self.holdsOut = holdsOut
+    isFreeOfPolicies = policies.isEmpty && !headers.contains { $0.topic != nil || $0.cap != nil }
     self.rules = rules
     self.zone = zone
     self.switchedOff = switchedOff
