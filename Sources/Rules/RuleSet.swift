@@ -4,7 +4,7 @@
 // many rules there are; a rule in the set has passed every check that can be made before it runs.
 
 package import Basics
-internal import Model
+package import Model
 
 package struct Rule: Sendable, Equatable {
   /// Relative to the rules folder, without ".lua": "upsell/limit".
@@ -20,6 +20,15 @@ package struct Rule: Sendable, Equatable {
   package var awaited: [String]
   /// Its waits may take events that do not carry its key.
   package var matches: Bool
+  /// The windows it asks for.
+  package var windows: [WindowDefinition] = []
+  /// It only says who belongs to it.
+  package var isSegment = false
+  /// Its answer depends on the moment, not only on what happened.
+  package var looksAtTime = false
+
+  /// Of a segment, without the folder.
+  package var segmentName: String { String(path.dropFirst(RuleSource.segments.count)) }
 }
 
 package final class RuleSet: Sendable {
@@ -56,6 +65,9 @@ package final class RuleSet: Sendable {
     var index: [String: [Int]] = [:]
     for (position, entry) in ordered.enumerated() {
       for name in entry.rule.header.on { index[name, default: []].append(position) }
+      if let occasion = entry.rule.header.occasion {
+        index[occasion.key(rule: entry.rule.path), default: []].append(position)
+      }
     }
     byEvent = index
   }
