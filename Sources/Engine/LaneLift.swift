@@ -180,6 +180,7 @@ extension Lane {
 
   /// With each book: a rule whose goal or shares are others than before is counted anew.
   func openCounts() throws(StoreError) {
+    var stored: [Int64: [(lane: Int, row: ArmsRow)]]?
     for (place, rule) in book.rules.rules.enumerated() {
       guard let goal = rule.header.goal else { continue }
       let definition = LiftDefinition(rule.header, goal, book.shares(rule.header))
@@ -187,7 +188,9 @@ extension Lane {
       if let known = lift.counts[number] {
         if known.definition != definition { begin(definition, of: number, after: known.since) }
       } else {
-        try recover(definition, of: number)
+        let rows = try stored ?? storedCounts()
+        stored = rows
+        recover(definition, of: number, rows[number] ?? [])
       }
     }
   }
@@ -199,10 +202,7 @@ extension Lane {
 
   /// From the store. All lanes read the same rows and so agree on when the count began, also when some of them had
   /// begun it and others not yet when the last process ended.
-  private func recover(_ definition: LiftDefinition, of rule: Int64) throws(StoreError) {
-    let rows = try reader.rows(from: RowKey(.arms, rule, .min), to: RowKey(.arms, rule, .max), limit: Int.max / 4)
-    let found = rows.compactMap { row in row.value.flatMap { ArmsRow($0) }.map { (lane: Int(row.key.second), row: $0) }
-    }
+  private func recover(_ definition: LiftDefinition, of rule: Int64, _ found: [(lane: Int, row: ArmsRow)]) {
     let last = found.map(\.row.since).max() ?? .zero
     let newest = found.first { $0.row.since == last && $0.row.definition == definition }
     if let newest {
@@ -216,6 +216,17 @@ extension Lane {
     for other in found where other.lane >= lanes && (newest == nil || other.row.since != last) {
       lift.gone.append(RowKey(.arms, rule, Int64(other.lane)))
     }
+  }
+
+  /// Of all rules at once: one walk, however many rules there are.
+  private func storedCounts() throws(StoreError) -> [Int64: [(lane: Int, row: ArmsRow)]] {
+    var found: [Int64: [(lane: Int, row: ArmsRow)]] = [:]
+    let rows = try reader.rows(from: RowKey(.arms, 0, .min), to: RowKey(.arms, .max, .max), limit: Int.max / 4)
+    for row in rows {
+      guard let arms = row.value.flatMap({ ArmsRow($0) }) else { continue }
+      found[row.key.first, default: []].append((Int(row.key.second), arms))
+    }
+    return found
   }
 
   /// Counts as rows, once a step.

@@ -129,17 +129,27 @@ extension Lane {
       book.places[held.ruleNumber].map { book.rules.rules[$0].header.priority } ?? 0
     }
     due.sort { (-priority($0), $0.number) < (-priority($1), $1.number) }
-    for held in due { release(held, cell, now: now) }
+    for held in due { try release(held, cell, now: now) }
     write(cell, wanted: [], Cause(number: 0, dedupe: Hash128(high: 0, low: 0)), changed: cell.isUnwritten)
     cells.keep(cell)
   }
 
-  private func release(_ held: PolicyRecord.Held, _ cell: SubjectCell, now: Instant) {
+  /// The mode that the rule has, or had last: nothing is sent because a file was deleted or got another name.
+  private func mode(of rule: Int64) throws(StoreError) -> RuleHeader.Mode {
+    if let place = book.places[rule] {
+      return pause(of: place) != nil ? .paused : book.rules.rules[place].header.mode
+    }
+    if guardian.pause(of: rule) != nil { return .paused }
+    guard let last = book.knownVersions[rule]?.last else { return .live }
+    return try version(last.number)?.rule.header.mode ?? .live
+  }
+
+  private func release(_ held: PolicyRecord.Held, _ cell: SubjectCell, now: Instant) throws(StoreError) {
     var record = cell.policy
     record.held.removeAll { $0.number == held.number }
     removeTimer(of: held)
-    let place = book.places[held.ruleNumber]
-    if let place, pause(of: place) != nil {
+    let mode = try mode(of: held.ruleNumber)
+    if mode == .paused {
       // Its rule is paused: what it wanted to say waits with its runs.
       var later = held
       later.due = now + 600_000
@@ -154,7 +164,7 @@ extension Lane {
       guard expires > now else { return tell(.suppressed, "it was held until it was too late", webhook, origin) }
       webhook.withinMilliseconds = expires - now
     }
-    guard place.map({ book.rules.rules[$0].header.mode }) == .shadow else {
+    guard mode == .shadow else {
       return judge(webhook, entry: held.entry, of: origin, cell, now: now)
     }
     let told = self.record([.send(webhook)], entries: [held.entry], of: origin, cell, now: now)

@@ -183,6 +183,34 @@ import Testing
     #expect(try shop.run([]).deliveries.count == 4)
   }
 
+  @Test func `what is held of a rule whose file is gone obeys the mode that the rule had last`() throws {
+    let body = "send('crm', 'offer', {})"
+    for (mode, sent, written) in [("paused", 0, 0), ("shadow", 0, 1), ("live", 1, 0)] {
+      let shop = try Workshop(["r": Workshop.rule("on = 'a'", body)], policies: PolicyAttackTests.night())
+      try shop.take(PolicyAttackTests.event("a", "1"))
+      try shop.publish(["r": Workshop.rule("on = 'a', mode = '\(mode)'", body)], highest: 1)
+      try shop.publish(["other": Workshop.rule("on = 'z'", "log('x')")], forgotten: ["r": 1], highest: 2)
+      shop.now = shop.now + 10 * PolicyAttackTests.hour
+      let morning = try shop.run([])
+      #expect(morning.deliveries.count == sent && morning.shadowed.count == written, "\(mode)")
+    }
+  }
+
+  @Test func `what is held for a destination that is gone is told of, and nothing is stuck`() throws {
+    let files = ["r": Workshop.rule("on = 'a'", "send('crm', 'offer', {}) send('bare', 'sync', {})")]
+    let shop = try Workshop(files, policies: PolicyAttackTests.night())
+    try shop.take(PolicyAttackTests.event("a", "1"))
+    let again = try Workshop(
+      files, disk: shop.disk, destinations: [Workshop.destinations[1]], policies: PolicyAttackTests.night())
+    again.now = shop.now + 10 * PolicyAttackTests.hour
+    let morning = try again.run([])
+    #expect(morning.deliveries.map(\.delivery.type) == ["sync"])
+    let told = PolicyAttackTests.reasons(morning, .failed)
+    #expect(told.first?.hasPrefix("offer to crm: ") == true, "\(morning.verdicts)")
+    let row = try #require(try again.row("user:ada"))
+    #expect(row.policy.isEmpty)
+  }
+
   // MARK: told
 
   @Test func `a run that is held out says so with a verdict, at its start and whenever it wakes`() throws {
