@@ -188,9 +188,8 @@ extension Lane {
       if let known = lift.counts[number] {
         if known.definition != definition { begin(definition, of: number, after: known.since) }
       } else {
-        let rows = try stored ?? storedCounts()
-        stored = rows
-        recover(definition, of: number, rows[number] ?? [])
+        if stored == nil { stored = try storedCounts() }
+        recover(definition, of: number, stored?[number] ?? [])
       }
     }
   }

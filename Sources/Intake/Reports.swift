@@ -23,6 +23,8 @@ package enum Question: Sendable {
   case version(Int64)
   /// What a rule with a goal brings about; nil: all of them.
   case lift(rule: String?)
+  case segments
+  case members(segment: String, after: Int64, limit: Int)
 
   package static let defaultLimit = 50
   package static let maximumLimit = 1_000
@@ -64,6 +66,8 @@ package struct Reports: Sendable {
     case .explain(let name, _, _, _): "no subject is called \(name); names are NAMESPACE:ID, such as user:42"
     case .history(let rule): "there never was a rule \(rule); the rules are listed by: nudged rules list"
     case .lift(let rule): "there is no rule \(rule ?? "") with a goal; write goal = { event = \"…\" } into it"
+    case .segments: "there are no segments"
+    case .members(let name, _, _): "there is no segment \(name); the segments are listed by: nudged segments list"
     case .version(let number): "there is no version \(number); versions are listed by: nudged rules history RULE"
     }
   }
@@ -97,6 +101,8 @@ package struct Reports: Sendable {
     case .history(let rule): .done(try history(rule, reader))
     case .version(let number): .done(try version(number, reader))
     case .lift(let rule): try lift(rule: rule, reader)
+    case .segments: .done(try segments(reader))
+    case .members(let name, let after, let limit): try members(of: name, after: after, limit: limit, reader)
     }
   }
 
@@ -125,6 +131,8 @@ package struct Reports: Sendable {
       .init("traits", Reports.parse(row?.traits ?? [])),
       .init("state", .object(states)), .init("consent", Reports.consents(row)), .init("held", Reports.held(row)),
       .init("goals", try sides(of: subject, reader)),
+      .init("state", .object(states)), .init("segments", try segments(of: subject, reader)),
+      .init("consent", Reports.consents(row)), .init("held", Reports.held(row)),
       .init("shard", .integer(Int64(row?.shard ?? 0))),
       .init("created", row.map { .string(ISO8601.format($0.created)) } ?? .null),
       .init("newest_event", .integer(chain)),
@@ -448,6 +456,10 @@ extension Question {
       guard let number = Int64(segments[2]) else { return nil }
       self = .version(number)
     case ("replays", 1): self = .replays
+    case ("segments", 1): self = .segments
+    case ("segments", 2):
+      self = .members(
+        segment: segments[1], after: request.queryValue("after").flatMap { Int64($0) } ?? 0, limit: limit)
     case ("deliveries", 2):
       guard let number = Int64(segments[1]) else { return nil }
       self = .delivery(number)

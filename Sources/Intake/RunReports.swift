@@ -134,7 +134,7 @@ extension Reports {
     try reader.value(RowKey(.rule, number)).map { String(decoding: $0, as: UTF8.self) } ?? "rule \(number)"
   }
 
-  private func name(of subject: Int64, _ reader: StoreReader) throws(StoreError) -> String {
+  func name(of subject: Int64, _ reader: StoreReader) throws(StoreError) -> String {
     try reader.value(RowKey(.subject, subject)).flatMap { SubjectRow($0) }?.names.first?.description
       ?? "subject \(subject)"
   }
