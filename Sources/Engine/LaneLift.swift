@@ -50,15 +50,24 @@ extension LiftDefinition {
 }
 
 extension LiftShares {
-  /// Whether a subject that was put on these sides is held out today: a hold-out that was ended holds out nobody.
-  func holdOut(_ sides: LiftSides) -> Bool {
-    sides.contains(.rule) && rule > 0 || sides.contains(.all) && all > 0
+  /// Of the sides that a subject was put on, those that are there today: a hold-out that was ended holds out nobody.
+  func inForce(_ sides: LiftSides) -> LiftSides {
+    var left = sides
+    if rule == 0 { left.remove(.rule) }
+    if all == 0 { left.remove(.all) }
+    return left
+  }
+
+  /// Whether a hold-out that others were drawn for is there no more.
+  func hasEnded(_ drawn: LiftShares?) -> Bool {
+    guard let drawn else { return false }
+    return drawn.rule > 0 && rule == 0 || drawn.all > 0 && all == 0
   }
 }
 
 extension RuleBook {
   func shares(_ header: RuleHeader) -> LiftShares {
-    if header.isTransactional || !holdsOut { return LiftShares(rule: 0, all: 0) }
+    if header.isTransactional || !holdsOut { return .nobody }
     return LiftShares(rule: header.holdOut, all: policies.holdOut)
   }
 }
@@ -72,8 +81,8 @@ extension Lane {
     let rule = book.rules.rules[position]
     let shares = book.shares(rule.header)
     if shares.rule == 0, shares.all == 0 { return false }
-    if rule.header.goal != nil, let met = try exposure(of: book.numbers[position], cell) {
-      return shares.holdOut(met.sides)
+    if rule.header.goal != nil, let met = try exposure(of: book.numbers[position], cell), met.shares != .nobody {
+      return !shares.inForce(met.sides).isEmpty
     }
     return !draw(rule.path, shares, cell).isEmpty
   }
@@ -113,14 +122,16 @@ extension Lane {
     let number = book.numbers[position]
     guard let counts = lift.counts[number] else { return }
     let shares = counts.definition.shares
-    guard let met = try exposure(of: number, cell) else {
+    guard let met = try exposure(of: number, cell), met.shares == shares || met.shares != .nobody else {
       let sides = draw(rule.path, shares, cell)
       return count(ExposureRow(sides: sides, shares: shares, since: counts.since, at: now, key: key), number, cell)
     }
-    if !met.sides.isEmpty, !shares.holdOut(met.sides) {
-      // From now on it gets what the others get, and its silence so far makes it stand for none of them.
-      let released = ExposureRow(sides: [], shares: nil, since: counts.since, at: now, key: key)
-      return keep(released, number, cell)
+    if shares.hasEnded(met.shares) {
+      // Those who were held out get now what the others got before: neither stands for its side any more, also when
+      // the hold-out comes back and draws the same again.
+      let free = ExposureRow(
+        sides: shares.inForce(met.sides), shares: nil, since: counts.since, at: now, key: key)
+      return keep(free, number, cell)
     }
     // Who was put on a side by other shares is on it for reasons that the others on it do not have.
     guard met.since != counts.since, met.shares == shares else { return }

@@ -90,7 +90,7 @@ package struct Lift: Sendable, Equatable {
 extension Lift {
   /// `who` is what a subject is called, of several: "people", "accounts".
   package func sentence(who: String) -> String {
-    if sent.subjects + heldOut.subjects == 0 { return "Nobody has met the rule since this count began." }
+    if sent.subjects + heldOut.subjects == 0 { return "Nobody new has met the rule since this count began." }
     let got = "\(Lift.count(sent.subjects)) \(who) got it: \(Lift.percent(sent.rate)) reached the goal."
     if verdict == .noHoldOut {
       return got + " Nobody is held out, so that nobody knows how many would have without it; write hold_out = 10."

@@ -26,6 +26,8 @@ package struct LiftShares: Sendable, Hashable {
     self.all = all
   }
 
+  package static let nobody = LiftShares(rule: 0, all: 0)
+
   /// Of all, by either.
   package var heldOut: Double { 1 - (1 - Double(rule) / 10_000) * (1 - Double(all) / 10_000) }
 }
@@ -112,8 +114,8 @@ package struct ArmsRow: Sendable, Equatable {
 /// One subject and one rule with a goal.
 package struct ExposureRow: Sendable, Equatable {
   package var sides: LiftSides
-  /// The shares when its side was drawn; nil: it was held out, and got the rule's messages when that ended, so that
-  /// it stands for neither side any more.
+  /// The shares when its side was drawn; nil: it met the rule again when that hold-out had ended, and stands for
+  /// neither side any more.
   package var shares: LiftShares?
   /// The count it belongs to, by when that began.
   package var since: Instant

@@ -211,7 +211,31 @@ import Testing
     // Nobody who got nothing before and does now counts for either side.
     try shop.publish(LiftTests.rule("hold_out = 50, \(LiftTests.goal)"), highest: 1)
     #expect(try LiftTests.meet(shop, 0..<100, "z").isEmpty)
-    #expect(try LiftTests.counts(shop).heldOut.subjects == 0)
+    #expect(try LiftTests.counts(shop) == (LiftSide(), LiftSide()))
+  }
+
+  @Test func `a hold-out that is added to a rule is drawn among all, also those who had met it`() throws {
+    let shop = try Workshop(LiftTests.rule(LiftTests.goal))
+    #expect(try LiftTests.meet(shop, 0..<40).isEmpty)
+    try shop.publish(LiftTests.rule(), highest: 1)
+    let silent = try LiftTests.meet(shop, 0..<40, "x")
+    #expect((8...32).contains(silent.count))
+    #expect(try LiftTests.meet(shop, 0..<40, "y") == silent)
+    let counts = try LiftTests.counts(shop)
+    #expect(counts.heldOut.subjects == silent.count && counts.sent.subjects == 40 - silent.count)
+  }
+
+  @Test func `who is held out of all rules stays so when the rule's own hold-out ends`() throws {
+    var policies = Policies()
+    policies.holdOut = 5_000
+    let shop = try Workshop(LiftTests.rule(), policies: policies)
+    let silent = try LiftTests.meet(shop, 0..<60)
+    try shop.publish(LiftTests.rule(LiftTests.goal), highest: 1)
+    let left = try LiftTests.meet(shop, 0..<60, "x")
+    #expect(left.isSubset(of: silent) && left.count < silent.count && left.count > 15)
+    try shop.publish(LiftTests.rule(), highest: 1)
+    #expect(try LiftTests.meet(shop, 0..<60, "y") == left)
+    #expect(try LiftTests.counts(shop) == (LiftSide(), LiftSide()))
   }
 
   @Test func `another goal begins a new count of everyone, on the sides they are on`() throws {
