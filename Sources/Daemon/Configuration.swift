@@ -775,7 +775,7 @@ enum Files {
       return out.complaints.append(RuleComplaint(file: file, line: 1, message: message))
     }
     do throws(RuleComplaint) {
-      let text = try LookUpTable.library(String(decoding: bytes, as: UTF8.self), file: file)
+      let text = try LookUpTable.library(bytes, file: file)
       out.sources.append(RuleSource(path: String(name), text: text))
     } catch {
       out.complaints.append(error)

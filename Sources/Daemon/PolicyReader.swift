@@ -14,13 +14,20 @@ extension ConfigurationReader {
     checkNames(table, at: "policies", known: ConfigurationReader.policyKeys)
     if let hours = table["quiet_hours"] { configuration.policies.quietHours = quietHours(hours) }
     if let caps = table["caps"] { readCaps(caps) }
-    if let topics = table["opt_in"] { configuration.policies.optIn = Set(texts(topics, at: "policies.opt_in")) }
+    if let topics = table["opt_in"] {
+      let names = texts(topics, at: "policies.opt_in")
+      for name in names { checkTopic(name, at: "policies.opt_in") }
+      configuration.policies.optIn = Set(names)
+    }
     if let share = table["hold_out"] {
       let percent = share.integer.map(Double.init) ?? share.double ?? -1
       guard percent >= 0, percent <= 50 else {
         return complain("policies.hold_out", "must be a percentage from 0 to 50")
       }
       configuration.policies.holdOut = Int((percent * 100).rounded())
+      if percent > 0, configuration.policies.holdOut == 0 {
+        complain("policies.hold_out", "is less than 0.01, which holds out nobody")
+      }
     }
   }
 
@@ -50,7 +57,10 @@ extension ConfigurationReader {
 
   private mutating func clock(_ table: JSONCursor, _ key: String, at path: String) -> Int? {
     let parts = table[name: key]?.string?.split(separator: ":", omittingEmptySubsequences: false) ?? []
-    if parts.count == 2, parts[1].count == 2, let hour = Int(parts[0]), let minute = Int(parts[1]),
+    // Int would take a sign as well.
+    let areDigits = parts.allSatisfy { $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }
+    if areDigits, parts.count == 2, parts[0].count <= 2, parts[1].count == 2, let hour = Int(parts[0]),
+      let minute = Int(parts[1]),
       (0..<24).contains(hour), (0..<60).contains(minute)
     {
       return hour * 60 + minute
@@ -72,11 +82,19 @@ extension ConfigurationReader {
       if window == nil { complain(at + ".per", "must be \(Policies.Window.right)") }
       let destination = text(cap, "destination", at: at + ".destination")
       if let destination { checkDestination(destination, at: at + ".destination") }
+      let topic = text(cap, "topic", at: at + ".topic")
+      if let topic { checkTopic(topic, at: at + ".topic") }
       guard let most, let window else { continue }
       configuration.policies.caps.append(
         Policies.Cap(
-          most: Int(most), window: window, topic: text(cap, "topic", at: at + ".topic"), destination: destination))
+          most: Int(most), window: window, topic: topic, destination: destination))
     }
+  }
+
+  /// A policy about a topic that no rule can have would hold nothing back.
+  private mutating func checkTopic(_ name: String, at path: String) {
+    if !name.isEmpty, name != PolicyRecord.everything, name.utf8.count <= Limits.topicBytes { return }
+    complain(path, "must name topics of rules, texts of 1 to \(Limits.topicBytes) bytes; \"\(name)\" is none")
   }
 
   /// A policy about a destination that is not there would hold nothing back.

@@ -131,6 +131,7 @@ package final class Lane {
     out = Decisions(lane: index, sequence: 0)
     pendingRows = book.rows
     try recoverRuns()
+    try openCounts()
     try recoverWindows(lastEvent: lastEvent)
     windows.lane = self
     runtime.windows = windows
@@ -201,6 +202,8 @@ package final class Lane {
   /// A read that failed inside of a rule's word.
   var failure: StoreError?
   let guardian: RuleGuard
+  /// What rules with a goal bring about; see LaneLift.
+  var lift = LiftLedger()
 
   // MARK: step
 
@@ -216,7 +219,7 @@ package final class Lane {
     flushRows()
     // A start with a short log is over before its first event is decided.
     if filling != nil { try fillSome(isIdle: inputs.isEmpty || filling?.isFirst == true, now: now) }
-    takeFilledBook()
+    try takeFilledBook()
     if walk != nil { try walkOn(isIdle: inputs.isEmpty, now: now) }
     if removal != nil { try removeOn(isIdle: inputs.isEmpty, now: now) }
     touch(inputs)
@@ -225,6 +228,7 @@ package final class Lane {
     try fireTimers(now: now)
     try fireSchedules(now: now)
     countRuns()
+    writeCounts()
     closeVerdicts()
     if newestSubject > countedSubject {
       countedSubject = newestSubject
@@ -274,11 +278,11 @@ package final class Lane {
     case .publish(let book, let cutoff):
       if prepare(book, cutoff: cutoff) { return flushRows() }
       filling = nil
-      take(book)
+      try take(book)
     }
   }
 
-  func take(_ next: RuleBook) {
+  func take(_ next: RuleBook) throws(StoreError) {
     do throws(RuleComplaint) {
       let loaded = try RuleRuntime(next.rules, zones: zones)
       keepOlder(book, than: next)
@@ -292,8 +296,9 @@ package final class Lane {
       flushRows()
       counters.noteBook()
     } catch {
-      counters.noteRefusedBook(error)
+      return counters.noteRefusedBook(error)
     }
+    try openCounts()
   }
 
   /// At once and not with the next event: a number that no row explains would be given to another rule
@@ -334,9 +339,11 @@ package final class Lane {
 
     let kind = event.user != nil ? "user" : event.primary?.namespace ?? "user"
     let isFirst = cell.isUnwritten
+    // Before the rules: one that answers a withdrawal must not send what was just withdrawn.
+    if event.name == "nudged.consent" { noteConsent(event, routed.number, cell, now: now) }
     try feed(kind, event, routed.number, cell, now: now)
     let wanted = try evaluate(kind, event, routed.number, routed.incoming.dedupe, cell, now: now)
-    try settleSubject(cell, routed, wanted: wanted, now: now)
+    settleSubject(cell, routed, wanted: wanted)
     try lookAtSegments(event.name, cell, isNew: isFirst, now: now)
     if isFirst, !schedules.isEmpty { joinRounds(cell, now: now) }
     emitWishes(Cause(routed.incoming, number: routed.number), cell)
@@ -347,8 +354,8 @@ package final class Lane {
   /// What rules asked to be set, and what the event itself says of its subject; after the rules, which
   /// see the state as of before the event.
   private func settleSubject(
-    _ cell: SubjectCell, _ routed: RoutedEvent, wanted: [[UInt8]], now: Instant
-  ) throws(StoreError) {
+    _ cell: SubjectCell, _ routed: RoutedEvent, wanted: [[UInt8]]
+  ) {
     let event = routed.incoming.event
     let cause = Cause(routed.incoming, number: routed.number)
     var changed = cell.isUnwritten
@@ -369,7 +376,6 @@ package final class Lane {
     if let traits = event.traits, event.name != "group" || event.user == nil {
       changed = merge(JSONCursor(document: event.document, index: traits), into: cell, cause) || changed
     }
-    if event.name == "nudged.consent" { noteConsent(event, routed.number, cell, now: now) }
     write(cell, wanted: wanted, cause, changed: changed || cell.isUnwritten)
   }
 
@@ -417,6 +423,7 @@ package final class Lane {
       let listens =
         book.rules.matching(event.name).contains { book.rules.rules[$0].header.per == other.kind }
         || listening.hears(event.name, other.kind) || feeds.hears(event.name, other.kind)
+        || book.isGoal(event.name, of: other.kind)
       let describes = other.kind == "account" && event.name == "group" && event.traits != nil
       guard listens || describes || routed.created.contains(other.subject) else { continue }
       let key = RowKey(.message, routed.number, Int64(position))
@@ -461,6 +468,7 @@ package final class Lane {
   func evaluate(
     _ kind: String, _ event: Event, _ number: Int64, _ dedupe: Hash128, _ cell: SubjectCell, now: Instant
   ) throws(StoreError) -> [[UInt8]] {
+    if !book.goals.isEmpty { try noteGoals(kind, event, cell) }
     var matching = book.rules.matching(event.name)
     if let key = Occasion.key(of: event) { matching += book.rules.matching(key) }
     let isHeard = listening.hears(event.name, kind)
@@ -576,7 +584,9 @@ package final class Lane {
       verdict.reason = record(outcome.effects, entries: Array(outcome.effects.indices), of: origin, cell, now: now)
       return verdict
     }
-    if isHeldOut(rule, cell) {
+    let isHeldOut = try isHeldOut(position, cell)
+    try noteMet(position, key, event, cell, now: now)
+    if isHeldOut {
       verdict.code = .heldOut
       verdict.reason = withhold(
         outcome.effects, entries: Array(outcome.effects.indices), of: origin, cell, now: now, wanted: &wanted)

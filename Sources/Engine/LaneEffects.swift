@@ -19,6 +19,8 @@ struct EffectOrigin {
   /// 0: a rule that does not wait.
   var run: Int64 = 0
   var isTest: Bool
+  /// What is known of a rule whose file is gone: what it sends is still about its topic.
+  var header: RuleHeader?
 }
 
 /// What rules want emitted because of one event, before it is known how many there are.
@@ -62,9 +64,14 @@ extension Lane {
     }
   }
 
-  func deliver(_ webhook: Webhook, entry: Int, of origin: EffectOrigin, _ cell: SubjectCell, now: Instant) {
+  /// False: it could not be made, which is told.
+  @discardableResult
+  func deliver(
+    _ webhook: Webhook, entry: Int, of origin: EffectOrigin, _ cell: SubjectCell, now: Instant
+  ) -> Bool {
     do throws(Unsent) {
       out.deliveries.append(try delivery(of: webhook, entry: entry, of: origin, cell, now: now))
+      return true
     } catch {
       // A run hears of a call that cannot be made like of every other failure: by a reply.
       if webhook.tries > 0 { refuseCall(origin.run, cell, error.reason) }
@@ -75,6 +82,7 @@ extension Lane {
             rule: origin.rule, code: error.code,
             reason: "\(webhook.type) to \(webhook.destination): \(error.reason)")
         ])
+      return false
     }
   }
 

@@ -11,33 +11,30 @@ internal import Store
 extension Lane {
   /// Sends, or keeps for later, or not at all.
   func judge(_ webhook: Webhook, entry: Int, of origin: EffectOrigin, _ cell: SubjectCell, now: Instant) {
-    guard let header = judging(origin.ruleNumber, cell) else {
-      return deliver(webhook, entry: entry, of: origin, cell, now: now)
+    guard let header = judging(origin, cell) else {
+      deliver(webhook, entry: entry, of: origin, cell, now: now)
+      return
     }
     let question = question(webhook, header, origin.ruleNumber, cell, now: now)
     switch PolicyJudge.rule(on: question) {
     case .go:
-      deliver(webhook, entry: entry, of: origin, cell, now: now)
-      remember(webhook, header, origin.ruleNumber, cell, now: now)
+      if deliver(webhook, entry: entry, of: origin, cell, now: now) {
+        remember(webhook, header, origin.ruleNumber, cell, now: now)
+      }
     case .suppress(let reason):
       tell(.suppressed, reason, webhook, origin)
     case .hold(let until, let reason):
-      hold(webhook, entry: entry, of: origin, cell, until: until, reason, now: now)
+      hold(webhook, header, entry: entry, of: origin, cell, until: until, reason, now: now)
     }
   }
 
   /// The header to judge by, the newest; nil: nothing holds this rule's messages back.
-  private func judging(_ rule: Int64, _ cell: SubjectCell) -> RuleHeader? {
-    if book.policies.isEmpty, !cell.hasPolicy, !book.hasPolicyHeaders { return nil }
-    guard let place = book.places[rule] else {
-      // Of a rule whose file is gone nothing is known but that its messages go to people.
-      return cell.hasPolicy || !book.policies.isEmpty ? Lane.unknownRule : nil
-    }
-    let header = book.rules.rules[place].header
+  private func judging(_ origin: EffectOrigin, _ cell: SubjectCell) -> RuleHeader? {
+    if book.isFreeOfPolicies, !cell.hasPolicy, origin.header?.cap == nil { return nil }
+    let header =
+      book.places[origin.ruleNumber].map { book.rules.rules[$0].header } ?? origin.header ?? RuleHeader.nameless
     return header.isTransactional ? nil : header
   }
-
-  private static let unknownRule = RuleHeader.nameless
 
   private func question(
     _ webhook: Webhook, _ header: RuleHeader, _ rule: Int64, _ cell: SubjectCell, now: Instant
@@ -64,10 +61,10 @@ extension Lane {
     let memory = PolicyJudge.memory(of: sent, header, book.policies)
     guard memory > 0 else { return }
     var record = cell.policy
-    let longest = max(memory, book.longestCapMilliseconds)
-    record.sent.removeAll { now - $0.at > longest }
     record.sent.append(sent)
-    if record.sent.count > Limits.cappedMessages { record.sent.removeFirst() }
+    record.sent = PolicyJudge.remembered(record.sent, book.policies, now: now) { rule in
+      book.places[rule].flatMap { book.rules.rules[$0].header.cap }
+    }
     cell.policy = record
   }
 
@@ -79,8 +76,8 @@ extension Lane {
   // MARK: holding
 
   private func hold(
-    _ webhook: Webhook, entry: Int, of origin: EffectOrigin, _ cell: SubjectCell, until: Instant, _ reason: String,
-    now: Instant
+    _ webhook: Webhook, _ header: RuleHeader, entry: Int, of origin: EffectOrigin, _ cell: SubjectCell,
+    until: Instant, _ reason: String, now: Instant
   ) {
     var record = cell.policy
     let expires = webhook.withinMilliseconds.map { now + $0 }
@@ -90,12 +87,18 @@ extension Lane {
     guard record.held.count < Limits.heldWebhooks else {
       return tell(.suppressed, "\(reason); \(Limits.heldWebhooks) are held already", webhook, origin)
     }
+    // All of it is one row, which is written with everything that happens to the subject.
+    let bytes = record.held.reduce(0) { $0 + $1.webhook.data.count }
+    guard bytes + webhook.data.count <= Limits.heldBytes else {
+      return tell(
+        .suppressed, "\(reason); \(bytes) bytes are held already, \(Limits.heldBytes) may be", webhook, origin)
+    }
     // Numbered like a run: its timer stands among theirs, and no number is given twice, also after a start.
     newestRun = numbers.nextRun()
     let held = PolicyRecord.Held(
       number: newestRun, due: until, webhook: webhook, expires: expires, rule: origin.rule,
       ruleNumber: origin.ruleNumber, event: origin.event, seed: origin.seed, run: origin.run, entry: entry,
-      isTest: origin.isTest)
+      isTest: origin.isTest, topic: header.topic ?? "")
     record.held.append(held)
     cell.policy = record
     setTimer(of: held, cell)
@@ -126,17 +129,27 @@ extension Lane {
       book.places[held.ruleNumber].map { book.rules.rules[$0].header.priority } ?? 0
     }
     due.sort { (-priority($0), $0.number) < (-priority($1), $1.number) }
-    for held in due { release(held, cell, now: now) }
+    for held in due { try release(held, cell, now: now) }
     write(cell, wanted: [], Cause(number: 0, dedupe: Hash128(high: 0, low: 0)), changed: cell.isUnwritten)
     cells.keep(cell)
   }
 
-  private func release(_ held: PolicyRecord.Held, _ cell: SubjectCell, now: Instant) {
+  /// The mode that the rule has, or had last: nothing is sent because a file was deleted or got another name.
+  private func mode(of rule: Int64) throws(StoreError) -> RuleHeader.Mode {
+    if let place = book.places[rule] {
+      return pause(of: place) != nil ? .paused : book.rules.rules[place].header.mode
+    }
+    if guardian.pause(of: rule) != nil { return .paused }
+    guard let last = book.knownVersions[rule]?.last else { return .live }
+    return try version(last.number)?.rule.header.mode ?? .live
+  }
+
+  private func release(_ held: PolicyRecord.Held, _ cell: SubjectCell, now: Instant) throws(StoreError) {
     var record = cell.policy
     record.held.removeAll { $0.number == held.number }
     removeTimer(of: held)
-    let place = book.places[held.ruleNumber]
-    if let place, pause(of: place) != nil {
+    let mode = try mode(of: held.ruleNumber)
+    if mode == .paused {
       // Its rule is paused: what it wanted to say waits with its runs.
       var later = held
       later.due = now + 600_000
@@ -152,7 +165,7 @@ extension Lane {
       guard expires > now else { return tell(.suppressed, "it was held until it was too late", webhook, origin) }
       webhook.withinMilliseconds = expires - now
     }
-    guard place.map({ book.rules.rules[$0].header.mode }) == .shadow else {
+    guard mode == .shadow else {
       return judge(webhook, entry: held.entry, of: origin, cell, now: now)
     }
     let told = self.record([.send(webhook)], entries: [held.entry], of: origin, cell, now: now)
@@ -160,9 +173,11 @@ extension Lane {
   }
 
   private static func origin(_ held: PolicyRecord.Held) -> EffectOrigin {
-    EffectOrigin(
+    var header = RuleHeader.nameless
+    header.topic = held.topic.isEmpty ? nil : held.topic
+    return EffectOrigin(
       rule: held.rule, ruleNumber: held.ruleNumber, event: held.event, seed: held.seed, run: held.run,
-      isTest: held.isTest)
+      isTest: held.isTest, header: header)
   }
 
   /// A run has been ended before its rule did: what it wanted to say is not said.
@@ -179,7 +194,7 @@ extension Lane {
     }
   }
 
-  // MARK: consent and hold-out
+  // MARK: consent
 
   /// The subject of nudged.consent agrees to a topic, or does not any more.
   func noteConsent(_ event: Event, _ number: Int64, _ cell: SubjectCell, now: Instant) {
@@ -197,17 +212,5 @@ extension Lane {
       record.consents.remove(at: given)
     }
     cell.policy = record
-  }
-
-  /// Whether a rule says nothing to this subject, so that it can be seen what it is good for. Drawn once and
-  /// for all: the same subject and rule are always on the same side.
-  func isHeldOut(_ rule: Rule, _ cell: SubjectCell) -> Bool {
-    let header = rule.header
-    if header.isTransactional || header.holdOut == 0 && book.policies.holdOut == 0 { return false }
-    return draw("hold_out \(rule.path)", cell) < header.holdOut || draw("hold_out", cell) < book.policies.holdOut
-  }
-
-  private func draw(_ what: String, _ cell: SubjectCell) -> Int {
-    Int(hash.hash("\(cell.subject) \(what)").low % 10_000)
   }
 }

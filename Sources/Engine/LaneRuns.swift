@@ -37,6 +37,7 @@ extension Lane {
       depth: event.depth, key: key, started: now)
     let version = RunVersion(
       number: row.version, rule: rule, runtime: runtime, place: position)
+    row.isHeldOut = try isHeldOut(position, cell)
     // A run that waits is numbered before its effects leave, so that they name it.
     row.number = numbers.nextRun()
     let outcome = try play(&row, version, .start, event, cell, now: now, wanted: &wanted)
@@ -47,22 +48,27 @@ extension Lane {
       reads: outcome.reads, effects: outcome.effects.count)
     noteSince(rule, &verdict, now: now)
     let told = takeToldInShadow()
-    tellInShadow(told, row)
+    let isSilent = rule.header.mode != .shadow && isHeldOut(row, version, cell)
     guard case .waiting(let wait) = outcome.ending else {
+      if !isSilent { tellInShadow(told, row, version, cell) }
       if try parkStarted(row, outcome, cell, now: now) {
         verdict.code = .parked
       } else if verdict.code == .failed || verdict.code == .overBudget {
         tellFailed(rule.path, verdict.reason, line: verdict.line, event, number, dedupe, cell)
       }
+      if outcome.ending == .finished || verdict.code == .parked { try noteMet(position, key, event, cell, now: now) }
       if outcome.ending == .finished { noteAgain(rule, againHash, cell, now: now) }
       if outcome.ending == .finished, rule.header.mode == .shadow { verdict.code = .shadow }
+      if outcome.ending == .finished, isSilent { verdict.code = .heldOut }
       verdict.reason = Lane.join(verdict.reason, told)
       return verdict
     }
+    tellInShadow(told, row, version, cell)
     noteAgain(rule, againHash, cell, now: now)
+    try noteMet(position, key, event, cell, now: now)
     row.wait = wait
     try begin(row, cell, now: now)
-    verdict.reason = Lane.join("run \(row.number) \(Lane.describe(wait))", told)
+    verdict.reason = Lane.join("run \(row.number) \(Lane.describe(wait))", isSilent ? "" : told)
     return verdict
   }
 
@@ -146,7 +152,7 @@ extension Lane {
     for _ in 0..<Lane.checkpointsPerStep {
       let isShadow = try mode(of: row, version) == .shadow
       let activation = try activation(
-        row, version, trigger, event, cell, isShadow: isShadow || isHeldOut(version.rule, cell), now: now)
+        row, version, trigger, event, cell, isShadow: isShadow || isHeldOut(row, version, cell), now: now)
       if !version.rule.windows.isEmpty {
         windows.cell = cell
         version.runtime.windows = windows
@@ -247,8 +253,9 @@ extension Lane {
     row.effects += outcome.effects.count
     warn(row, version)
     let origin = EffectOrigin(
-      rule: version.rule.path, ruleNumber: row.rule, event: row.event, seed: row.seed, run: row.number, isTest: isTest)
-    if isShadow || isHeldOut(version.rule, cell) {
+      rule: version.rule.path, ruleNumber: row.rule, event: row.event, seed: row.seed, run: row.number, isTest: isTest,
+      header: book.places[row.rule] == nil ? version.rule.header : nil)
+    if isShadow || isHeldOut(row, version, cell) {
       let told =
         isShadow
         ? record(outcome.effects, entries: outcome.entries, of: origin, cell, now: now)
@@ -542,7 +549,7 @@ extension Lane {
       rule: version.rule.path, code: Lane.code(outcome.ending), line: outcome.line, reason: outcome.reason,
       reads: outcome.reads, effects: outcome.effects.count)
     let told = takeToldInShadow()
-    defer { tellInShadow(told, row) }
+    tellInShadow(told, row, version, cell)
     switch outcome.ending {
     case .waiting(let wait):
       row.wait = wait
@@ -569,8 +576,10 @@ extension Lane {
   }
 
   /// A run in shadow wakes also when no event comes whose verdict could tell it.
-  private func tellInShadow(_ told: String, _ row: RunRow) {
+  private func tellInShadow(_ told: String, _ row: RunRow, _ version: RunVersion, _ cell: SubjectCell) {
     if told.isEmpty { return }
+    let mode = book.places[row.rule].map { book.rules.rules[$0].header.mode } ?? version.rule.header.mode
+    if mode != .shadow, isHeldOut(row, version, cell) { return tellHeldOut(told, row) }
     out.logs.append(
       RuleLog(
         rule: rulePath(row), subject: row.subject, event: row.event,

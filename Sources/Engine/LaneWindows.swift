@@ -242,10 +242,10 @@ extension Lane {
   // MARK: filling
 
   /// Before anything is decided: a book whose windows are filled in all lanes is the lane's.
-  func takeFilledBook() {
+  func takeFilledBook() throws(StoreError) {
     guard let filling, filling.phase == .meeting, filling.book.gate.isFilled(lanes) else { return }
     self.filling = nil
-    if filling.isWaiting { take(filling.book) }
+    if filling.isWaiting { try take(filling.book) }
     for completion in heldCompletions { out.completions.append(completion) }
     heldCompletions = []
   }

@@ -38,6 +38,9 @@ enum PolicyJudge {
   // MARK: consent
 
   private static func consent(_ question: PolicyQuestion) -> String? {
+    if question.record.isUnreadable {
+      return "what it consented to cannot be read; nudged.consent about \"*\" says it anew"
+    }
     if question.record.consent(to: PolicyRecord.everything) == false { return "consent to all messages was withdrawn" }
     guard let topic = question.rule.topic else { return nil }
     switch question.record.consent(to: topic) {
@@ -63,10 +66,19 @@ enum PolicyJudge {
     let days = isOverMidnight && minute >= hours.from ? 1 : 0
     let date = CivilDate(daysSinceEpoch: civil.date.daysSinceEpoch + days)
     guard let end = CivilTime(date: date, hour: hours.to / 60, minute: hours.to % 60) else { return nil }
-    // When the clocks go back, the end by the first of the two readings may be over: it is asked again.
+    let until = instant(of: end, question)
+    // A spread that is longer than the day would end in the next night, and some would never go out.
+    let open = Int64((hours.from - hours.to + 1440) % 1440) * 60_000
+    return .hold(until: until + Int64(question.share * Double(min(hours.spreadMilliseconds, open))), words)
+  }
+
+  /// When the clocks go back, the first of two readings may be over.
+  private static func instant(of end: CivilTime, _ question: PolicyQuestion) -> Instant {
     let first = question.zone.instant(of: end)
-    let until = first > question.now ? first : question.now + 60_000
-    return .hold(until: until + Int64(question.share * Double(hours.spreadMilliseconds)), words)
+    if first > question.now { return first }
+    let back = question.zone.offsetSeconds(at: first) - question.zone.offsetSeconds(at: question.now)
+    let second = first + Int64(back) * 1_000
+    return second > question.now ? second : question.now + 60_000
   }
 
   static func clock(_ minutes: Int) -> String {
@@ -112,6 +124,31 @@ enum PolicyJudge {
     }
     let first = CivilDate(daysSinceEpoch: today.daysSinceEpoch - back)
     return CivilTime(date: first, hour: 0, minute: 0).map { question.zone.instant(of: $0) } ?? question.now
+  }
+
+  /// What caps can still ask for: of what each counts, the newest as many as it allows. What one counts must not
+  /// push out what another one does.
+  static func remembered(
+    _ sent: [PolicyRecord.Sent], _ policies: Policies, now: Instant, ownCap: (Int64) -> Policies.Cap?
+  ) -> [PolicyRecord.Sent] {
+    var left = policies.caps.map(\.most)
+    var leftOfRules: [Int64: Int] = [:]
+    var kept: [PolicyRecord.Sent] = []
+    for one in sent.reversed() {
+      var isWanted = false
+      for (place, cap) in policies.caps.enumerated() where left[place] > 0 && cap.counts(one) {
+        guard now - one.at <= cap.window.longestMilliseconds else { continue }
+        left[place] -= 1
+        isWanted = true
+      }
+      if let cap = ownCap(one.rule), now - one.at <= cap.window.longestMilliseconds {
+        let rest = leftOfRules[one.rule] ?? cap.most
+        leftOfRules[one.rule] = rest - 1
+        isWanted = isWanted || rest > 0
+      }
+      if isWanted { kept.append(one) }
+    }
+    return kept.reversed()
   }
 
   /// How long what was sent has to be remembered for the caps that count it; 0: not at all.

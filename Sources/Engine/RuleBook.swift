@@ -28,10 +28,13 @@ package final class RuleBook: Sendable {
   /// Where neither a rule nor a subject has a zone.
   package let zone: String
   package let policies: Policies
-  /// Whether any rule has a topic or a cap of its own.
-  let hasPolicyHeaders: Bool
-  /// How long what was sent is remembered at most.
-  let longestCapMilliseconds: Int64
+  /// There are none, and no rule has a topic or a cap of its own: only what a subject said of itself is asked.
+  let isFreeOfPolicies: Bool
+  /// Places of the rules whose goal an event is.
+  let goals: [String: [Int]]
+  let created: Instant
+  /// A test of a rule is about what it does, and not about who was drawn.
+  let holdsOut: Bool
   /// What is kept about every subject because rules ask for it.
   package let definitions: Definitions
   let gate = FillGate()
@@ -48,14 +51,15 @@ package final class RuleBook: Sendable {
   package init(
     rules: RuleSet, known: [String: Int64], highest: Int64, destinations: [Destination], switchedOff: Set<String> = [],
     versions knownVersions: [Int64: [KnownVersion]] = [:], highestVersion: Int64 = 0, zone: String = "UTC",
-    policies: Policies = Policies(), created: Instant = .zero, definitions knownDefinitions: [StoredDefinition] = [],
-    highestDefinition: Int64 = 0, livingRules: Set<Int64> = []
+    policies: Policies = Policies(), holdsOut: Bool = true, created: Instant = .zero,
+    definitions knownDefinitions: [StoredDefinition] = [], highestDefinition: Int64 = 0, livingRules: Set<Int64> = []
   ) {
     self.policies = policies
     let headers = rules.rules.map(\.header)
-    hasPolicyHeaders = headers.contains { $0.topic != nil || $0.cap != nil }
-    let windows = policies.caps.map(\.window) + headers.compactMap { $0.cap?.window }
-    longestCapMilliseconds = windows.map(\.longestMilliseconds).max() ?? 0
+    goals = RuleBook.goals(headers)
+    self.created = created
+    self.holdsOut = holdsOut
+    isFreeOfPolicies = policies.isEmpty && !headers.contains { $0.topic != nil || $0.cap != nil }
     self.rules = rules
     self.zone = zone
     self.switchedOff = switchedOff
@@ -72,6 +76,20 @@ package final class RuleBook: Sendable {
     places = Dictionary(zip(numbers, rules.rules.indices), uniquingKeysWith: { first, _ in first })
     versionPlaces = Dictionary(zip(versions, rules.rules.indices), uniquingKeysWith: { first, _ in first })
     self.destinations = Dictionary(destinations.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  private static func goals(_ headers: [RuleHeader]) -> [String: [Int]] {
+    var goals: [String: [Int]] = [:]
+    for (place, header) in headers.enumerated() {
+      if let goal = header.goal { goals[goal.event, default: []].append(place) }
+    }
+    return goals
+  }
+
+  /// Whether an event is the goal of a rule about subjects of this kind.
+  func isGoal(_ name: String, of kind: String) -> Bool {
+    if goals.isEmpty { return false }
+    return goals[name]?.contains { rules.rules[$0].header.per == kind } ?? false
   }
 
   /// Gives each path its number.

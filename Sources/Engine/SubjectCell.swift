@@ -123,7 +123,7 @@ final class SubjectCell {
   var hasPolicy: Bool { openedRow == nil ? face.hasPolicy : !row.policy.isEmpty }
 
   var policy: PolicyRecord {
-    get { hasPolicy ? PolicyRecord(row.policy) ?? PolicyRecord() : PolicyRecord() }
+    get { hasPolicy ? PolicyRecord(row.policy) ?? .unreadable : PolicyRecord() }
     set {
       row.policy = newValue.packed
       isUnwritten = true

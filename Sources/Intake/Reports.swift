@@ -21,6 +21,8 @@ package enum Question: Sendable {
   case explain(String, rule: String?, before: Int64, limit: Int)
   case history(rule: String)
   case version(Int64)
+  /// What a rule with a goal brings about; nil: all of them.
+  case lift(rule: String?)
   case segments
   case members(segment: String, after: Int64, limit: Int)
 
@@ -63,6 +65,7 @@ package struct Reports: Sendable {
     case .run(let number): "there is no run \(number); it never was, or its time to be kept is over"
     case .explain(let name, _, _, _): "no subject is called \(name); names are NAMESPACE:ID, such as user:42"
     case .history(let rule): "there never was a rule \(rule); the rules are listed by: nudged rules list"
+    case .lift(let rule): "there is no rule \(rule ?? "") with a goal; write goal = { event = \"…\" } into it"
     case .segments: "there are no segments"
     case .members(let name, _, _): "there is no segment \(name); the segments are listed by: nudged segments list"
     case .version(let number): "there is no version \(number); versions are listed by: nudged rules history RULE"
@@ -97,6 +100,7 @@ package struct Reports: Sendable {
       try explain(name, rule: rule, before: before, limit: limit, reader)
     case .history(let rule): .done(try history(rule, reader))
     case .version(let number): .done(try version(number, reader))
+    case .lift(let rule): try lift(rule: rule, reader)
     case .segments: .done(try segments(reader))
     case .members(let name, let after, let limit): try members(of: name, after: after, limit: limit, reader)
     }
@@ -127,6 +131,7 @@ package struct Reports: Sendable {
       .init("traits", Reports.parse(row?.traits ?? [])),
       .init("state", .object(states)), .init("segments", try segments(of: subject, reader)),
       .init("consent", Reports.consents(row)), .init("held", Reports.held(row)),
+      .init("goals", try sides(of: subject, reader)),
       .init("shard", .integer(Int64(row?.shard ?? 0))),
       .init("created", row.map { .string(ISO8601.format($0.created)) } ?? .null),
       .init("newest_event", .integer(chain)),
@@ -134,13 +139,13 @@ package struct Reports: Sendable {
   }
 
   private static func consents(_ row: SubjectRow?) -> JSONValue {
-    let record = row.flatMap { PolicyRecord($0.policy) } ?? PolicyRecord()
+    let record = row.flatMap { PolicyRecord($0.policy) ?? .unreadable } ?? PolicyRecord()
     return .object(record.consents.map { .init($0.topic, .boolean($0.isGiven)) })
   }
 
   /// Webhooks that wait for the end of quiet hours.
   private static func held(_ row: SubjectRow?) -> JSONValue {
-    let record = row.flatMap { PolicyRecord($0.policy) } ?? PolicyRecord()
+    let record = row.flatMap { PolicyRecord($0.policy) ?? .unreadable } ?? PolicyRecord()
     return .array(
       record.held.map {
         .object([
@@ -445,6 +450,7 @@ extension Question {
     case ("rules", 2) where segments[1] == "history":
       guard let rule = request.queryValue("rule") else { return nil }
       self = .history(rule: rule)
+    case ("rules", 2) where segments[1] == "lift": self = .lift(rule: request.queryValue("rule"))
     case ("rules", 3) where segments[1] == "versions":
       guard let number = Int64(segments[2]) else { return nil }
       self = .version(number)

@@ -125,12 +125,12 @@ extension Reports {
       ]))
   }
 
-  private func number(ofRule path: String, _ reader: StoreReader) throws(StoreError) -> Int64? {
+  func number(ofRule path: String, _ reader: StoreReader) throws(StoreError) -> Int64? {
     let rows = try reader.rows(from: RowKey(.rule, 0), to: RowKey(.rule, .max), limit: Int.max / 4)
     return rows.first { $0.value.map { String(decoding: $0, as: UTF8.self) } == path }?.key.first
   }
 
-  private func path(ofRule number: Int64, _ reader: StoreReader) throws(StoreError) -> String {
+  func path(ofRule number: Int64, _ reader: StoreReader) throws(StoreError) -> String {
     try reader.value(RowKey(.rule, number)).map { String(decoding: $0, as: UTF8.self) } ?? "rule \(number)"
   }
 

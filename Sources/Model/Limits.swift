@@ -86,6 +86,7 @@ package enum Limits {
   /// Consents and held webhooks of one subject.
   package static let consentTopics = 1_000
   package static let heldWebhooks = 100
+  package static let heldBytes = 256 * 1024
   package static let ruleLogBytes = 64 * 1024
   package static let ruleArgumentBytes = 64 * 1024
   package static let ruleIndexOperators = 4_000

@@ -145,10 +145,12 @@ package struct PolicyRecord: Sendable, Equatable {
     package var run: Int64
     package var entry: Int
     package var isTest: Bool
+    /// What it is about, should its rule not be there any more; "": nothing.
+    package var topic: String
 
     package init(
       number: Int64, due: Instant, webhook: Webhook, expires: Instant?, rule: String, ruleNumber: Int64, event: Int64,
-      seed: Hash128, run: Int64, entry: Int, isTest: Bool
+      seed: Hash128, run: Int64, entry: Int, isTest: Bool, topic: String = ""
     ) {
       self.number = number
       self.due = due
@@ -161,6 +163,7 @@ package struct PolicyRecord: Sendable, Equatable {
       self.run = run
       self.entry = entry
       self.isTest = isTest
+      self.topic = topic
     }
   }
 
@@ -170,8 +173,18 @@ package struct PolicyRecord: Sendable, Equatable {
   package var consents: [Consent] = []
   package var sent: [Sent] = []
   package var held: [Held] = []
+  /// It was there and is damaged.
+  package private(set) var isUnreadable = false
 
   package init() {}
+
+  /// What is said of nobody is no leave to write to them.
+  package static var unreadable: PolicyRecord {
+    var record = PolicyRecord()
+    record.note(Consent(topic: everything, isGiven: false, at: .zero))
+    record.isUnreadable = true
+    return record
+  }
 
   package var isEmpty: Bool { consents.isEmpty && sent.isEmpty && held.isEmpty }
 
@@ -187,7 +200,7 @@ extension PolicyRecord {
   package var packed: [UInt8] {
     if isEmpty { return [] }
     var writer = PackedWriter(capacity: 64)
-    writer.byte(1)
+    writer.byte(2)
     writer.integer(consents.count)
     for consent in consents {
       writer.counted(consent.topic)
@@ -221,39 +234,44 @@ extension PolicyRecord {
     writer.fixed64(held.seed.low)
     writer.signed(held.run)
     writer.integer(held.entry)
+    writer.counted(held.topic)
   }
 
   /// Nil: damaged.
   package init?(_ bytes: [UInt8]) {
     if bytes.isEmpty { return }
     let record: PolicyRecord? = PackedReader.read(bytes) { reader in
-      guard reader.byte() == 1 else { return nil }
+      let format = reader.byte()
+      guard format == 1 || format == 2 else { return nil }
       var record = PolicyRecord()
-      for _ in 0..<PolicyRecord.count(&reader) {
+      guard let consents = PolicyRecord.count(&reader) else { return nil }
+      for _ in 0..<consents where !reader.failed {
         let topic = reader.text()
         let isGiven = reader.byte() == 1
         record.consents.append(
           Consent(topic: topic, isGiven: isGiven, at: Instant(milliseconds: reader.signed())))
       }
-      for _ in 0..<PolicyRecord.count(&reader) {
+      guard let sent = PolicyRecord.count(&reader) else { return nil }
+      for _ in 0..<sent where !reader.failed {
         let at = Instant(milliseconds: reader.signed())
         let topic = reader.text()
         let destination = reader.text()
         record.sent.append(Sent(at: at, topic: topic, destination: destination, rule: reader.signed()))
       }
-      for _ in 0..<PolicyRecord.count(&reader) { record.held.append(PolicyRecord.held(&reader)) }
-      return reader.failed ? nil : record
+      guard let held = PolicyRecord.count(&reader) else { return nil }
+      for _ in 0..<held where !reader.failed { record.held.append(PolicyRecord.held(&reader, format)) }
+      return reader.failed || reader.position != bytes.count ? nil : record
     }
     guard let record else { return nil }
     self = record
   }
 
-  private static func count(_ reader: inout PackedReader) -> Int {
+  private static func count(_ reader: inout PackedReader) -> Int? {
     let count = reader.integer()
-    return !reader.failed && (0...100_000).contains(count) ? count : 0
+    return !reader.failed && (0...100_000).contains(count) ? count : nil
   }
 
-  private static func held(_ reader: inout PackedReader) -> Held {
+  private static func held(_ reader: inout PackedReader, _ format: UInt8) -> Held {
     let number = reader.signed()
     let due = Instant(milliseconds: reader.signed())
     let destination = reader.text()
@@ -267,9 +285,10 @@ extension PolicyRecord {
     let high = reader.fixed64()
     let seed = Hash128(high: high, low: reader.fixed64())
     let run = reader.signed()
+    let entry = reader.integer()
     return Held(
       number: number, due: due, webhook: Webhook(destination: destination, type: type, data: data), expires: expires,
-      rule: rule, ruleNumber: ruleNumber, event: event, seed: seed, run: run, entry: reader.integer(),
-      isTest: flags & 2 != 0)
+      rule: rule, ruleNumber: ruleNumber, event: event, seed: seed, run: run, entry: entry,
+      isTest: flags & 2 != 0, topic: format == 1 ? "" : reader.text())
   }
 }

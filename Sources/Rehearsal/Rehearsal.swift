@@ -62,6 +62,7 @@ package final class Rehearsal {
   /// `dedupeBits`: for short runs a small set of what was seen is enough.
   package init(
     rules: RuleSet, destinations: [Destination] = [], zone: String = "UTC", policies: Policies = Policies(),
+    holdsOut: Bool = true,
     start: Instant = Rehearsal.start,
     keepsTimeline: Bool = true, dedupeBits: UInt64 = 10
   ) throws {
@@ -82,8 +83,7 @@ package final class Rehearsal {
     desk = Desk(router: router, lanes: 1)
     book = RuleBook(
       rules: rules, known: [:], highest: 0, destinations: destinations.map(Rehearsal.bare), zone: zone,
-      policies: policies,
-      created: start)
+      policies: policies, holdsOut: holdsOut, created: start)
     lane = try Lane(
       index: 0, lanes: 1, reader: try store.makeReader(), numbers: numbers, hashKey: key, mark: EvaluationMark(),
       book: book, highestSubject: 0, durable: durable)

@@ -53,7 +53,8 @@ final class Stage: TestWords {
   init(_ setting: StageSetting) throws {
     self.setting = setting
     rehearsal = try Rehearsal(
-      rules: setting.rules, destinations: setting.destinations, zone: setting.zone, policies: setting.policies)
+      rules: setting.rules, destinations: setting.destinations, zone: setting.zone, policies: setting.policies,
+      holdsOut: false)
     rehearsal.wakesPerAdvance = setting.wakesPerAdvance
   }
 

@@ -5,8 +5,19 @@
 // one is about the other; what is no table is refused with its line.
 
 internal import Basics
+internal import Model
 
 package enum LookUpTable {
+  /// As it lies on disk: spreadsheets of old write other characters than UTF-8, and what cannot be read would become
+  /// question marks that no key is found by.
+  package static func library(_ bytes: [UInt8], file: String) throws(RuleComplaint) -> String {
+    if let text = String(validating: bytes, as: UTF8.self) { return try library(text, file: file) }
+    let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false)
+    let line = lines.firstIndex { String(validating: $0, as: UTF8.self) == nil } ?? 0
+    throw RuleComplaint(
+      file: file, line: line + 1, message: "the file is not UTF-8; save it from the spreadsheet as CSV in UTF-8")
+  }
+
   /// The library's text: a table of rows by the value of their first column.
   package static func library(_ text: String, file: String) throws(RuleComplaint) -> String {
     var reader = CSVReader(text)
@@ -18,7 +29,7 @@ package enum LookUpTable {
     var line = 1
     var seen: [String: Int] = [:]
     while let row = try reader.row(file) {
-      if row.cells.count == 1, row.cells[0].isEmpty { continue }
+      if row.cells.allSatisfy(\.isEmpty) { continue }
       guard row.cells.count == head.cells.count else {
         throw RuleComplaint(
           file: file, line: row.line,
@@ -37,14 +48,49 @@ package enum LookUpTable {
       out += String(repeating: "\n", count: max(0, row.line - line))
       line = row.line
       let members = zip(head.cells, row.cells).dropFirst().compactMap { name, cell in
-        value(cell).map { "[\(quoted(name))] = \($0)" }
+        value(cell).map { "\(member(name))=\($0)" }
       }
-      out += " [\(quoted(key))] = { \(members.joined(separator: ", ")) },"
+      out += " \(member(key))={\(members.joined(separator: ","))},"
     }
-    return out + " }\n"
+    out += " }\n"
+    try checkSize(out, file)
+    return out
+  }
+
+  /// What the loader would refuse is told of the table here, and not of the library, which nobody has seen.
+  private static func checkSize(_ library: String, _ file: String) throws(RuleComplaint) {
+    let marks = library.utf8.count { $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") }
+    let bytes = library.utf8.count
+    if bytes <= Limits.ruleSourceBytes, marks <= Limits.ruleIndexOperators { return }
+    let why =
+      bytes > Limits.ruleSourceBytes
+      ? "with its columns' names in each row it takes \(bytes) bytes, \(Limits.ruleSourceBytes) may be"
+      : "it has \(marks) decimal points and names that are no plain words, \(Limits.ruleIndexOperators) may be"
+    throw RuleComplaint(
+      file: file, line: 1,
+      message: "the table is too large: \(why); leave out columns that no rule reads, or make several tables of it")
+  }
+
+  private static let reserved: Set<String> = [
+    "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in", "local", "nil",
+    "not",
+    "or", "repeat", "return", "then", "true", "until", "while",
+  ]
+
+  /// A key of a Lua table; a plain word needs no brackets, which are counted.
+  private static func member(_ name: String) -> String {
+    let isWord = name.utf8.allSatisfy {
+      ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A) || (0x30...0x39).contains($0) || $0 == 0x5F
+    }
+    let isPlain = isWord && !(0x30...0x39).contains(name.utf8.first ?? 0x30) && !reserved.contains(name)
+    return isPlain ? name : "[\(quoted(name))]"
   }
 
   private static func check(_ names: [String], _ file: String) throws(RuleComplaint) {
+    if names.count == 1, names[0].contains("\t") {
+      throw RuleComplaint(
+        file: file, line: 1, message: "the columns are separated by tabs; save the table with commas or semicolons")
+    }
     for (place, name) in names.enumerated() {
       if name.isEmpty {
         throw RuleComplaint(
@@ -59,7 +105,8 @@ package enum LookUpTable {
   /// Lua's word for a cell; nil for an empty one. Digits behind a zero are a text: they are a postal code.
   private static func value(_ cell: String) -> String? {
     if cell.isEmpty { return nil }
-    if cell == "true" || cell == "false" { return cell }
+    if cell == "true" || cell == "TRUE" { return "true" }
+    if cell == "false" || cell == "FALSE" { return "false" }
     return isNumber(cell) ? cell : quoted(cell)
   }
 
@@ -74,7 +121,8 @@ package enum LookUpTable {
   private static func quoted(_ text: String) -> String {
     var out = "\""
     for byte in text.utf8 {
-      let isPlain = byte >= 0x20 && byte != 0x22 && byte != 0x5C && byte < 0x7F
+      // A point, a colon and a bracket are counted wherever they stand.
+      let isPlain = byte >= 0x20 && byte < 0x7F && ![0x22, 0x5C, 0x2E, 0x3A, 0x5B].contains(byte)
       out += isPlain ? String(UnicodeScalar(byte)) : "\\" + (byte < 100 ? byte < 10 ? "00" : "0" : "") + "\(byte)"
     }
     return out + "\""
@@ -92,7 +140,11 @@ private struct CSVReader {
     var bytes = Array(text.utf8)
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
     self.bytes = bytes
-    let first = bytes.prefix { $0 != 0x0A }
+    var isQuoted = false
+    let first = bytes.prefix { $0 != 0x0A && $0 != 0x0D }.filter { byte in
+      if byte == 0x22 { isQuoted.toggle() }
+      return !isQuoted
+    }
     separator = first.contains(0x2C) || !first.contains(0x3B) ? 0x2C : 0x3B
   }
 

@@ -462,6 +462,9 @@ struct HeaderReader {
       let percent = value.integer.map(Double.init) ?? value.double ?? -1
       if percent >= 0, percent <= 50 {
         header.holdOut = Int((percent * 100).rounded())
+        if percent > 0, header.holdOut == 0 {
+          complain("hold_out", "'hold_out' is less than 0.01, which holds out nobody")
+        }
       } else {
         complain("hold_out", "'hold_out' must be a percentage from 0 to 50; it is \(HeaderReader.describe(value))")
       }

@@ -39,7 +39,7 @@ final class MemoryReader: EngineReader {
   }
 
   func verdicts(around event: Int64) throws(StoreError) -> [VerdictRow] {
-    disk.content.withLock { $0.verdicts.filter { $0.first <= event && event <= $0.last } }
+    disk.content.withLock { $0.verdicts.map(\.row).filter { $0.first <= event && event <= $0.last } }
   }
 
   func delivery(_ number: Int64) throws(StoreError) -> DeliveryRow? {

@@ -17,7 +17,7 @@ package final class MemoryStore: StoreEngine {
       var sortedKeys: [Table: [RowKey]] = [:]
       /// In the order of their numbers.
       var events: [EventRow] = []
-      var verdicts: [VerdictRow] = []
+      var verdicts: [(row: VerdictRow, time: Instant)] = []
       var deliveries: [DeliveryRow] = []
       /// Those that are not settled; kept only by a store that forgets.
       var unsettled: [Int64: DeliveryRow] = [:]
@@ -123,7 +123,7 @@ package final class MemoryStore: StoreEngine {
   }
 
   private static func keepHistory(_ group: Group, in content: inout Disk.Content) {
-    content.verdicts.append(contentsOf: group.verdicts)
+    content.verdicts.append(contentsOf: group.verdicts.map { ($0, group.time) })
     for rows in group.deliveries { content.deliveries.append(contentsOf: rows) }
     content.newestDelivery = max(content.newestDelivery, group.deliveries.joined().map(\.delivery.number).max() ?? 0)
     content.attempts.append(contentsOf: group.attempts)
@@ -161,7 +161,7 @@ package final class MemoryStore: StoreEngine {
       }
       switch log {
       case .event: return drop(&content.events) { $0.number <= number && $0.received < time }
-      case .verdict: return drop(&content.verdicts) { $0.last <= number }
+      case .verdict: return drop(&content.verdicts) { $0.row.last <= number && $0.time < time }
       case .redo: return drop(&content.redo) { $0.record <= number }
       case .dedupe: return drop(&content.dedupe) { $0.record <= number && $0.time < time }
       case .dedupeRun:

@@ -56,6 +56,8 @@ package struct RunRow: Sendable, Equatable {
   package var listening: [SubjectReference] = []
   /// Of a run that collects, or was started by events that were collected.
   package var gathered: Gathered?
+  /// Whether it is held out, which was drawn when it began and stays; nil in rows of older versions.
+  package var isHeldOut: Bool?
   /// Set when it ends.
   package var ended: Instant?
 
@@ -109,7 +111,7 @@ package struct RunRow: Sendable, Equatable {
 
   package var packed: [UInt8] {
     var writer = PackedWriter(capacity: 96)
-    writer.byte(1)
+    writer.byte(isHeldOut == nil ? 1 : isHeldOut == false ? 2 : 3)
     writer.signed(subject)
     writer.signed(rule)
     writer.signed(version)
@@ -175,7 +177,8 @@ package struct RunRow: Sendable, Equatable {
   }
 
   private static func read(_ number: Int64, _ reader: inout PackedReader) -> RunRow? {
-    guard reader.byte() == 1 else { return nil }
+    let format = reader.byte()
+    guard (1...3).contains(format) else { return nil }
     let subject = reader.signed()
     let rule = reader.signed()
     let version = reader.signed()
@@ -187,6 +190,7 @@ package struct RunRow: Sendable, Equatable {
       number: number, subject: subject, rule: rule, version: version, event: event, seed: seed, depth: 0, key: "",
       started: started)
     row.status = status
+    row.isHeldOut = format == 1 ? nil : format == 3
     guard row.readOptional(&reader) else { return nil }
     row.effects = reader.integer()
     guard counts.contains(row.effects) else { return nil }

@@ -45,6 +45,16 @@ import Testing
     ("caps = { { most = 1, per = 'day', destination = 'cmr' } }", "did you mean 'crm'"),
     ("hold_out = 51", "'policies.hold_out' must be a percentage from 0 to 50"),
     ("holdout = 5", "did you mean 'hold_out'"),
+    ("hold_out = 0.001", "holds out nobody"), ("hold_out = '5'", "must be a percentage from 0 to 50"),
+    ("quiet_hours = { from = '+21:00', to = '-0:30' }", "'policies.quiet_hours.from' must be a time of day"),
+    ("quiet_hours = '21:00'", "'policies.quiet_hours' must be a table"),
+    ("opt_in = { '*' }", "'policies.opt_in' must name topics of rules"),
+    ("opt_in = { 5 }", "must be text or a list of texts"),
+    ("caps = { { most = 1, per = 'day', topic = '' } }", "'policies.caps.1.topic' must be text"),
+    ("caps = { most = 1, per = 'day' }", "must be a list such as"),
+    ("caps = { 5 }", "'policies.caps.1' needs 'most'"),
+    ("caps = { { most = 0, per = 'day' } }", "must be a whole number from 1 to 1000"),
+    ("caps = { { most = 1.5, per = 'day' } }", "must be a whole number from 1 to 1000"),
   ])
   func `a policy that is none is told with its place, and nothing starts`(policy: String, part: String) {
     let place = Place(more: "policies = { \(policy) },", rules: ["offer": PoliciesTests.offer])

@@ -185,11 +185,14 @@ final class Workshop {
   }
 
   /// The next book, as a reload makes it.
-  func publish(_ files: [String: String], forgotten: [String: Int64] = [:], highest: Int64) throws {
+  func publish(
+    _ files: [String: String], forgotten: [String: Int64] = [:], highest: Int64, policies: Policies? = nil
+  ) throws {
     let known = book.known.merging(forgotten) { current, _ in current }
     book = RuleBook(
       rules: try Workshop.rules(files), known: known, highest: highest, destinations: Workshop.destinations,
-      versions: book.knownVersions, highestVersion: book.highestVersion, created: now,
+      versions: book.knownVersions, highestVersion: book.highestVersion, policies: policies ?? book.policies,
+      created: now,
       definitions: book.definitions.all, highestDefinition: book.definitions.highest,
       livingRules: Set(try Recovery.livingRuns(store.makeReader()).filter { $0.value > 0 }.keys))
     try run([.publish(book)])

@@ -41,6 +41,8 @@ import Testing
     ("plan,plan\n", 1, "two columns are named 'plan'"), ("plan,,x\n", 1, "column 2 has no name"),
     ("plan,text\npro,\"a\nb\nc\n", 2, "a quote is opened here and never closed"),
     ("plan,text\npro,\"a\"b\n", 2, "something stands behind the closing quote"),
+    ("k,v\n" + (0..<9_000).map { "\($0),1\n" }.joined(), 1, "leave out columns"),
+    ("plan\tprice\npro\t5\n", 1, "separated by tabs"),
   ])
   func `what is no table is told with its line`(csv: String, line: Int, part: String) {
     do throws(RuleComplaint) {
@@ -48,6 +50,47 @@ import Testing
       Issue.record("it was taken")
     } catch {
       #expect(error.line == line && error.message.contains(part) && error.file == "rules/data/plans.csv", "\(error)")
+    }
+  }
+
+  @Test(arguments: [
+    // Spreadsheets write them so; "FALSE" as a text would be true for an if.
+    ("TRUE", "boolean"), ("FALSE", "boolean"), ("True", "string"), ("1e5", "string"), ("12.50", "float"),
+    ("007", "string"), ("-3", "integer"), ("+3", "string"), ("1.", "string"), (".5", "string"), ("0x10", "string"),
+    ("12345678901234567", "string"), ("-", "string"), ("1.2.3", "string"), ("0", "integer"), ("-0.5", "float"),
+  ])
+  func `what looks like a number to nobody stays a text`(cell: String, kind: String) throws {
+    let body = "math.type(plans.x.v) or type(plans.x.v)"
+    #expect(try LookUpTableTests.log("k,v\nx,\(cell)\n", body) == kind)
+    #expect(try LookUpTableTests.log("k,v\nx,\(cell)", body) == kind)
+  }
+
+  @Test func `a table of 1,400 rows with texts and addresses is taken, whatever its words are`() throws {
+    let rows = (0..<1_400).map { "key\($0),a@b.c.d:e[\n" }.joined()
+    #expect(try LookUpTableTests.log("k,v\n" + rows, "plans.key1399.v") == "a@b.c.d:e[")
+    for key in ["end", "1st", "_x", "é", "a-b", "nil"] {
+      #expect(try LookUpTableTests.log("k,\(key)\n\(key),7\n", "tostring(plans['\(key)']['\(key)'])") == "7", "\(key)")
+    }
+  }
+
+  @Test func `rows that a spreadsheet left empty are no rows`() throws {
+    #expect(try LookUpTableTests.log("k,v,w\n,,\nx,1,2\n ,, \n,,\n", "tostring(plans.x.w)") == "2")
+  }
+
+  @Test func `a comma inside of quotes does not make a table of commas`() throws {
+    #expect(try LookUpTableTests.log("k;\"a, b\"\nx;1\n", "tostring(plans.x['a, b'])") == "1")
+  }
+
+  @Test func `old ends of lines are ends of lines`() throws {
+    #expect(try LookUpTableTests.log("k;v\rx;1,5\ry;2\r", "plans.x.v .. plans.y.v") == "1,52")
+  }
+
+  @Test func `a file that is no UTF-8 is told with the line, and nothing is guessed`() {
+    do throws(RuleComplaint) {
+      _ = try LookUpTable.library(Array("k,v\nx,1\n".utf8) + [0x47, 0x72, 0xF6, 0xDF, 0x65], file: "data/t.csv")
+      Issue.record("it was taken")
+    } catch {
+      #expect(error.line == 3 && error.message.contains("UTF-8"), "\(error)")
     }
   }
 

@@ -81,7 +81,7 @@ import Testing
     ),
     (
       "return rule { title = 'T', run = function() end,\non = every('monday') }",
-      "rules/a.lua:2: every(…) as a trigger is not available in this version; use event names"
+      "rules/a.lua:2: every takes a schedule such as \"monday 09:00\", \"weekday 08:30\", \"day 18:00\", \"month 1 09:00\", \"month last 09:00\" or \"15 minutes\"; it is \"monday\""
     ),
     (
       Fixture.rule("", header: "again = '3 moons',"),

@@ -45,8 +45,10 @@ final class SimulatedDaemon {
   static let connectionCount = 3
   static let lanesOfSeed = [1, 2, 3]
 
-  init(disk: MemoryStore.Disk, rules: RuleSet, destinations: [Destination], lanes count: Int, dedupeBits: UInt64) throws
-  {
+  init(
+    disk: MemoryStore.Disk, rules: RuleSet, destinations: [Destination], lanes count: Int, dedupeBits: UInt64,
+    policies: Policies = Policies()
+  ) throws {
     store = try StoreLoop(engine: MemoryStore(disk))
     committed.set(store.recovered.record)
     let reader = try store.makeReader()
@@ -64,7 +66,8 @@ final class SimulatedDaemon {
     }
     let book = RuleBook(
       rules: rules, known: known, highest: store.highestRule, destinations: destinations,
-      versions: try Recovery.versions(reader), highestVersion: store.highestVersion)
+      versions: try Recovery.versions(reader), highestVersion: store.highestVersion,
+      policies: policies, created: Instant(milliseconds: 1))
     let store = store
     let durable = (0..<count).map { _ in Counter() }
     self.durable = durable

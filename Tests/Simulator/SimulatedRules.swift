@@ -38,11 +38,12 @@ package enum SimulatedRules {
     """
 
   /// With a seed, also rules that wait, one of them drawn.
-  package static func load(seed: UInt64? = nil) throws -> RuleSet {
+  package static func load(seed: UInt64? = nil, hasPolicies: Bool = false) throws -> RuleSet {
     var sources = [("count", count), ("echo", echo), ("seen", seen), ("told", told)]
     if let seed { sources += SimulatedJourneys.sources(seed) }
+    if hasPolicies { sources += SimulatedPolicies.sources }
     let loading = RuleSet.load(
-      sources: sources.map { RuleSource(path: $0.0 + ".lua", text: $0.1) }, knownDestinations: ["good", "bad"])
+      sources: sources.map { RuleSource(path: $0.0 + ".lua", text: $0.1) }, knownDestinations: ["good", "bad", "mail"])
     if let complaint = loading.complaints.first { throw complaint }
     return loading.set
   }

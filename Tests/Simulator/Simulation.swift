@@ -69,8 +69,18 @@ package final class Simulation {
   private var journeyWebhooks: Set<String> = []
   /// Whether its rules wait, and its clients send what they wait for.
   private let hasJourneys: Bool
+  /// Whether messages are held back, and one rule has two sides.
+  private let hasPolicies: Bool
+  private let policies: Policies
+  package private(set) var held = 0
+  package private(set) var suppressed = 0
+  package private(set) var heldOut = 0
 
-  package init(seed: UInt64, rules: RuleSet, hasJourneys: Bool = false) throws {
+  package init(seed: UInt64, rules: RuleSet, hasJourneys: Bool = false, hasPolicies: Bool = false) throws {
+    self.hasPolicies = hasPolicies
+    policies = hasPolicies ? SimulatedPolicies.policies(seed) : Policies()
+    // One life begins at night, the next by day.
+    if hasPolicies, seed % 3 != 0 { now = now + Int64(seed % 3) * 7 * 3_600_000 }
     self.seed = seed
     self.rules = rules
     self.hasJourneys = hasJourneys
@@ -80,7 +90,7 @@ package final class Simulation {
     // Small dedupe tables, so that closed runs are met in a life of some hundred events. As in the
     // daemon, fewer events are ever under way than one half holds: what is in a closed run is on disk.
     dedupeBits = seed % 2 == 0 ? 5 : 12
-    destinations = ["good", "bad"].map { name in
+    destinations = (["good", "bad"] + (hasPolicies ? ["mail"] : [])).map { name in
       var destination = Destination(
         name: name, url: "http://127.0.0.1:9/\(name)", signing: .none, concurrency: 4,
         // So many that no unlucky seed uses them up.
@@ -90,7 +100,8 @@ package final class Simulation {
       return destination
     }
     daemon = try SimulatedDaemon(
-      disk: disk, rules: rules, destinations: destinations, lanes: lanes, dedupeBits: dedupeBits)
+      disk: disk, rules: rules, destinations: destinations, lanes: lanes, dedupeBits: dedupeBits,
+      policies: policies)
   }
 
   package func run(events count: Int) throws {
@@ -103,6 +114,7 @@ package final class Simulation {
       }
       if underWay < 10, random.chance(1, in: 12) { resend() }
       if hasJourneys, random.chance(1, in: 40) { now = now + Int64(random.next(below: 40_000)) }
+      if hasPolicies, random.chance(1, in: 60) { now = now + Int64(random.next(below: 10_000_000)) }
       if random.chance(1, in: 60) { meddle() }
       if random.chance(1, in: 150) { try crash() }
       // And in the moments that are harder to come through.
@@ -193,6 +205,7 @@ package final class Simulation {
 
   private func sendNew() {
     if hasJourneys, random.chance(3, in: 4) { return sendForJourney() }
+    if hasPolicies, random.chance(3, in: 4) { return sendForPolicies() }
     let user = "u\(random.next(below: 12))"
     let account = random.chance(1, in: 3) ? "a\(random.next(below: 4))" : nil
     let id = "e\(events.count)"
@@ -224,6 +237,17 @@ package final class Simulation {
     let who = name == "moved" ? JSONValue.Member("thing", "webinar:w") : .init("user", .string(user))
     let body = JSONValue.object([.init("id", .string(id)), .init("name", .string(name)), who, .init("data", data)])
     events.append(Sent(id: id, name: name, user: user, k: k, n: events.count, body: body.text))
+    send(events.count - 1)
+  }
+
+  private func sendForPolicies() {
+    let name = SimulatedPolicies.names[Int(random.next(below: UInt64(SimulatedPolicies.names.count)))]
+    let (id, user) = ("e\(events.count)", "u\(random.next(below: 12))")
+    let data = SimulatedPolicies.data(name, "k\(events.count)", random.next(below: 9))
+    let body = JSONValue.object([
+      .init("id", .string(id)), .init("name", .string(name)), .init("user", .string(user)), .init("data", data),
+    ])
+    events.append(Sent(id: id, name: name, user: user, body: body.text))
     send(events.count - 1)
   }
 
@@ -280,7 +304,8 @@ package final class Simulation {
     for flight in flying { accept(flight.start.delivery) }
     flying = []
     daemon = try SimulatedDaemon(
-      disk: disk, rules: rules, destinations: destinations, lanes: lanes, dedupeBits: dedupeBits)
+      disk: disk, rules: rules, destinations: destinations, lanes: lanes, dedupeBits: dedupeBits,
+      policies: policies)
   }
 
   // MARK: the end
@@ -288,6 +313,7 @@ package final class Simulation {
   /// Clients send until everything is acknowledged; then all deliveries run dry.
   private func quiesce() throws {
     try settle(jumps: false)
+    if hasPolicies { return try settle(jumps: true) }
     guard hasJourneys else { return }
     // Everything that was begun gets what it waits for.
     for _ in 0..<2 {
@@ -345,7 +371,8 @@ package final class Simulation {
     // Once from the running daemon, and once after a clean stop and a start.
     try daemon.sweepAll(now: now)
     daemon = try SimulatedDaemon(
-      disk: disk, rules: rules, destinations: destinations, lanes: lanes, dedupeBits: dedupeBits)
+      disk: disk, rules: rules, destinations: destinations, lanes: lanes, dedupeBits: dedupeBits,
+      policies: policies)
     try checkState()
     try checkWebhooks()
   }
@@ -405,11 +432,19 @@ package final class Simulation {
     if found != expected { throw fail("\(subject): \(what): \(found), it must be \(expected); it has \(report)") }
   }
 
+  private func checkPolicies() throws -> Set<String> {
+    guard hasPolicies else { return [] }
+    let (complaint, found) = try SimulatedPolicies.check(daemon.reader)
+    if let complaint { throw fail(complaint) }
+    (held, suppressed, heldOut) = (found.held, found.suppressed, found.heldOut)
+    return found.expected
+  }
+
   /// Every third tick of a user sends to "good", every fifth to "bad".
   private func checkWebhooks() throws {
     var users: [String: Int] = [:]
     for event in events where event.name == "tick" { users[event.user, default: 0] += 1 }
-    var expected = journeyWebhooks
+    var expected = journeyWebhooks.union(try checkPolicies())
     for (user, count) in users {
       for tick in 1...count {
         if tick % 3 == 0 { expected.insert("good/\(user)/\(tick)") }

@@ -32,6 +32,23 @@ import Testing
     #expect(probing > 0 && replaying > 0, "kills during a probe: \(probing), during a replay: \(replaying)")
   }
 
+  @Test func `no policy is broken, nothing held is lost and both sides are counted once, whenever the process ends`()
+    throws
+  {
+    let rules = try SimulatedRules.load(hasPolicies: true)
+    let one = SimulatorTests.number("NUDGED_SEED")
+    var sums = (crashes: 0, held: 0, suppressed: 0, heldOut: 0)
+    for seed in one.map({ $0...$0 }) ?? 1...(SimulatorTests.number("NUDGED_SEEDS") ?? 40) {
+      let simulation = try Simulation(seed: seed, rules: rules, hasPolicies: true)
+      try simulation.run(events: 120)
+      sums.crashes += simulation.crashes
+      sums.held += simulation.held
+      sums.suppressed += simulation.suppressed
+      sums.heldOut += simulation.heldOut
+    }
+    #expect(one != nil || sums.crashes > 0 && sums.held > 0 && sums.suppressed > 0 && sums.heldOut > 0, "\(sums)")
+  }
+
   @Test func `runs that wait do everything once, whenever the process ends and however the clock jumps`() throws {
     if let seed = SimulatorTests.number("NUDGED_SEED") {
       try Simulation(seed: seed, rules: SimulatedRules.load(seed: seed), hasJourneys: true).run(events: 100)

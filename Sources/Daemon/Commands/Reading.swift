@@ -232,15 +232,18 @@ extension Command {
   }
 
   static let rules = Command(
-    name: "rules", summary: "list the rules, load them anew, pause one, show its versions",
+    name: "rules", summary: "list the rules, load them anew, pause one, show its versions and what it brings about",
     help: """
       nudged rules list
       nudged rules reload
       nudged rules history RULE [--version NUMBER]
+      nudged rules lift [RULE]
       nudged rules pause RULE [--reason TEXT]
       nudged rules resume RULE
       nudged rules annotate [--to FILE]
 
+      `lift` tells what rules with a `goal` bring about: how many of those who got something from them reached it,
+      and how many of those who were held out (`hold_out`).
       `annotate` writes what editors need to know for completion and hints: a file for the Lua language
       server, made from the catalogue and the configuration (default .nudged/nudged.lua in the rules
       folder, with settings in .luarc.json beside the rules unless they exist; `--to -` prints it).
@@ -256,10 +259,12 @@ extension Command {
     case ("annotate", 1): return try annotate(source, to: arguments.value("--to"))
     case ("list", 0), ("list", 1): return try listRules(source)
     case ("history", 2): return try history(source)
+    case ("lift", 1), ("lift", 2): return try lift(source)
     case ("pause", 2), ("resume", 2): return try pause(source)
     default:
       throw UsageError(
-        "write: rules list, rules reload, rules annotate, rules history RULE, rules pause RULE or rules resume RULE")
+        "write: rules list, rules reload, rules annotate, rules history RULE, rules lift, rules pause RULE or rules resume RULE"
+      )
     }
   }
 
