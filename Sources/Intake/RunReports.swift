@@ -206,6 +206,8 @@ extension Reports {
       return row.saved.isEmpty ? "event \(row.event) " + (try nameOfEvent(row.event, reader)) : "checkpoint"
     case .timer: return "its time"
     case .hand: return "hand"
+    case .date(let text, let isLate):
+      return text.isEmpty ? "hand" : "the date \(text)" + (isLate ? ", too late" : "")
     case .event(let number): return "event \(number) " + (try nameOfEvent(number, reader))
     case .reply(let json): return "reply " + String(decoding: json.prefix(300), as: UTF8.self)
     }

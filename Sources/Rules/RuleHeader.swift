@@ -71,6 +71,8 @@ package struct RuleHeader: Sendable, Equatable {
   package var obeysQuietHours = true
   /// Of ten thousand subjects, how many get nothing from it.
   package var holdOut = 0
+  /// Its runs begin with a wait for a date: on = before(…).
+  package var before: DatePlan?
 
   /// What it sends has to arrive: no policy holds it back.
   package var isTransactional: Bool { self.class == RuleHeader.transactional }
@@ -92,7 +94,7 @@ package struct RuleHeader: Sendable, Equatable {
     stopOn.map(\.event) == other.stopOn.map(\.event) && stopOn.map(\.path) == other.stopOn.map(\.path)
       && goal == other.goal && second == other.second && limit == other.limit && zone == other.zone
       && topic == other.topic && cap == other.cap && obeysCaps == other.obeysCaps
-      && obeysQuietHours == other.obeysQuietHours && holdOut == other.holdOut
+      && obeysQuietHours == other.obeysQuietHours && holdOut == other.holdOut && before == other.before
   }
 }
 
@@ -109,12 +111,14 @@ extension RuleHeader {
 struct HeaderReader {
   private let file: String
   private let scan: SourceScan
-  private let root: JSONCursor
+  let root: JSONCursor
   private(set) var complaints: [RuleComplaint] = []
+  /// Of on = before(…).
+  var plan: DatePlan?
 
   static let available = [
     "title", "on", "per", "key", "when", "run", "again", "mode", "priority", "class", "owner", "stop_on", "goal",
-    "second", "limit", "zone", "topic", "cap", "quiet_hours", "hold_out",
+    "second", "limit", "zone", "topic", "cap", "quiet_hours", "hold_out", "late",
   ]
   /// Known, and refused as long as nothing would honour them.
   static let later = ["catch_up", "collect", "debounce", "was"]
@@ -139,12 +143,13 @@ struct HeaderReader {
     header.limit = limit(header.second)
     header.zone = zone()
     readPolicies(&header)
+    header.before = late()
     checkKeyEvents(header)
     checkPaths(header)
     return complaints.isEmpty ? header : nil
   }
 
-  private mutating func complain(_ key: String, _ message: String, suggestion: String? = nil) {
+  mutating func complain(_ key: String, _ message: String, suggestion: String? = nil) {
     complaints.append(
       RuleComplaint(file: file, line: scan.keyLines[key] ?? ruleLine, message: message, suggestion: suggestion))
   }
@@ -180,11 +185,15 @@ struct HeaderReader {
     return text
   }
 
-  private static let triggers = ["every", "absence", "before", "enters", "leaves"]
+  private static let triggers = ["every", "absence", "enters", "leaves"]
 
   private mutating func trigger(_ value: JSONCursor) -> Bool {
     guard value.kind == .object, let tag = value.members.first?.key, tag.hasPrefix("$") else { return false }
     let word = tag.dropFirst()
+    if word == "before" {
+      complain("on", "before(…) stands alone: on = before(\"data.starts_at\", \"24 hours\", { event = … }), with a list of events in it")
+      return true
+    }
     if HeaderReader.triggers.contains(String(word)) {
       complain("on", "\(word)(…) as a trigger is not available in this version; use event names")
     } else {
@@ -198,6 +207,7 @@ struct HeaderReader {
       complain("on", "a rule needs 'on', the name of the event that starts it, such as on = \"invoice.paid\"")
       return []
     }
+    if let events = before(value) { return events }
     if trigger(value) { return [] }
     let candidates = value.kind == .array ? value.elements : [value]
     var names: [String] = []
@@ -251,7 +261,9 @@ struct HeaderReader {
     for event in header.on where paths[event] == nil {
       complain("key", "'key' has no path for the event '\(event)' of 'on'")
     }
-    let ends = header.stopOn.map(\.event) + (header.goal.map { [$0.event] } ?? []) + scan.awaited.map(\.text)
+    let ends =
+      header.stopOn.map(\.event) + (header.goal.map { [$0.event] } ?? []) + scan.awaited.map(\.text)
+      + (header.before?.names ?? [])
     for event in paths.keys.sorted() where !header.on.contains(event) && !ends.contains(event) {
       complain(
         "key", "'key' has a path for '\(event)', which 'on' does not name",

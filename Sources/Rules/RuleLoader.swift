@@ -149,10 +149,14 @@ package struct RuleLoader {
     let used = names.map { SourceScan(file: "", text: libraries[$0]?.text ?? "", isRule: true) } + [scan]
     var awaited: [String] = []
     for name in used.flatMap(\.awaited).map(\.text) where !awaited.contains(name) { awaited.append(name) }
+    var dates = RuleDates()
+    if let plan = header.before { dates.add(plan) }
+    for scan in used { dates.add(scan.dates) }
+    RuleDates.add(dates.names, to: &awaited)
     return Rule(
       path: source.name, header: header, contentHash: RuleLoader.hash(source, libraries: libraries),
-      isStraight: isStraight, waits: used.contains(where: \.waits), awaited: awaited,
-      matches: used.contains(where: \.matches))
+      isStraight: isStraight, waits: used.contains(where: \.waits) || header.before != nil, awaited: awaited,
+      matches: used.contains(where: \.matches), dates: dates)
   }
 
   /// Short functions without loops that reach no library of rules either: they need no instruction count.
