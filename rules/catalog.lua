@@ -4,6 +4,8 @@ return catalog {
   events = {
     usage_limit_approaching  = { metric = "text", percent = "number", plan = "text" },
     webinar_registered       = { webinar = "text", title = "text", starts_at = "time" },
+    webinar_rescheduled      = { starts_at = "time" },
+    webinar_cancelled        = {},
     course_finished          = { course = "text", score = "number" },
     cancellation_started     = { reason = "text" },
     ["invoice.payment_failed"] = { invoice = "text", attempt = "integer", amount = "money", currency = "text" },
@@ -23,6 +25,7 @@ return catalog {
     ["payment.retry"]        = { invoice = "text", attempt = "integer" },
     ["payment.review"]       = { customer = "text", invoice = "text", failures = "integer" },
     ["upsell.offer"]         = { customer = "text", metric = "text", percent = "number", plan = "text" },
+    ["webinar.reminder"]     = { customer = "text", title = "text", starts_at = "time" },
     ["webinar.confirmation"] = { customer = "text", webinar = "text", title = "text", starts_at = "time" },
   },
 }

@@ -152,7 +152,7 @@ package struct Annotations {
 
   private func headerType(_ key: HeaderKey) -> String {
     switch key.name {
-    case "run": "fun(event: nudged.Event, customer: nudged.Customer, saved?: table)"
+    case "run": "fun(event: nudged.Event, customer: nudged.Customer, saved?: any, kept?: table)"
     case "when": "fun(event: nudged.Event, customer: nudged.Customer): boolean"
     default: Annotations.type(key.takes)
     }
@@ -217,7 +217,9 @@ package struct Annotations {
           "---@overload fun(event: \(Annotations.quoted(name)), options?: table): \(Annotations.className(name))?")
       }
     }
-    if let result = Annotations.result(word.gives) { lines.append("---@return \(result)") }
+    if word.name == "wait_until" {
+      lines.append("---@return boolean, string?")
+    } else if let result = Annotations.result(word.gives) { lines.append("---@return \(result)") }
     lines.append("function \(word.name)(\(word.parameters.map(\.name).joined(separator: ", "))) end")
     lines.append("")
   }

@@ -24,6 +24,7 @@ extension FileCheck {
       }
       if name == "on" { events = constantNames(field.value) }
     }
+    if let arguments = dateTrigger { events = FileCheck.dateEvents(arguments, "event").flatMap { constantNames($0) } }
   }
 
   /// What a statement at the top returns; a call that only lacks its `return`, too.
@@ -141,6 +142,7 @@ extension FileCheck {
     case "stop_on": checkStops(field, found)
     case "goal": checkGoal(field)
     case "limit": checkLimit(field)
+    case "late": checkLate(field)
     case "key": checkKeyPaths(field, found)
     case "per": checkPer(field, found)
     case "run", "when": checkParameters(name, field)
@@ -195,8 +197,16 @@ extension FileCheck {
       if fields.contains(where: { $0.value.string == event || $0.name == event }) { return true }
     }
     if header?.first(where: { $0.name == "stop_on" })?.value.string == event { return true }
+    if let dates = dateTrigger {
+      let names = ["moved", "cancelled"].compactMap { FileCheck.dateEvents(dates, $0) }.flatMap { constantNames($0) ?? [] }
+      if names.contains(event) { return true }
+    }
     var isWaitedFor = false
     TreeWalk.calls(in: tree) { word, arguments in
+      if word == "wait_until", case .table(let fields)? = arguments.first?.kind {
+        let names = fields.filter { $0.name == "moved" || $0.name == "cancelled" }.flatMap { constantNames($0.value) ?? [] }
+        if names.contains(event) { isWaitedFor = true }
+      }
       guard word == "wait_for" || word == "wait_any", let first = arguments.first else { return }
       if first.string == event || constantNames(first)?.contains(event) ?? false { isWaitedFor = true }
     }
@@ -273,9 +283,13 @@ extension FileCheck {
       return
     }
     // What a checkpoint kept comes third.
-    let most = name == "run" ? 3 : 2
+    let hasDate = name == "run" && dateTrigger != nil
+    let most = name == "run" ? hasDate ? 4 : 3 : 2
     if body.parameters.count > most {
-      let form = name == "run" ? "function(event, customer, saved)" : "function(event, customer)"
+      let form =
+        hasDate
+        ? "function(event, customer, date, saved)"
+        : name == "run" ? "function(event, customer, saved)" : "function(event, customer)"
       tell(body.parameters[most].span, .arguments, "'\(name)' gets at most \(most) arguments: \(form)")
     }
     for (position, parameter) in body.parameters.prefix(2).enumerated() where parameter.name != names[position] {

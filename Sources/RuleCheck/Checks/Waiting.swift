@@ -8,8 +8,10 @@ internal import Basics
 extension FileCheck {
   func checkWaiting(_ word: HostWord, _ span: Span, _ arguments: [Expression], _ shapes: [Shape]) {
     switch word.name {
+    case "before": checkDates(word, arguments)
     case "wait_until":
       if let first = arguments.first { checkMoment(first, shapes[0]) }
+      checkDates(word, arguments)
     case "wait_for", "wait_any":
       if word.name == "wait_any" { checkTwice(arguments) }
       for field in FileCheck.fields(of: arguments, at: 1) { checkListening(field, word, arguments) }
@@ -151,11 +153,12 @@ extension FileCheck {
   private func checkKept(_ span: Span, _ arguments: [Expression]) {
     if let first = arguments.first, case .table(let fields) = first.kind, fields.isEmpty { return }
     guard let run = header?.first(where: { $0.name == "run" })?.value.function, !run.isVariadic,
-      run.parameters.count < 3
+      run.parameters.count < (dateTrigger == nil ? 3 : 4)
     else { return }
+    let (place, form) = dateTrigger == nil ? ("third", "saved") : ("fourth", "date, saved")
     tell(
       span, .wrongPlace,
-      "run gets what is kept here as its third argument, and has none: it would begin anew as if nothing had been; write run = function(event, customer, saved)",
+      "run gets what is kept here as its \(place) argument, and has none: it would begin anew as if nothing had been; write run = function(event, customer, \(form))",
       severity: .warning)
   }
 }
