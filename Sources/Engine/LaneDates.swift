@@ -30,7 +30,9 @@ extension Lane {
   }
 
   /// What a run whose time has come is woken with; nil when it is over or sleeps on instead.
-  func dateTrigger(_ run: RunRow, _ version: RunVersion, _ cell: SubjectCell, now: Instant) throws(StoreError) -> Trigger? {
+  func dateTrigger(_ run: RunRow, _ version: RunVersion, _ cell: SubjectCell, now: Instant) throws(StoreError)
+    -> Trigger?
+  {
     if let pending = run.pending { return pending }
     guard let plan = run.wait?.plan, let date = ISO8601.parse(plan.date) else { return .timer }
     if plan.isLate {
@@ -67,7 +69,9 @@ extension Lane {
     _ wanted: inout [[UInt8]]
   ) throws(StoreError) -> Verdict? {
     let dates = version.rule.dates
-    guard !dates.isEmpty, name.isEmpty || dates.names.contains(name), let event = event(heard.number) else {
+    guard !dates.isEmpty, name.isEmpty || dates.names.contains(name) else { return nil }
+    guard let event = event(heard.number) else {
+      if let failure { throw failure }
       return nil
     }
     let plan = run.status == .waiting ? run.wait?.plan : nil
@@ -99,7 +103,8 @@ extension Lane {
     case .wrong(let reason):
       plan.date = ""
       try sleep(&row, plan, until: nil, was: run.due, cell)
-      return Verdict(rule: version.rule.path, code: .waiting, reason: "run \(run.number) \(Lane.describe(row.wait)): \(reason)")
+      return Verdict(
+        rule: version.rule.path, code: .waiting, reason: "run \(run.number) \(Lane.describe(row.wait)): \(reason)")
     case .date(let text, let date):
       plan.date = text
       plan.isLate = false
@@ -120,7 +125,8 @@ extension Lane {
   }
 
   private func move(
-    _ run: RunRow, was due: Instant?, _ plan: DatePlan, _ change: DateChange, _ version: RunVersion, _ cell: SubjectCell,
+    _ run: RunRow, was due: Instant?, _ plan: DatePlan, _ change: DateChange, _ version: RunVersion,
+    _ cell: SubjectCell,
     now: Instant, _ wanted: inout [[UInt8]]
   ) throws(StoreError) -> Verdict {
     var row = run

@@ -252,7 +252,8 @@ extension Lane {
     var waiting: [PendingListen] = []
     for pending in pendingListens {
       // An event that is not in the store although its step is on disk was purged long ago.
-      if pending.head > pending.listener.after || !pending.listener.paths.isEmpty, pending.head > 0, pending.awaited > durable.value,
+      if pending.head > pending.listener.after || !pending.listener.paths.isEmpty, pending.head > 0,
+        pending.awaited > durable.value,
         try reader.engine.event(pending.head) == nil
       {
         waiting.append(pending)

@@ -162,7 +162,8 @@ extension Lane {
       row.wait = nil
       trigger = Lane.restart(outcome)
     }
-    var failed = ActivationOutcome.failure("checkpoint: it was used \(Lane.checkpointsPerStep) times without a wait between")
+    var failed = ActivationOutcome.failure(
+      "checkpoint: it was used \(Lane.checkpointsPerStep) times without a wait between")
     if case .date(let text, _) = trigger { failed.date = text }
     return failed
   }

@@ -54,7 +54,8 @@ extension DatePlan.Lead {
     case .duration(0): "at"
     case .duration(let milliseconds): DurationText.exact(milliseconds) + " before"
     case .calendar(let days, let hour, let minute, _):
-      "\(DatePlan.two(hour)):\(DatePlan.two(minute)), " + (days == 0 ? "on the day of" : "\(days) \(days == 1 ? "day" : "days") before")
+      "\(DatePlan.two(hour)):\(DatePlan.two(minute)), "
+        + (days == 0 ? "on the day of" : "\(days) \(days == 1 ? "day" : "days") before")
     }
   }
 }
@@ -65,7 +66,8 @@ extension DatePlan {
   /// "1 day before 2026-03-01T09:00:00Z, data.starts_at"; nil while no date is known.
   package var sentence: String? {
     if date.isEmpty { return nil }
-    return isLate ? "until \(date), \(path), unless that moves: its moment is past" : "\(lead.sentence) \(date), \(path)"
+    return isLate
+      ? "until \(date), \(path), unless that moves: its moment is past" : "\(lead.sentence) \(date), \(path)"
   }
 }
 
@@ -108,7 +110,10 @@ extension DatePlan {
   }
 
   private static func lead(_ reader: inout PackedReader) -> Lead? {
-    if reader.byte() == 0 { return .duration(milliseconds: reader.signed()) }
+    if reader.byte() == 0 {
+      let milliseconds = reader.signed()
+      return (0...Limits.waitMilliseconds).contains(milliseconds) ? .duration(milliseconds: milliseconds) : nil
+    }
     let days = reader.integer()
     let minutes = reader.integer()
     let zone = reader.text()

@@ -219,7 +219,9 @@ package struct Annotations {
     }
     if word.name == "wait_until" {
       lines.append("---@return boolean, string?")
-    } else if let result = Annotations.result(word.gives) { lines.append("---@return \(result)") }
+    } else if let result = Annotations.result(word.gives) {
+      lines.append("---@return \(result)")
+    }
     lines.append("function \(word.name)(\(word.parameters.map(\.name).joined(separator: ", "))) end")
     lines.append("")
   }

@@ -70,12 +70,15 @@ extension DatePlan {
       case .failure(let error): return .over(error.description)
       case .success(let zone):
         let day = CivilDate(daysSinceEpoch: zone.civil(at: date).date.daysSinceEpoch - days)
-        guard let civil = CivilTime(date: day, hour: hour, minute: minute) else { return .over("\(path) is out of reach") }
+        guard let civil = CivilTime(date: day, hour: hour, minute: minute) else {
+          return .over("\(path) is out of reach")
+        }
         moment = zone.instant(of: civil)
       }
     }
     if moment > date {
-      return .over("\(lead.sentence) \(path), \(ISO8601.format(date)), is \(ISO8601.format(moment)), which is behind it")
+      return .over(
+        "\(lead.sentence) \(path), \(ISO8601.format(date)), is \(ISO8601.format(moment)), which is behind it")
     }
     if moment <= now { return .late(moment) }
     if moment - now > Limits.waitMilliseconds {
@@ -92,7 +95,9 @@ extension DatePlan {
 
 /// The zone of a time of day: the one that is named, or the rule's, the subject's, the configured one.
 package enum DayZone {
-  package static func name(_ named: String?, _ header: RuleHeader, _ traits: JSONCursor?, _ configured: String) -> String {
+  package static func name(_ named: String?, _ header: RuleHeader, _ traits: JSONCursor?, _ configured: String)
+    -> String
+  {
     named ?? header.zone ?? traits?["timezone"]?.string ?? traits?["zone"]?.string ?? configured
   }
 

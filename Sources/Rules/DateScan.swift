@@ -49,7 +49,8 @@ extension SourceScan {
         key = tokens[index - 1].text
         start = index + 1
       case "}", ")", "]", ",", ";":
-        let isEnd = tokens[index].text.utf8.first != UInt8(ascii: ",") && tokens[index].text.utf8.first != UInt8(ascii: ";")
+        let isEnd =
+          tokens[index].text.utf8.first != UInt8(ascii: ",") && tokens[index].text.utf8.first != UInt8(ascii: ";")
         if depth == 1, let from = start {
           found.append((key, from..<index))
           start = nil

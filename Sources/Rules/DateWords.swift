@@ -55,7 +55,8 @@ enum DateWords {
 
   static func path(_ value: JSONCursor?, _ label: String) -> DateWord<String> {
     guard let path = value?.string, path.utf8.count <= 200 else {
-      return .wrong("\(label) must be the path of a date such as \"data.starts_at\"; it is \(value.map(shown) ?? "missing")")
+      return .wrong(
+        "\(label) must be the path of a date such as \"data.starts_at\"; it is \(value.map(shown) ?? "missing")")
     }
     let steps = path.split(separator: ".", omittingEmptySubsequences: false)
     guard let root = steps.first, DateField.roots.contains(String(root)), steps.count > 1, !steps.contains("") else {
@@ -80,7 +81,8 @@ enum DateWords {
       return .wrong("unknown option '\(key)' in \(label)\(Suggestion.ending(for: key, among: leadOptions))")
     }
     guard let clock = value["at"].flatMap({ $0.count <= 5 ? $0.string : nil }).flatMap(WaitUntil.timeOfDay) else {
-      return .wrong("'at' of \(label) must be a time of day such as \"18:00\"; it is \(value["at"].map(shown) ?? "missing")")
+      return .wrong(
+        "'at' of \(label) must be a time of day such as \"18:00\"; it is \(value["at"].map(shown) ?? "missing")")
     }
     guard let days = value["days"]?.integer, (0...Int64(Limits.daysAhead)).contains(days) else {
       return .wrong(
@@ -91,7 +93,9 @@ enum DateWords {
       return .wrong("'zone' of \(label) must be a text such as \"Europe/Berlin\"; it is \(shown(zone))")
     }
     if let name = value["zone"]?.string, !ZoneFolder.isName(name) || (try? ZoneFolder().load(name)) == nil {
-      return .wrong("there is no time zone '\(name)'; zones are named such as \"Europe/Berlin\"\(Suggestion.ending(for: name, among: ZoneFolder().names()))")
+      return .wrong(
+        "there is no time zone '\(name)'; zones are named such as \"Europe/Berlin\"\(Suggestion.ending(for: name, among: ZoneFolder().names()))"
+      )
     }
     return .right(.calendar(days: Int(days), hour: clock.hour, minute: clock.minute, zone: value["zone"]?.string))
   }
@@ -156,7 +160,10 @@ enum DateWords {
     guard let event = arguments[2]["event"] else {
       return .wrong("before needs 'event', the event that begins a run, such as { event = \"webinar.registered\" }")
     }
-    switch (path(arguments[0], "before"), lead(arguments[1], "the second argument of before"), names(event, "'event' of before")) {
+    switch (
+      path(arguments[0], "before"), lead(arguments[1], "the second argument of before"),
+      names(event, "'event' of before")
+    ) {
     case (.wrong(let message), _, _), (_, .wrong(let message), _), (_, _, .wrong(let message)): return .wrong(message)
     case (.right(let path), .right(let lead), .right(let on)):
       var plan = DatePlan(path: path, lead: lead, late: .skip)

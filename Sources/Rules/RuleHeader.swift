@@ -191,7 +191,10 @@ struct HeaderReader {
     guard value.kind == .object, let tag = value.members.first?.key, tag.hasPrefix("$") else { return false }
     let word = tag.dropFirst()
     if word == "before" {
-      complain("on", "before(…) stands alone: on = before(\"data.starts_at\", \"24 hours\", { event = … }), with a list of events in it")
+      complain(
+        "on",
+        "before(…) stands alone: on = before(\"data.starts_at\", \"24 hours\", { event = … }), with a list of events in it"
+      )
       return true
     }
     if HeaderReader.triggers.contains(String(word)) {

@@ -37,7 +37,9 @@ import Testing
 
   static func quoted(_ text: String) -> String { "\"\(text)\"" }
 
-  static func shop(_ rule: String = reminder(), lanes: Int = 1, disk: MemoryStore.Disk = .init(), now: String = "2026-03-01T09:00:00Z") throws
+  static func shop(
+    _ rule: String = reminder(), lanes: Int = 1, disk: MemoryStore.Disk = .init(), now: String = "2026-03-01T09:00:00Z"
+  ) throws
     -> Workshop
   {
     let shop = try Workshop(["r": rule], lanes: lanes, disk: disk)
@@ -71,7 +73,11 @@ import Testing
         == "run 1 sleeps until 2026-03-09T18:00:00.000Z (1 day before 2026-03-10T18:00:00Z, data.starts_at)")
     #expect(try DateTests.until(shop, "2026-03-09T17:59:59Z").deliveries.isEmpty)
     let sent = try DateTests.until(shop, "2026-03-09T18:00:00Z")
-    #expect(DateTests.bodies(sent).allSatisfy { $0.contains(#""who":"ada","date":"2026-03-10T18:00:00Z""#) || $0.contains(#""date":"2026-03-10T18:00:00Z","who":"ada""#) })
+    #expect(
+      DateTests.bodies(sent).allSatisfy {
+        $0.contains(#""who":"ada","date":"2026-03-10T18:00:00Z""#)
+          || $0.contains(#""date":"2026-03-10T18:00:00Z","who":"ada""#)
+      })
     #expect(sent.deliveries.count == 1)
     #expect(sent.ended.map(\.status) == [.finished])
     #expect(try DateTests.until(shop, "2026-03-20T18:00:00Z").deliveries.isEmpty)
@@ -136,7 +142,10 @@ import Testing
 
   @Test(arguments: [
     ("\"soon\"", "data.starts_at is \"soon\", which is no date with a time and a zone, such as 2026-03-01T09:00:00Z"),
-    ("\"2026-03-10\"", "data.starts_at is \"2026-03-10\", which is no date with a time and a zone, such as 2026-03-01T09:00:00Z"),
+    (
+      "\"2026-03-10\"",
+      "data.starts_at is \"2026-03-10\", which is no date with a time and a zone, such as 2026-03-01T09:00:00Z"
+    ),
     ("[1]", "data.starts_at is [1], which is no date with a time and a zone, such as 2026-03-01T09:00:00Z"),
     ("\"2400-03-10T18:00:00Z\"", "data.starts_at, 2400-03-10T18:00:00.000Z, is more than ten years ahead"),
   ])
@@ -273,7 +282,8 @@ import Testing
       try untils() == ["2026-03-03T23:00:00.000Z", "2026-03-04T09:00:00.000Z", "2026-03-03T18:00:00.000Z"])
   }
 
-  @Test func `a time of day that a change of clocks skips is the first moment after it, one that comes twice the first`()
+  @Test
+  func `a time of day that a change of clocks skips is the first moment after it, one that comes twice the first`()
     throws
   {
     let shop = try DateTests.shop(DateTests.reminder("{ days = 1, at = '02:30', zone = 'Europe/Berlin' }"))
@@ -313,7 +323,8 @@ import Testing
       DateTests.registered("r2", thing: "webinar:b", "\"2026-03-10T18:00:00Z\""))
     try shop.take(DateTests.told("webinar.rescheduled", "m", thing: "webinar:b", "\"2026-03-20T18:00:00Z\""))
     try shop.take(
-      #"{"id":"m2","name":"webinar.rescheduled","user":"ada","thing":"webinar:b","data":{"starts_at":"2026-03-21T18:00:00Z"}}"#)
+      #"{"id":"m2","name":"webinar.rescheduled","user":"ada","thing":"webinar:b","data":{"starts_at":"2026-03-21T18:00:00Z"}}"#
+    )
     #expect(
       try DateTests.living(shop).map { ISO8601.format($0.wait?.until ?? .zero) } == [
         "2026-03-09T18:00:00.000Z", "2026-03-20T18:00:00.000Z",
@@ -326,7 +337,9 @@ import Testing
     let shop = try DateTests.shop(rule)
     try shop.take(JourneyTests.event("trial.began", "a", #"{"due":"2026-03-20T00:00:00Z"}"#))
     let moved = try shop.take(JourneyTests.event("trial.extended", "b", #"{"due":1774915200000}"#))
-    #expect(moved.verdict("r")?.reason.hasSuffix("moved from 2026-03-20T00:00:00Z to 2026-03-31T00:00:00.000Z by trial.extended") ?? false)
+    #expect(
+      moved.verdict("r")?.reason.hasSuffix(
+        "moved from 2026-03-20T00:00:00Z to 2026-03-31T00:00:00.000Z by trial.extended") ?? false)
     let sent = try DateTests.until(shop, "2026-03-28T00:00:00Z")
     #expect(DateTests.bodies(sent).map { $0.contains("2026-03-31T00:00:00.000Z") } == [true])
     try shop.take(JourneyTests.event("trial.began", "c", #"{"due":"2026-04-20T00:00:00Z"}"#))
@@ -348,7 +361,8 @@ import Testing
     try shop.take(DateTests.registered("r", "\"2026-03-10T18:00:00Z\""))
     // Her own copy of the event is heard at once, the thing's by way of its lane.
     try shop.take(
-      #"{"id":"m1","name":"webinar.rescheduled","user":"ada","thing":"webinar:w7","data":{"starts_at":"2026-03-21T18:00:00Z"}}"#)
+      #"{"id":"m1","name":"webinar.rescheduled","user":"ada","thing":"webinar:w7","data":{"starts_at":"2026-03-21T18:00:00Z"}}"#
+    )
     let row = try #require(try DateTests.living(shop).first)
     #expect(row.heard.count == 1)
     #expect(row.wait?.until == DateTests.at("2026-03-20T18:00:00Z"))
@@ -356,7 +370,9 @@ import Testing
 
   // MARK: in time, in all circumstances
 
-  @Test(arguments: [1, 2]) func `a move that arrived before the moment wins, however long its way`(lanes count: Int) throws {
+  @Test(arguments: [1, 2]) func `a move that arrived before the moment wins, however long its way`(lanes count: Int)
+    throws
+  {
     let shop = try DateTests.shop(lanes: count)
     try shop.take(DateTests.told("webinar.created", "c"))
     let thing = try #require(try shop.subject("webinar:w7"))
@@ -429,7 +445,8 @@ import Testing
     #expect(before.entryCount == 1)
     let first = try DateTests.until(shop, "2026-04-19T18:00:00Z")
     let second = try DateTests.until(shop, "2026-04-19T19:00:00Z")
-    #expect((DateTests.bodies(first) + DateTests.bodies(second)).map { $0.contains("2026-04-20T18:00:00Z") } == [true, true])
+    #expect(
+      (DateTests.bodies(first) + DateTests.bodies(second)).map { $0.contains("2026-04-20T18:00:00Z") } == [true, true])
     #expect(second.ended.map(\.status) == [.finished])
   }
 
@@ -550,7 +567,8 @@ import Testing
     for start in stride(from: 0, to: count, by: 500) {
       try shop.run(
         try (start..<start + 500).map { number in
-          .incoming(try shop.incoming(DateTests.registered("r\(number)", user: "u\(number)", "\"2026-03-10T18:00:00Z\"")))
+          .incoming(
+            try shop.incoming(DateTests.registered("r\(number)", user: "u\(number)", "\"2026-03-10T18:00:00Z\"")))
         })
     }
     return shop
@@ -574,7 +592,8 @@ import Testing
   }
 
   @Test(arguments: [1, 2])
-  func `a webinar with 5,000 registrants moves twice, and each is reminded once before its last date`(lanes: Int) throws {
+  func `a webinar with 5,000 registrants moves twice, and each is reminded once before its last date`(lanes: Int) throws
+  {
     let shop = try DateTests.crowd(5_000, lanes: lanes)
     try shop.take(DateTests.told("webinar.rescheduled", "m1", "\"2026-03-20T18:00:00Z\""))
     try shop.take(DateTests.told("webinar.rescheduled", "m2", "\"2026-03-15T18:00:00Z\""))

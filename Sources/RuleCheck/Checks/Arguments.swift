@@ -239,7 +239,8 @@ extension FileCheck {
     for option in options where option.isRequired && !names.contains(option.name) && !names.contains(nil) {
       return Problem(
         span: value.span.first(in: source), code: .unknownOption,
-        message: "\(label) \(label.hasSuffix("events") ? "need" : "needs") '\(option.name)', \(option.takes.sentence)", suggestion: nil)
+        message: "\(label) \(label.hasSuffix("events") ? "need" : "needs") '\(option.name)', \(option.takes.sentence)",
+        suggestion: nil)
     }
     return nil
   }

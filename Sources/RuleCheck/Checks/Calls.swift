@@ -164,7 +164,10 @@ extension FileCheck {
       )
     } else if arguments.count < least, !spreads {
       let missing = word.parameters[arguments.count]
-      tell(span, .arguments, "\(word.signature): the \(missing.name) \(missing.name.hasSuffix("s") ? "are" : "is") missing, \(missing.takes.sentence)")
+      tell(
+        span, .arguments,
+        "\(word.signature): the \(missing.name) \(missing.name.hasSuffix("s") ? "are" : "is") missing, \(missing.takes.sentence)"
+      )
     }
   }
 

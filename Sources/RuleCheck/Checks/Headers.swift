@@ -198,13 +198,17 @@ extension FileCheck {
     }
     if header?.first(where: { $0.name == "stop_on" })?.value.string == event { return true }
     if let dates = dateTrigger {
-      let names = ["moved", "cancelled"].compactMap { FileCheck.dateEvents(dates, $0) }.flatMap { constantNames($0) ?? [] }
+      let names = ["moved", "cancelled"].compactMap { FileCheck.dateEvents(dates, $0) }.flatMap {
+        constantNames($0) ?? []
+      }
       if names.contains(event) { return true }
     }
     var isWaitedFor = false
     TreeWalk.calls(in: tree) { word, arguments in
       if word == "wait_until", case .table(let fields)? = arguments.first?.kind {
-        let names = fields.filter { $0.name == "moved" || $0.name == "cancelled" }.flatMap { constantNames($0.value) ?? [] }
+        let names = fields.filter { $0.name == "moved" || $0.name == "cancelled" }.flatMap {
+          constantNames($0.value) ?? []
+        }
         if names.contains(event) { isWaitedFor = true }
       }
       guard word == "wait_for" || word == "wait_any", let first = arguments.first else { return }
