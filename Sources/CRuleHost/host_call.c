@@ -296,6 +296,42 @@ static int word_random(lua_State *L) {
   return 1;
 }
 
+/* What windows tell. It stands among what was read, under the name it was asked by. */
+
+/* Writes the call as its author did, as far as it fits: count("login", "7 days"). */
+static size_t name_of_call(lua_State *L, const char *name, int count, char *out, size_t room) {
+  size_t used = 0;
+  for (int i = 0; i <= count; i++) {
+    const char *text = i == 0 ? name : lua_type(L, i) == LUA_TSTRING ? lua_tostring(L, i) : "...";
+    const char *before = i == 0 ? "" : i == 1 ? "(" : ", ";
+    for (const char *p = before; *p && used < room; p++) out[used++] = *p;
+    for (const char *p = text; *p && used < room; p++) out[used++] = *p;
+  }
+  if (used < room) out[used++] = ')';
+  return used;
+}
+
+static int window_word(lua_State *L, uint32_t word, const char *name) {
+  rule_host *host = running(L, name);
+  int count = lua_gettop(L);
+  if (count > ARGUMENTS - 1) return luaL_error(L, "%s takes at most 4 arguments; here are %d", name, count);
+  char read[RULE_READ_NAME];
+  size_t length = name_of_call(L, name, count, read, sizeof read);
+  lua_pushboolean(L, host->phase == PHASE_WHEN);
+  host_ask(L, word, name);
+  reads_note(L, "", read, length, lua_gettop(L));
+  return 1;
+}
+
+static int word_count(lua_State *L) { return window_word(L, RULE_WORD_COUNT, "count"); }
+static int word_sum(lua_State *L) { return window_word(L, RULE_WORD_SUM, "sum"); }
+static int word_min(lua_State *L) { return window_word(L, RULE_WORD_MIN, "min"); }
+static int word_max(lua_State *L) { return window_word(L, RULE_WORD_MAX, "max"); }
+static int word_avg(lua_State *L) { return window_word(L, RULE_WORD_AVG, "avg"); }
+static int word_distinct(lua_State *L) { return window_word(L, RULE_WORD_DISTINCT, "distinct"); }
+static int word_first(lua_State *L) { return window_word(L, RULE_WORD_FIRST, "first"); }
+static int word_last(lua_State *L) { return window_word(L, RULE_WORD_LAST, "last"); }
+
 /* Words of files. */
 
 static int word_rule(lua_State *L) {
@@ -305,6 +341,17 @@ static int word_rule(lua_State *L) {
   lua_pushvalue(L, 1);
   lua_rawseti(L, LUA_REGISTRYINDEX, host->rule_ref);
   return 1;
+}
+
+/* A rule that only says who belongs to it; the header tells it by a key that nobody can write. */
+static int word_segment(lua_State *L) {
+  rule_host *host = host_of(L);
+  if (host->phase != PHASE_LOADING) return luaL_error(L, "segment{…} stands at the end of a segment's file: return segment { … }");
+  if (lua_gettop(L) != 1 || !lua_istable(L, 1))
+    return luaL_error(L, "segment takes one table: return segment { title = …, when = … }");
+  lua_pushboolean(L, 1);
+  lua_setfield(L, 1, "$segment");
+  return word_rule(L);
 }
 
 static int word_use(lua_State *L) {
@@ -342,5 +389,8 @@ const luaL_Reg host_words[] = {
     {"rule", word_rule},     {"use", word_use},       {"every", word_every},   {"absence", word_absence},
     {"before", word_before}, {"enters", word_enters}, {"leaves", word_leaves}, {"wait", word_wait},
     {"wait_until", word_wait_until}, {"wait_for", word_wait_for}, {"wait_any", word_wait_any},
-    {"call", word_call},     {"finish", word_finish}, {"checkpoint", word_checkpoint}, {NULL, NULL},
+    {"call", word_call},     {"finish", word_finish}, {"checkpoint", word_checkpoint}, {"segment", word_segment},
+    {"count", word_count},   {"sum", word_sum},       {"min", word_min},       {"max", word_max},
+    {"avg", word_avg},       {"distinct", word_distinct}, {"first", word_first}, {"last", word_last},
+    {NULL, NULL},
 };

@@ -39,6 +39,7 @@ typedef struct loaded_rule {
   int run_line;
   int when_line;
   bool straight; /* runs without the hook */
+  bool is_segment; /* it has only `when`, which is asked about a subject and no event */
 } loaded_rule;
 
 typedef struct state_text {
@@ -117,6 +118,7 @@ struct rule_host {
   loaded_rule *rules;
   uint32_t rule_count;
   uint32_t rule_capacity;
+  bool is_segment; /* the rule at hand is one */
   const char *load_path;
   const char *load_name;
   const char *load_text;

@@ -233,6 +233,9 @@ static int rule_body(lua_State *L) {
   rule.run = take_function(L, "run", &rule.run_line);
   rule.when = take_function(L, "when", &rule.when_line);
   rule.straight = false;
+  lua_getfield(L, 1, "$segment");
+  rule.is_segment = lua_toboolean(L, -1);
+  lua_pop(L, 1);
   freeze_reachable(L, 1);
   add_rule(L, host, rule);
   return 0;
@@ -330,6 +333,10 @@ static int call_protected(rule_host *host, int function, int line, int results) 
   }
   lua_rawgeti(L, LUA_REGISTRYINDEX, function);
   int count = values_push_subjects(L, host);
+  if (host->is_segment) {
+    lua_remove(L, -count);
+    count--;
+  }
   return lua_pcall(L, count, results, 1);
 }
 
@@ -366,11 +373,12 @@ int rule_host_run(rule_host *host, uint32_t slot, const rule_input *input) {
   host->traits_slot = 0;
   state_begin(host);
   const loaded_rule *rule = &host->rules[slot];
+  host->is_segment = rule->is_segment;
   int code = LUA_OK;
   bool asks = rule->when != LUA_NOREF && !input->skips_when;
   /* `when` is asked once and `run` is played again: what the one draws must not move the other's numbers. */
   if (asks && input->journal) host->randoms = WHEN_RANDOMS;
-  bool goes_on = !asks || matches(host, rule, &code);
+  bool goes_on = (!asks || matches(host, rule, &code)) && !rule->is_segment;
   if (goes_on && input->sleeps_first) {
     host->stop = RULE_SUSPENDED;
     host->report.line = rule->run_line;

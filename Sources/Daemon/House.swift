@@ -94,7 +94,8 @@ final class House: @unchecked Sendable {
     let first = RuleBook(
       rules: rules, known: known, highest: highestRule, destinations: configuration.destinations,
       switchedOff: switchedOff(numbered), versions: versions, highestVersion: store.highestVersion,
-      zone: configuration.zone, policies: configuration.policies, created: startedAt)
+      zone: configuration.zone, policies: configuration.policies, created: startedAt,
+      definitions: try definitions(store), livingRules: try livingRules(store))
     forgotten = known
     remember(first)
     let listeners = try openListeners()
@@ -181,6 +182,31 @@ final class House: @unchecked Sendable {
     }
   }
 
+  private func definitions(_ store: StoreLoop) throws(StartFailure) -> [StoredDefinition] {
+    do throws(StoreError) {
+      return try Recovery.definitions(try store.makeReader(), lanes: configuration.lanes)
+    } catch {
+      throw StartFailure(error.message)
+    }
+  }
+
+  private func livingRules(_ store: StoreLoop) throws(StartFailure) -> Set<Int64> {
+    do throws(StoreError) {
+      return Set(try Recovery.livingRuns(try store.makeReader()).filter { $0.value > 0 }.keys)
+    } catch {
+      throw StartFailure(error.message)
+    }
+  }
+
+  /// Rules with runs that sleep, as the lanes count them now.
+  private func livingRules(_ book: RuleBook?) -> Set<Int64> {
+    guard let book else { return [] }
+    var living: [Int64: Int64] = [:]
+    for counters in laneCounters { for (version, count) in counters.livingRuns { living[version, default: 0] += count } }
+    return Set(
+      book.knownVersions.filter { rule in rule.value.contains { living[$0.number, default: 0] > 0 } }.keys)
+  }
+
   private func remember(_ next: RuleBook) {
     highestRule = max(highestRule, next.numbers.max() ?? 0)
     book.withLock { $0 = next }
@@ -214,6 +240,7 @@ final class House: @unchecked Sendable {
     let hashKey = store.recovered.hashKey
     let highestSubject = store.highestSubject
     let highestRun = store.highestRun
+    let lastEvent = store.recovered.event
     let timersFrom = startedAt + configuration.timersAfterStartMilliseconds
     laneDurable = (0..<lanes).map { _ in Counter() }
     let durable = laneDurable
@@ -238,7 +265,7 @@ final class House: @unchecked Sendable {
             index: index, lanes: lanes, reader: reader.take(), numbers: numbers, hashKey: hashKey,
             mark: EvaluationMark(path: path, lane: index) ?? EvaluationMark(), book: book,
             highestSubject: highestSubject, highestRun: highestRun, counters: counters[index],
-            durable: durable[index], timersFrom: timersFrom, guardian: guardian)
+            durable: durable[index], timersFrom: timersFrom, guardian: guardian, lastEvent: lastEvent)
         }
       }
       for index in 1..<max(lanes, 1) {
@@ -480,7 +507,8 @@ final class House: @unchecked Sendable {
       rules: loading.set, known: known, highest: highestRule, destinations: next.destinations,
       switchedOff: old?.switchedOff ?? [], versions: old?.knownVersions ?? [:],
       highestVersion: old?.highestVersion ?? 0, zone: next.zone, policies: next.policies,
-      created: clocks.wall())
+      created: clocks.wall(), definitions: old?.definitions.all ?? [],
+      highestDefinition: old?.definitions.highest ?? 0, livingRules: livingRules(old))
     forgotten = known
     configuration = next
     remember(nextBook)

@@ -69,7 +69,9 @@ package final class Desk {
       case .completion(let done): out[0].append(.completion(done))
       case .pause(let rule, let row): for lane in out.indices { out[lane].append(.pause(rule: rule, row)) }
       case .ask(let lane, let moment): out[lane].append(.caughtUp(moment))
-      case .publish(let book): for lane in out.indices { out[lane].append(.publish(book)) }
+      case .publish(let book):
+        let cutoff = router.newestEvent
+        for lane in out.indices { out[lane].append(.publish(book, cutoff: cutoff)) }
       case .runClosed(let number):
         for run in closing where run.run == number { router.closed(run) }
         closing.removeAll { $0.run == number }

@@ -16,6 +16,7 @@ extension Lane {
     let rule = book.rules.rules[position]
     if rule.header.mode == .paused { return "" }
     if book.switchedOff.contains(rule.path) { return "switched off: it ended the process" }
+    if filling != nil, let reason = unready(position) { return reason }
     return guardian.pause(of: book.numbers[position])
   }
 
@@ -41,6 +42,7 @@ extension Lane {
     var verdict = Verdict(
       rule: rule.path, code: Lane.code(outcome.ending), line: outcome.line, reason: outcome.reason,
       reads: outcome.reads, effects: outcome.effects.count)
+    noteSince(rule, &verdict, now: now)
     let told = takeToldInShadow()
     tellInShadow(told, row)
     guard case .waiting(let wait) = outcome.ending else {
@@ -143,6 +145,10 @@ extension Lane {
       let isShadow = try mode(of: row, version) == .shadow
       let activation = try activation(
         row, version, trigger, event, cell, isShadow: isShadow || isHeldOut(version.rule, cell), now: now)
+      if !version.rule.windows.isEmpty {
+        windows.cell = cell
+        version.runtime.windows = windows
+      }
       mark.enter(rule: row.rule, event: row.seed)
       var outcome = version.runtime.activate(version.place, activation)
       if outcome.limit == .time { outcome = version.runtime.activate(version.place, activation) }
@@ -580,8 +586,9 @@ extension Lane {
   }
 
   /// Settles what a run did that no event of its own came with.
-  private func settle(_ row: RunRow, _ cell: SubjectCell, wanted: [[UInt8]], _ body: Cause) {
+  private func settle(_ row: RunRow, _ cell: SubjectCell, wanted: [[UInt8]], _ body: Cause) throws(StoreError) {
     write(cell, wanted: wanted, body, changed: cell.isUnwritten)
+    try lookAtSegments(nil, cell, now: lastNow)
     emitWishes(body, cell)
     cells.keep(cell)
   }
@@ -621,6 +628,7 @@ extension Lane {
   }
 
   func fire(_ timer: Timer, isCaughtUp: Bool, now: Instant) throws(StoreError) {
+    if Alarm.isOne(timer.run) { return try fireAlarm(timer, now: now) }
     if timer.run < 0 { return try releaseHeld(timer, now: now) }
     let cell = try cell(timer.subject, isNew: false, reference: nil, now: now)
     let run = try living(of: cell).runs.first { $0.number == timer.run }
@@ -630,7 +638,7 @@ extension Lane {
       try park(
         run, was: run.due, run.pending ?? .timer, "the version \(run.version) of its rule cannot be loaded", line: 0,
         cell)
-      settle(run, cell, wanted: [], cause(run))
+      try settle(run, cell, wanted: [], cause(run))
       return try decideEmitted(now: now)
     }
     if try pause(of: run, version) != nil { return heldTimers.append(timer) }
@@ -644,17 +652,19 @@ extension Lane {
     var wanted: [[UInt8]] = []
     if run.pending == nil { counters.noteTimer(lateMilliseconds: now - timer.due) }
     guard let trigger = try dateTrigger(run, version, cell, now: now) else {
-      settle(run, cell, wanted: [], cause(run))
+      try settle(run, cell, wanted: [], cause(run))
       return try decideEmitted(now: now)
     }
     try wake(run, was: run.due, version, trigger, cell, now: now, wanted: &wanted)
-    settle(run, cell, wanted: wanted, cause(run))
+    try settle(run, cell, wanted: wanted, cause(run))
     try decideEmitted(now: now)
   }
 
   /// When this lane has something to do although nothing arrives.
   package var wakeAt: Instant {
     if !pendingListens.isEmpty { return lastNow + 1 }
+    if walk != nil || removal != nil, filling == nil { return lastNow + 1 }
+    if let filling { return filling.goesOn(lanes) ? lastNow : lastNow + 1 }
     return asked == nil ? max(timersFrom, timers.wakeAt) : .distantFuture
   }
 
@@ -675,7 +685,7 @@ extension Lane {
       let heard = Heard(number: event, name: place, isOwn: false)
       let verdict = try hear(run, version, heard, name, cell, now: now, &wanted)
       noteVerdict(event, 0, [verdict])
-      settle(run, cell, wanted: wanted, cause(run, heard: self.event(event)))
+      try settle(run, cell, wanted: wanted, cause(run, heard: self.event(event)))
     case .reply(let number, let delivery, let json):
       let run = try living(of: cell).runs.first { $0.number == number }
       guard let run, run.wait?.kind == .call, run.wait?.delivery == delivery, let version = try version(run.version)
@@ -688,7 +698,7 @@ extension Lane {
       } else {
         try wake(run, was: run.due, version, .reply(json), cell, now: now, wanted: &wanted)
       }
-      settle(run, cell, wanted: wanted, cause(run))
+      try settle(run, cell, wanted: wanted, cause(run))
     case .observe, .emitted, .listen, .unlisten, .ask, .caughtUp: break
     }
   }
@@ -727,14 +737,14 @@ extension Lane {
       if let reason = try pause(of: run, version) {
         row.pending = run.pending ?? .hand
         try keep(row, was: run.due, cell)
-        settle(run, cell, wanted: [], cause(run))
+        try settle(run, cell, wanted: [], cause(run))
         return .later(reason.isEmpty ? "its rule is paused" : "its rule is paused: " + reason)
       }
       try keepInMemory(row, cell)
       // One that is asleep is woken as if its time had come.
       try wake(row, was: run.due, version, run.pending ?? .hand, cell, now: now, wanted: &wanted)
     }
-    settle(run, cell, wanted: wanted, cause(run))
+    try settle(run, cell, wanted: wanted, cause(run))
     return .done
   }
 

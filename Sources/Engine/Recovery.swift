@@ -33,6 +33,26 @@ package enum Recovery {
     return found
   }
 
+  /// What is kept about every subject. Where all lanes have looked back for one it says so; one for which other
+  /// lanes than those of now began to look back is given up, so that it begins anew.
+  package static func definitions(_ reader: StoreReader, lanes: Int) throws(StoreError) -> [StoredDefinition] {
+    var found: [StoredDefinition] = []
+    for row in try reader.rows(from: RowKey(.definition, 0), to: RowKey(.definition, .max), limit: Int.max / 4) {
+      guard var definition = row.value.flatMap({ StoredDefinition(number: row.key.first, $0) }) else { continue }
+      if !definition.isFilled || definition.isLeaving {
+        let progress = try reader.rows(
+          from: RowKey(.progress, definition.number, 0), to: RowKey(.progress, definition.number, .max), limit: 1_000)
+        let done = progress.count { $0.value.flatMap { ProgressRow($0) }?.phase == .done }
+        definition.isFilled = definition.isFilled || done >= definition.lanes
+        let gone = progress.count { $0.value.flatMap { ProgressRow($0) }?.phase == .gone }
+        definition.isGone = definition.isLeaving && gone >= max(definition.lanes, lanes)
+        definition.isLeaving = definition.isLeaving || !definition.isFilled && definition.lanes != lanes
+      }
+      found.append(definition)
+    }
+    return found
+  }
+
   /// The numbers of all rules there ever were, by path.
   package static func rules(_ reader: StoreReader) throws(StoreError) -> [String: Int64] {
     var known: [String: Int64] = [:]

@@ -95,6 +95,9 @@ package final class Router {
     touched = Int(truncatingIfNeeded: dedupe.touch(events)) &+ known.touch(users)
   }
 
+  /// Every event that comes from now on has a higher number.
+  var newestEvent: Int64 { numbers.newestEvent }
+
   package func identityHash(_ reference: SubjectReference) -> Hash128 {
     hash.hash(reference.namespace, UInt8(ascii: ":"), reference.id)
   }

@@ -32,6 +32,9 @@ package final class RuleBook: Sendable {
   let hasPolicyHeaders: Bool
   /// How long what was sent is remembered at most.
   let longestCapMilliseconds: Int64
+  /// What is kept about every subject because rules ask for it.
+  package let definitions: Definitions
+  let gate = FillGate()
 
   package struct KnownVersion: Sendable, Equatable {
     package var number: Int64
@@ -45,7 +48,8 @@ package final class RuleBook: Sendable {
   package init(
     rules: RuleSet, known: [String: Int64], highest: Int64, destinations: [Destination], switchedOff: Set<String> = [],
     versions knownVersions: [Int64: [KnownVersion]] = [:], highestVersion: Int64 = 0, zone: String = "UTC",
-    policies: Policies = Policies(), created: Instant = .zero
+    policies: Policies = Policies(), created: Instant = .zero, definitions knownDefinitions: [StoredDefinition] = [],
+    highestDefinition: Int64 = 0, livingRules: Set<Int64> = []
   ) {
     self.policies = policies
     let headers = rules.rules.map(\.header)
@@ -60,6 +64,8 @@ package final class RuleBook: Sendable {
     var all = Versioning(known: knownVersions, highest: highestVersion, created: created)
     let ruleNumbers = numbers
     versions = rules.rules.indices.map { all.version(of: rules, $0, rule: ruleNumbers[$0]) }
+    definitions = Definitions(
+      rules, numbers: ruleNumbers, known: knownDefinitions, highest: highestDefinition, livingRules: livingRules)
     rows = names.rows + all.rows
     self.knownVersions = all.known
     self.highestVersion = all.highest
@@ -135,6 +141,7 @@ package final class Numbers: Sendable {
   }
 
   package func nextRun() -> Int64 { runs.next() }
+  var newestEvent: Int64 { events.value }
 
   package func nextEvent() -> Int64 { events.next() }
   package func nextDelivery() -> Int64 { deliveries.next() }

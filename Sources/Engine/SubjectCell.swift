@@ -17,6 +17,11 @@ final class SubjectCell {
   private let rowPlace: Range<Int>
   private let statesPlace: Range<Int>
   private let againPlace: Range<Int>
+  /// What windows know, packed; nil while nobody has asked.
+  private let measuresPlace: Range<Int>?
+  /// Likewise, as far as it changed since.
+  private var measures: [(definition: Int64, packed: [UInt8])] = []
+  private var hasMeasures: Bool
   /// What lives of it, packed; nil while nobody has asked.
   private let livingPlace: Range<Int>?
   private var living: Living?
@@ -32,6 +37,14 @@ final class SubjectCell {
   private var parsedTraits: Document?
   /// The row is in no record yet.
   var isUnwritten = false
+  /// Traits or the account are others than before; until someone has asked.
+  private var hasChangedTraits = false
+
+  func noteTraits() { hasChangedTraits = true }
+  func takeChangedTraits() -> Bool {
+    defer { hasChangedTraits = false }
+    return hasChangedTraits
+  }
 
   /// A subject that the cache does not hold; `row` is as it is stored.
   init(subject: Int64, row: [UInt8], chain: Int64, isNew: Bool) {
@@ -43,6 +56,8 @@ final class SubjectCell {
     statesPlace = 0..<0
     againPlace = 0..<0
     livingPlace = nil
+    measuresPlace = nil
+    hasMeasures = isNew
     if isNew { living = Living() }
     face = SubjectRow.face(row, rowPlace)
   }
@@ -51,7 +66,9 @@ final class SubjectCell {
   init(subject: Int64, packed: [UInt8]) {
     self.subject = subject
     bytes = packed
-    var parts = (flags: UInt8(0), chain: Int64(0), row: 0..<0, states: 0..<0, living: 0..<0, again: 0..<0)
+    var parts = (
+      flags: UInt8(0), chain: Int64(0), row: 0..<0, states: 0..<0, living: 0..<0, measures: 0..<0, again: 0..<0
+    )
     packed.withUnsafeBytes { raw in
       var reader = PackedReader(raw)
       parts.flags = reader.byte()
@@ -67,6 +84,11 @@ final class SubjectCell {
         parts.living = reader.position..<reader.position + livingBytes
         reader.skip(livingBytes)
       }
+      if parts.flags & 8 != 0 {
+        let measureBytes = Int(reader.unsigned())
+        parts.measures = reader.position..<reader.position + measureBytes
+        reader.skip(measureBytes)
+      }
       parts.again = reader.position..<raw.count
     }
     chain = parts.chain
@@ -76,6 +98,8 @@ final class SubjectCell {
     statesPlace = parts.states
     againPlace = parts.again
     livingPlace = parts.flags & 4 != 0 ? parts.living : nil
+    measuresPlace = parts.flags & 8 != 0 ? parts.measures : nil
+    hasMeasures = parts.flags & 9 != 0
     face = SubjectRow.face(packed, parts.row)
   }
 
@@ -136,17 +160,66 @@ final class SubjectCell {
     states.append((rule, json))
   }
 
-  private func visitStates(_ body: (Int64, Slice<UnsafeRawBufferPointer>) -> Void) {
+  private func visitStates(_ body: (Int64, Slice<UnsafeRawBufferPointer>) -> Void) { visit(statesPlace, body) }
+
+  /// Numbers with bytes, one after the other.
+  private func visit(_ place: Range<Int>, _ body: (Int64, Slice<UnsafeRawBufferPointer>) -> Void) {
     bytes.withUnsafeBytes { raw in
-      var reader = PackedReader(UnsafeRawBufferPointer(rebasing: raw[statesPlace]))
+      var reader = PackedReader(UnsafeRawBufferPointer(rebasing: raw[place]))
       while !reader.atEnd {
-        let rule = reader.signed()
+        let number = reader.signed()
         let count = Int(reader.unsigned())
-        let start = statesPlace.lowerBound + reader.position
+        let start = place.lowerBound + reader.position
         reader.skip(count)
         if reader.failed { return }
-        body(rule, raw[start..<start + count])
+        body(number, raw[start..<start + count])
       }
+    }
+  }
+
+  // MARK: what windows know
+
+  /// Empty: nothing.
+  func measure(_ definition: Int64, _ reader: StoreReader) throws(StoreError) -> [UInt8] {
+    if !hasMeasures { try readMeasures(reader) }
+    for known in measures where known.definition == definition { return known.packed }
+    var found: [UInt8] = []
+    visitMeasures { number, packed in if number == definition { found = Array(packed) } }
+    return found
+  }
+
+  func setMeasure(_ definition: Int64, _ packed: [UInt8]) {
+    for position in measures.indices where measures[position].definition == definition {
+      measures[position].packed = packed
+      return
+    }
+    measures.append((definition, packed))
+  }
+
+  /// All of them at once: an event that feeds one window feeds others, too.
+  private func readMeasures(_ reader: StoreReader) throws(StoreError) {
+    hasMeasures = true
+    let rows = try reader.rows(
+      from: RowKey(.measure, subject, .min), to: RowKey(.measure, subject, .max), limit: Int.max / 4)
+    for row in rows { measures.append((row.key.second, row.value ?? [])) }
+  }
+
+  private func visitMeasures(_ body: (Int64, Slice<UnsafeRawBufferPointer>) -> Void) {
+    if let measuresPlace { visit(measuresPlace, body) }
+  }
+
+  private func packMeasures(into writer: inout PackedWriter) {
+    writer.bytes.removeAll(keepingCapacity: true)
+    visitMeasures { definition, packed in
+      if !measures.contains(where: { $0.definition == definition }) {
+        writer.signed(definition)
+        writer.unsigned(UInt64(packed.count))
+        writer.bytes.append(contentsOf: packed)
+      }
+    }
+    for (definition, packed) in measures where !packed.isEmpty {
+      writer.signed(definition)
+      writer.counted(packed)
     }
   }
 
@@ -245,7 +318,10 @@ final class SubjectCell {
 
   /// The cell as one stretch of bytes, for `SubjectCache`. `scratch` is only there to be used again.
   func pack(into writer: inout PackedWriter, _ scratch: inout PackedWriter) {
-    writer.byte((isNew ? 1 : 0) | (isUnwritten ? 2 : 0) | (living == nil && livingPlace == nil ? 0 : 4))
+    // One that is new and has no windows keeps to the shorter form: what is not there is nothing.
+    let tellsMeasures = hasMeasures && !(isNew && measures.isEmpty && measuresPlace == nil)
+    writer.byte(
+      (isNew ? 1 : 0) | (isUnwritten ? 2 : 0) | (living == nil && livingPlace == nil ? 0 : 4) | (tellsMeasures ? 8 : 0))
     writer.signed(chain)
     if let openedRow {
       writer.counted(openedRow.packed)
@@ -255,6 +331,10 @@ final class SubjectCell {
     packStates(into: &scratch)
     writer.counted(scratch.bytes[...])
     packLiving(into: &writer)
+    if tellsMeasures {
+      packMeasures(into: &scratch)
+      writer.counted(scratch.bytes[...])
+    }
     visitAgain { hash, time in
       if !again.contains(where: { $0.hash == hash }) {
         writer.signed(hash)

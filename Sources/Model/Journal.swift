@@ -17,6 +17,7 @@ package enum JournalKind: UInt8, Sendable, CaseIterable {
   case waitUntil = 7
   case waitFor = 8
   case waitAny = 9
+  case window = 10
 
   package var word: String {
     switch self {
@@ -29,13 +30,14 @@ package enum JournalKind: UInt8, Sendable, CaseIterable {
     case .waitUntil: "wait_until"
     case .waitFor: "wait_for"
     case .waitAny: "wait_any"
+    case .window: "a look at a window"
     }
   }
 
   /// Whether a run can sleep in it.
   fileprivate var isHashed: Bool {
     switch self {
-    case .send, .emit, .call, .wait, .waitUntil, .waitFor, .waitAny: true
+    case .send, .emit, .call, .wait, .waitUntil, .waitFor, .waitAny, .window: true
     case .set, .log: false
     }
   }
@@ -103,6 +105,8 @@ package struct JournalEntry: Sendable, Equatable {
   package var hash: UInt32
   /// The wait was over at once: by an event that had been heard before, or by a time that was past (0).
   package var settledBy: Int64?
+  /// What a window said.
+  package var value: WindowValue?
 
   package init(_ kind: JournalKind, hash: UInt32 = 0, settledBy: Int64? = nil) {
     self.kind = kind
@@ -158,6 +162,7 @@ extension JournalPart {
   /// No less than what it takes when packed.
   fileprivate var weight: Int {
     var bytes = 48 + entries.count * 15
+    for entry in entries where entry.kind == .window { bytes += 10 + (entry.value?.weight ?? 0) }
     if case .reply(let json) = trigger { bytes += json.count }
     if case .date(let text, _) = trigger { bytes += text.utf8.count }
     bytes += (reads.customerID?.utf8.count ?? 0) + (reads.account?.utf8.count ?? 0)
@@ -234,6 +239,7 @@ package struct Journal: Sendable, Equatable {
     writer.byte(entry.kind.rawValue | (entry.settledBy == nil ? 0 : 0x80) | (isMarked ? 0x40 : 0))
     if isMarked || entry.kind.isHashed && !entry.kind.saysWhetherHashed { writer.fixed32(entry.hash) }
     if let number = entry.settledBy { writer.signed(number) }
+    if entry.kind == .window { (entry.value ?? .nothing).pack(into: &writer) }
   }
 
   /// Nil: damaged.
@@ -282,6 +288,11 @@ package struct Journal: Sendable, Equatable {
     guard !isMarked || kind.saysWhetherHashed else { return nil }
     let hash = isMarked || kind.isHashed && !kind.saysWhetherHashed ? reader.fixed32() : 0
     let settled = tag & 0x80 == 0 ? nil : reader.signed()
-    return reader.failed ? nil : JournalEntry(kind, hash: hash, settledBy: settled)
+    var entry = JournalEntry(kind, hash: hash, settledBy: settled)
+    if kind == .window {
+      guard let value = WindowValue(&reader) else { return nil }
+      entry.value = value
+    }
+    return reader.failed ? nil : entry
   }
 }

@@ -58,6 +58,25 @@ package enum Limits {
   package static let ruleBlockBytes = 2 * 1024 * 1024
   package static let ruleEffects = 100
   package static let topicBytes = 64
+  /// Into how many stretches a window is divided: it is exact to one of them.
+  package static let windowBuckets = 60
+  package static let windowMinimumMilliseconds: Int64 = 60_000
+  package static let windowMilliseconds: Int64 = 366 * 86_400_000
+  /// Different values that a window tells apart; with more it answers this number.
+  package static let windowDistinct = 1_000
+  /// Of one value that `first` and `last` keep, as JSON.
+  package static let windowValueBytes = 200
+  package static let windowsPerRule = 32
+  /// How many events of the log a lane looks at in one step for windows that are new, besides other work and
+  /// without it; and how much later than their time they may have come.
+  package static let fillEvents = 200
+  package static let fillEventsIdle = 2_000
+  /// Likewise subjects, for absences and segments that are new.
+  package static let walkedSubjects = 100
+  package static let walkedSubjectsIdle = 1_000
+  /// A segment that asks what time it is is looked at so often.
+  package static let segmentLookMilliseconds: Int64 = 3_600_000
+  package static let fillSlackMilliseconds: Int64 = 3_600_000
   package static let callTries = 10
   /// What a cap may allow, and how much of what was sent is remembered for it.
   package static let cappedMessages = 1_000

@@ -22,6 +22,12 @@ final class EffectWords: RuleWords {
   /// Borrowed for the length of a run.
   @exclusivity(unchecked) private var input: UnsafePointer<RuleInput>?
 
+  /// Whoever keeps windows, and whose they are for the rule at hand.
+  @exclusivity(unchecked) var windows: (any WindowReader)?
+  @exclusivity(unchecked) var per = ""
+  /// What calls mean that were taken apart before.
+  @exclusivity(unchecked) var knownWindows: [String: WindowDefinition] = [:]
+
   init(destinations: Set<String>?) { self.destinations = destinations }
 
   func begin(_ input: UnsafePointer<RuleInput>) {
@@ -54,7 +60,7 @@ final class EffectWords: RuleWords {
     case RULE_WORD_CANDIDATE: candidate(call)
     case RULE_WORD_CALL: outsideCall(call)
     case RULE_WORD_CHECKPOINT: checkpoint(call)
-    default: call.fail("this word is not available in this version")
+    default: window(call)
     }
   }
 

@@ -16,10 +16,14 @@ package struct RuleSource: Sendable, Equatable {
   /// The path without ".lua".
   package var name: String { path.hasSuffix(".lua") ? String(path.dropLast(4)) : path }
 
-  package enum Kind: Sendable { case rule, library, test, catalogue }
+  package enum Kind: Sendable { case rule, library, test, catalogue, segment }
+
+  /// The folder of segments.
+  package static let segments = "segments/"
   package var kind: Kind {
     if path == "catalog.lua" { return .catalogue }
     if path.hasSuffix("_test.lua") { return .test }
+    if path.hasPrefix(RuleSource.segments) { return .segment }
     return path.hasPrefix("lib/") || path.hasPrefix("data/") ? .library : .rule
   }
 }

@@ -45,6 +45,8 @@ package struct RuleHeader: Sendable, Equatable {
 
   package var title: String
   package var on: [String]
+  /// What begins it instead of the events of `on`.
+  package var occasion: Occasion?
   /// "user", "account" or a kind of thing.
   package var per: String
   package var key: Key
@@ -91,7 +93,8 @@ package struct RuleHeader: Sendable, Equatable {
   }
 
   private func hasSameEnds(as other: RuleHeader) -> Bool {
-    stopOn.map(\.event) == other.stopOn.map(\.event) && stopOn.map(\.path) == other.stopOn.map(\.path)
+    occasion == other.occasion && stopOn.map(\.event) == other.stopOn.map(\.event)
+      && stopOn.map(\.path) == other.stopOn.map(\.path)
       && goal == other.goal && second == other.second && limit == other.limit && zone == other.zone
       && topic == other.topic && cap == other.cap && obeysCaps == other.obeysCaps
       && obeysQuietHours == other.obeysQuietHours && holdOut == other.holdOut && before == other.before
@@ -129,14 +132,45 @@ struct HeaderReader {
     root = header.root
   }
 
+  static let ofSegments = ["title", "per", "when", "owner"]
+
+  /// The header of a segment: who may be in it, and the function that decides.
+  mutating func readSegment() -> RuleHeader? {
+    guard root["$segment"] != nil else {
+      complain("title", "a file below segments/ must end with: return segment { title = …, when = … }")
+      return nil
+    }
+    for (name, _) in root.members where name != "$segment" && !HeaderReader.ofSegments.contains(name) {
+      complain(
+        name, "unknown key '\(name)' of a segment; it has \(HeaderReader.ofSegments.joined(separator: ", "))",
+        suggestion: Suggestion.nearest(to: name, among: HeaderReader.ofSegments))
+    }
+    let header = RuleHeader(
+      title: text("title") ?? "", on: [], per: per(), key: .subject, again: .always, mode: .live, priority: 0,
+      class: nil, owner: text("owner"), hasWhen: true)
+    if root["title"] == nil { complain("title", "a segment needs a title, such as title = \"At risk\"") }
+    if root["when"] == nil {
+      complain("when", "a segment needs 'when', such as when = function(customer) return … end")
+    } else {
+      _ = isFunction("when", required: false)
+    }
+    return complaints.isEmpty ? header : nil
+  }
+
   mutating func read() -> RuleHeader? {
+    if root["$segment"] != nil {
+      complain("title", "segment { … } belongs into a file below segments/; a rule's file ends with: return rule { … }")
+      return nil
+    }
     checkNames()
+    let on = events()
     var header = RuleHeader(
-      title: text("title") ?? "", on: events(), per: per(), key: key(), again: again(), mode: mode(),
+      title: text("title") ?? "", on: on, per: per(), key: key(), again: again(), mode: mode(),
       priority: priority(),
       class: text("class"), owner: text("owner"), hasWhen: isFunction("when", required: false))
     _ = isFunction("run", required: true)
     if root["title"] == nil { complain("title", "a rule needs a title, such as title = \"Warn before the limit\"") }
+    header.occasion = occasion
     header.stopOn = stopOn()
     header.goal = goal()
     header.second = second()
@@ -185,24 +219,29 @@ struct HeaderReader {
     return text
   }
 
-  private static let triggers = ["every", "absence", "enters", "leaves"]
+  private static let triggers = ["every", "absence", "before", "enters", "leaves"]
+  /// What `on` has instead of events.
+  private var occasion: Occasion?
 
-  private mutating func trigger(_ value: JSONCursor) -> Bool {
-    guard value.kind == .object, let tag = value.members.first?.key, tag.hasPrefix("$") else { return false }
-    let word = tag.dropFirst()
-    if word == "before" {
-      complain(
-        "on",
-        "before(…) stands alone: on = before(\"data.starts_at\", \"24 hours\", { event = … }), with a list of events in it"
-      )
+  private mutating func trigger(_ value: JSONCursor, isAlone: Bool) -> Bool {
+    guard value.kind == .object, let member = value.members.first, member.key.hasPrefix("$") else { return false }
+    let word = String(member.key.dropFirst())
+    guard HeaderReader.triggers.contains(word) else {
+      complain("on", "'on' must be an event name or a list of them; it is \(HeaderReader.describe(value))")
       return true
     }
-    if HeaderReader.triggers.contains(String(word)) {
-      complain("on", "\(word)(…) as a trigger is not available in this version; use event names")
-    } else {
-      complain("on", "'on' must be an event name or a list of them; it is \(HeaderReader.describe(value))")
+    guard isAlone else {
+      complain("on", "\(word)(…) stands alone: write a rule of its own for it")
+      return true
     }
+    read(word, member.value.elements)
     return true
+  }
+
+  private mutating func read(_ word: String, _ arguments: [JSONCursor]) {
+    let reader = OccasionReader(word, arguments)
+    occasion = reader.occasion
+    for problem in reader.problems { complain("on", problem.message, suggestion: problem.suggestion) }
   }
 
   private mutating func events() -> [String] {
@@ -211,10 +250,10 @@ struct HeaderReader {
       return []
     }
     if let events = before(value) { return events }
-    if trigger(value) { return [] }
+    if trigger(value, isAlone: true) { return [] }
     let candidates = value.kind == .array ? value.elements : [value]
     var names: [String] = []
-    for candidate in candidates where !trigger(candidate) {
+    for candidate in candidates where !trigger(candidate, isAlone: false) {
       guard let name = candidate.string, !name.isEmpty, name.utf8.count <= Limits.eventNameBytes else {
         complain("on", "'on' must be an event name or a list of them; here stands \(HeaderReader.describe(candidate))")
         continue

@@ -76,6 +76,16 @@ package struct RuleCall {
     }
   }
 
+  package func answer(_ value: Int64) {
+    reply.pointee.value.kind = RULE_INTEGER.rawValue
+    reply.pointee.value.integer = value
+  }
+
+  package func answer(_ value: Double) {
+    reply.pointee.value.kind = RULE_NUMBER.rawValue
+    reply.pointee.value.number = value
+  }
+
   package func answer(_ value: Bool) {
     reply.pointee.value.kind = RULE_BOOLEAN.rawValue
     reply.pointee.value.integer = value ? 1 : 0

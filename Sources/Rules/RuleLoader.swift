@@ -64,7 +64,7 @@ package struct RuleLoader {
     let libraries = loadLibraries(host)
     let usable = Dictionary(uniqueKeysWithValues: libraries.map { ($0.name, $0) })
     var rules: [(rule: Rule, source: RuleSource)] = []
-    for source in sources where source.kind == .rule {
+    for source in sources where source.kind == .rule || source.kind == .segment {
       if let rule = loadRule(source, host, libraries: usable) { rules.append((rule, source)) }
     }
     if rules.count > Limits.rules {
@@ -74,6 +74,7 @@ package struct RuleLoader {
       rules = Array(rules.prefix(Limits.rules))
     }
     checkCrowds(rules.map(\.rule))
+    checkSegments(rules.map(\.rule))
     let set = RuleSet(rules: rules, libraries: libraries, knownDestinations: knownDestinations, folder: folder)
     return RuleSet.Loading(set: set, complaints: complaints)
   }
@@ -86,6 +87,40 @@ package struct RuleLoader {
         RuleComplaint(
           file: folder, line: 1,
           message: "\(count) rules wait for the event '\(name)'; at most \(Limits.rulesPerEvent) may"))
+    }
+  }
+
+  /// A rule that waits for someone to enter a segment that is not there would wait for ever.
+  private mutating func checkSegments(_ rules: [Rule]) {
+    let names = rules.filter(\.isSegment).map(\.segmentName)
+    for rule in rules {
+      let wanted: String
+      switch rule.header.occasion {
+      case .enters(let segment), .leaves(let segment): wanted = segment
+      default: continue
+      }
+      let source = sources.first { $0.name == rule.path }
+      let scan = SourceScan(file: "", text: source?.text ?? "", isRule: true)
+      let line = scan.keyLines["on"] ?? 1
+      let file = source.map(display) ?? rule.path
+      guard let found = rules.first(where: { $0.isSegment && $0.segmentName == wanted }) else {
+        let isBroken = sources.contains { $0.kind == .segment && $0.name == RuleSource.segments + wanted }
+        if isBroken { continue }
+        complaints.append(
+          RuleComplaint(
+            file: file, line: line,
+            message: "there is no segment '\(wanted)'; its file would be \(RuleSource.segments)\(wanted).lua",
+            suggestion: Suggestion.nearest(to: wanted, among: names)))
+        continue
+      }
+      if found.header.per != rule.header.per {
+        complaints.append(
+          RuleComplaint(
+            file: file, line: line,
+            message:
+              "the segment '\(wanted)' is of each \(found.header.per) and this rule of each \(rule.header.per); write per = \"\(found.header.per)\""
+          ))
+      }
     }
   }
 
@@ -139,7 +174,7 @@ package struct RuleLoader {
       let loaded = try host.loadRule(file: scan.file, text: source.text)
       checkClosures(host, scan)
       isStraight = RuleLoader.areStraight(host.closures)
-      header = readHeader(loaded.header, scan)
+      header = readHeader(loaded.header, scan, isSegment: source.kind == .segment)
     } catch {
       complaints.append(error)
       return nil
@@ -153,10 +188,31 @@ package struct RuleLoader {
     if let plan = header.before { dates.add(plan) }
     for scan in used { dates.add(scan.dates) }
     RuleDates.add(dates.names, to: &awaited)
-    return Rule(
+    var rule = Rule(
       path: source.name, header: header, contentHash: RuleLoader.hash(source, libraries: libraries),
       isStraight: isStraight, waits: used.contains(where: \.waits) || header.before != nil, awaited: awaited,
-      matches: used.contains(where: \.matches), dates: dates)
+      matches: used.contains(where: \.matches))
+    rule.dates = dates
+    rule.windows = windows(of: used, per: header.per, scan)
+    rule.isSegment = source.kind == .segment
+    rule.looksAtTime = rule.isSegment && used.contains(where: \.asksTime)
+    return complaints.count == before ? rule : nil
+  }
+
+  /// Each once, in the order of the files; a library's belong to the subject of the rule that uses it.
+  private mutating func windows(of scans: [SourceScan], per: String, _ own: SourceScan) -> [WindowDefinition] {
+    var found: [WindowDefinition] = []
+    for var definition in scans.flatMap(\.windows).map(\.definition) {
+      definition.per = per
+      if !found.contains(definition) { found.append(definition) }
+    }
+    if found.count > Limits.windowsPerRule {
+      complaints.append(
+        RuleComplaint(
+          file: own.file, line: own.windows.first?.line ?? 1,
+          message: "a rule may ask for \(Limits.windowsPerRule) windows; this one asks for \(found.count)"))
+    }
+    return found
   }
 
   /// Short functions without loops that reach no library of rules either: they need no instruction count.
@@ -171,13 +227,13 @@ package struct RuleLoader {
     return instructions <= Limits.ruleStraightInstructions
   }
 
-  private mutating func readHeader(_ json: [UInt8], _ scan: SourceScan) -> RuleHeader? {
+  private mutating func readHeader(_ json: [UInt8], _ scan: SourceScan, isSegment: Bool) -> RuleHeader? {
     guard let document = RuleLoader.parse(json) else {
       complaints.append(RuleComplaint(file: scan.file, line: 1, message: "the header of this rule cannot be read"))
       return nil
     }
     var reader = HeaderReader(file: scan.file, scan: scan, header: document)
-    let header = reader.read()
+    let header = isSegment ? reader.readSegment() : reader.read()
     complaints += reader.complaints
     return header
   }

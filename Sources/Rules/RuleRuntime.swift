@@ -43,6 +43,12 @@ package final class RuleRuntime {
     self.slots = slots
   }
 
+  /// Who keeps windows.
+  package var windows: (any WindowReader)? {
+    get { words.windows }
+    set { words.windows = newValue }
+  }
+
   /// Puts someone else in the place of the effects; for tests, and for whoever replays.
   package func answer(with words: any RuleWords) { host.setWords(words) }
 
@@ -54,7 +60,8 @@ package final class RuleRuntime {
 
   /// One run of the rule at `position`; never throws, an error is an outcome.
   package func run(_ position: Int, _ input: RuleInput) -> RuleOutcome {
-    withUnsafePointer(to: input) { pointer in
+    if !set[position].windows.isEmpty { words.per = set[position].header.per }
+    return withUnsafePointer(to: input) { pointer in
       words.begin(pointer)
       let status = RuleRuntime.withInput(pointer) { host.run(slot: slots[position], &$0) }
       return outcome(status, effects: words.end(), position: position)
@@ -87,7 +94,8 @@ package final class RuleRuntime {
 
   /// One activation of the rule at `position`: everything its journal holds again, then on from there.
   package func activate(_ position: Int, _ activation: Activation) -> ActivationOutcome {
-    withUnsafePointer(to: activation.input) { pointer in
+    if !set[position].windows.isEmpty { words.per = set[position].header.per }
+    return withUnsafePointer(to: activation.input) { pointer in
       words.begin(pointer)
       var player: RunPlayer?
       let status = RuleRuntime.withInput(pointer) { given in

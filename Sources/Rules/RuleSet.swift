@@ -4,7 +4,7 @@
 // many rules there are; a rule in the set has passed every check that can be made before it runs.
 
 package import Basics
-internal import Model
+package import Model
 
 package struct Rule: Sendable, Equatable {
   /// Relative to the rules folder, without ".lua": "upsell/limit".
@@ -22,6 +22,15 @@ package struct Rule: Sendable, Equatable {
   package var matches: Bool
   /// The dates that its runs go by.
   package var dates = RuleDates()
+  /// The windows it asks for.
+  package var windows: [WindowDefinition] = []
+  /// It only says who belongs to it.
+  package var isSegment = false
+  /// Its answer depends on the moment, not only on what happened.
+  package var looksAtTime = false
+
+  /// Of a segment, without the folder.
+  package var segmentName: String { String(path.dropFirst(RuleSource.segments.count)) }
 }
 
 package final class RuleSet: Sendable {
@@ -58,6 +67,9 @@ package final class RuleSet: Sendable {
     var index: [String: [Int]] = [:]
     for (position, entry) in ordered.enumerated() {
       for name in entry.rule.header.on { index[name, default: []].append(position) }
+      if let occasion = entry.rule.header.occasion {
+        index[occasion.key(rule: entry.rule.path), default: []].append(position)
+      }
     }
     byEvent = index
   }

@@ -173,6 +173,23 @@ final class RunPlayer {
     return .live(entriesBefore + entries.count - 1)
   }
 
+  enum Told {
+    case value(WindowValue?)
+    case diverged
+    case full
+  }
+
+  /// What a window said when it was asked here before, or says now.
+  func window(_ hash: UInt32, _ ask: () -> WindowValue?) -> Told {
+    var wanted = JournalEntry(.window, hash: hash)
+    guard isLive else { return take(wanted).map { .value($0.value ?? .nothing) } ?? .diverged }
+    guard entriesBefore - activation.entriesBefore + entries.count < Limits.journalEntries else { return .full }
+    guard let value = ask() else { return .value(nil) }
+    wanted.value = value
+    entries.append(wanted)
+    return .value(value)
+  }
+
   /// The next entry of the journal, if it is the one that is wanted.
   private func take(_ wanted: JournalEntry) -> JournalEntry? {
     let known = activation.journal.parts[part].entries

@@ -25,6 +25,12 @@ struct SourceScan {
   private(set) var matches = false
   /// What its waits for dates go by.
   var dates = RuleDates()
+  /// It asks what time it is.
+  var asksTime: Bool {
+    tokens.indices.dropLast().contains { tokens[$0].kind == .name && tokens[$0].text == "now" && tokens[$0 + 1].text == "(" }
+  }
+  /// The windows it asks for; whose they are the header says.
+  private(set) var windows: [WindowCall] = []
 
   /// `isRule`: a rule or a library of rules, not configuration.
   init(file: String, text: String, isRule: Bool = false) {
@@ -36,6 +42,7 @@ struct SourceScan {
     findKeys()
     findCalls()
     if isRule { findWaits() }
+    if isRule { findWindows() }
     if isRule { findFields() }
   }
 
@@ -184,6 +191,12 @@ struct SourceScan {
           "use needs a constant name, such as use(\"lib/score\"), so that it is known what a rule is made of")
       }
     }
+  }
+
+  private mutating func findWindows() {
+    let found = WindowScan(tokens, file: file)
+    windows = found.calls
+    complaints += found.complaints
   }
 
   // Waits.

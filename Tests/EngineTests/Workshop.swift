@@ -89,7 +89,8 @@ final class Workshop {
     book = RuleBook(
       rules: try Workshop.rules(files), known: known, highest: store.highestRule, destinations: destinations,
       switchedOff: switchedOff, versions: try Recovery.versions(reader), highestVersion: store.highestVersion,
-      policies: policies)
+      policies: policies, definitions: try Recovery.definitions(reader, lanes: count),
+      livingRules: Set(try Recovery.livingRuns(reader).filter { $0.value > 0 }.keys))
     let guardian = RuleGuard(pauses: try Recovery.pauses(reader), effectsPerHour: effectsPerHour)
     self.guardian = guardian
     durable = (0..<count).map { _ in Counter() }
@@ -98,7 +99,8 @@ final class Workshop {
         try Lane(
           index: index, lanes: count, reader: try store.makeReader(), numbers: numbers,
           hashKey: store.recovered.hashKey, mark: mark, book: book, highestSubject: store.highestSubject,
-          highestRun: store.highestRun, durable: durable[index], guardian: guardian))
+          highestRun: store.highestRun, durable: durable[index], guardian: guardian,
+          lastEvent: store.recovered.event))
     }
   }
 
@@ -148,6 +150,7 @@ final class Workshop {
       let outputs = try store.step(inputs, now: now)
       if outputs.record > 0 { committed.set(outputs.record) }
       for (lane, turn) in outputs.turns { durable[lane].set(turn) }
+      for done in outputs.completions { done() }
       happened.handedOut += outputs.deliveries
       happened.answered += outputs.answered.count
       happened.messages += outputs.messages.count
@@ -168,6 +171,7 @@ final class Workshop {
     let outputs = try store.step(steps.filter { !$0.isEmpty }.map { .decisions($0) }, now: now)
     if outputs.record > 0 { committed.set(outputs.record) }
     for (lane, turn) in outputs.turns { durable[lane].set(turn) }
+    for done in outputs.completions { done() }
     return outputs.messages.map { .message($0) }
   }
 
@@ -185,7 +189,9 @@ final class Workshop {
     let known = book.known.merging(forgotten) { current, _ in current }
     book = RuleBook(
       rules: try Workshop.rules(files), known: known, highest: highest, destinations: Workshop.destinations,
-      versions: book.knownVersions, highestVersion: book.highestVersion, created: now)
+      versions: book.knownVersions, highestVersion: book.highestVersion, created: now,
+      definitions: book.definitions.all, highestDefinition: book.definitions.highest,
+      livingRules: Set(try Recovery.livingRuns(store.makeReader()).filter { $0.value > 0 }.keys))
     try run([.publish(book)])
   }
 

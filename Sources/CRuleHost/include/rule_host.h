@@ -81,6 +81,15 @@ enum rule_word {
   RULE_WORD_CALL = 10,
   RULE_WORD_FINISH = 11,
   RULE_WORD_CHECKPOINT = 12,
+  /* What windows tell; the last argument says whether `when`, or a function that only decides, asks. */
+  RULE_WORD_COUNT = 17,
+  RULE_WORD_SUM = 18,
+  RULE_WORD_MIN = 19,
+  RULE_WORD_MAX = 20,
+  RULE_WORD_AVG = 21,
+  RULE_WORD_DISTINCT = 22,
+  RULE_WORD_FIRST = 23,
+  RULE_WORD_LAST = 24,
   /* Of test files: */
   RULE_WORD_TEST = 13,    /* a test was declared: its sentence, line and slot */
   RULE_WORD_RULES = 14,   /* rules { … } */

@@ -157,12 +157,28 @@ package enum HostWords {
       "Starts a rule when a subject leaves a segment."),
   ]
 
-  /// event, field where there is one, filter, window: all constant, so that they are kept while events come in.
+  /// event, field where there is one, window, options: all constant, so that they are kept while events come in.
   private static func window(_ name: String, hasField: Bool, gives: Gives, _ sentence: String) -> HostWord {
     var parameters = [Parameter("event", .event, isConstant: true)]
     if hasField { parameters.append(Parameter("field", .path, isConstant: true)) }
     parameters.append(Parameter("window", .duration, isConstant: true))
-    return HostWord(name, parameters, gives: gives, place: .decision, later: true, sentence)
+    parameters.append(
+      Parameter("options", .options([Option("match", .data, "one field of the event and the value it must have")]),
+        isOptional: true, isConstant: true))
+    return HostWord(name, parameters, gives: gives, place: .decision, sentence)
+  }
+
+  /// The field may be left out, and then the window stands in its place.
+  private static func edge(_ name: String, _ sentence: String) -> HostWord {
+    HostWord(
+      name,
+      [
+        Parameter("event", .event, isConstant: true),
+        Parameter("field", .either([.path, .duration]), isConstant: true),
+        Parameter("window", .duration, isOptional: true, isConstant: true),
+        Parameter("options", .options([Option("match", .data, "one field of the event and the value it must have")]),
+          isOptional: true, isConstant: true),
+      ], gives: .any, place: .decision, sentence)
   }
 
   private static let windows = [
@@ -172,8 +188,8 @@ package enum HostWords {
     window("max", hasField: true, gives: .number, "The largest value of a field of late."),
     window("avg", hasField: true, gives: .number, "The mean of a field of late."),
     window("distinct", hasField: true, gives: .integer, "How many different values of a field there were of late."),
-    window("first", hasField: false, gives: .event, "The first such event of late."),
-    window("last", hasField: false, gives: .event, "The last such event of late."),
+    edge("first", "What a field of the first such event of late held; without a field, its time."),
+    edge("last", "What a field of the last such event of late held; without a field, its time."),
   ]
 
   package static let byName: [String: HostWord] = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })

@@ -1,0 +1,64 @@
+// What stands in a rule's `on` instead of events: absence { … }, enters(…), leaves(…); and the header of a segment.
+//
+// Thread: values. Promise: what is not understood is a sentence that says what would be right.
+
+internal import Basics
+internal import Model
+
+struct OccasionReader {
+  struct Problem {
+    var message: String
+    var suggestion: String?
+  }
+  private(set) var occasion: Occasion?
+  private(set) var problems: [Problem] = []
+
+  init(_ word: String, _ arguments: [JSONCursor]) {
+    switch word {
+    case "absence": readAbsence(arguments)
+    case "enters", "leaves": readSegment(word, arguments)
+    default: complain("\(word)(…) as a trigger is not available in this version; use event names")
+    }
+  }
+
+  private mutating func complain(_ message: String, suggestion: String? = nil) {
+    problems.append(Problem(message: message, suggestion: suggestion))
+  }
+
+  private static let absence = "absence { of = \"login\", lasting = \"14 days\" }"
+
+  private mutating func readAbsence(_ arguments: [JSONCursor]) {
+    guard arguments.count == 1, arguments[0].kind == .object else {
+      return complain("absence takes one table, such as \(OccasionReader.absence)")
+    }
+    let known = ["of", "lasting", "match"]
+    for (name, _) in arguments[0].members where !known.contains(name) {
+      complain("unknown key '\(name)' in absence", suggestion: Suggestion.nearest(to: name, among: known))
+    }
+    guard let event = arguments[0][name: "of"]?.string, !event.isEmpty, event.utf8.count <= Limits.eventNameBytes,
+      !event.hasPrefix("nudged.")
+    else { return complain("absence: 'of' must be the name of an event, such as \(OccasionReader.absence)") }
+    guard let lasting = arguments[0][name: "lasting"]?.string.flatMap({ DurationText.milliseconds($0) }),
+      (Limits.windowMinimumMilliseconds...Limits.windowMilliseconds).contains(lasting)
+    else {
+      return complain(
+        "absence: 'lasting' must be a duration from 1 minute to 366 days, such as \(OccasionReader.absence)")
+    }
+    var match: WindowDefinition.Match?
+    if let value = arguments[0][name: "match"] {
+      guard value.kind == .object, value.members.count == 1, let only = value.members.first,
+        [.string, .integer, .double, .boolean].contains(only.value.kind)
+      else { return complain("absence: 'match' takes one field and its value, such as match = { device = \"ios\" }") }
+      match = WindowDefinition.Match(path: WindowWords.path(only.key), value: only.value.text)
+    }
+    occasion = .absence(event: event, lastingMilliseconds: lasting, match: match)
+  }
+
+  private mutating func readSegment(_ word: String, _ arguments: [JSONCursor]) {
+    guard arguments.count == 1, let name = arguments[0].string, !name.isEmpty, name.utf8.count <= 200 else {
+      return complain("\(word) takes the name of a segment, such as \(word)(\"at_risk\") for segments/at_risk.lua")
+    }
+    let plain = name.hasPrefix(RuleSource.segments) ? String(name.dropFirst(RuleSource.segments.count)) : name
+    occasion = word == "enters" ? .enters(segment: plain) : .leaves(segment: plain)
+  }
+}
