@@ -4,10 +4,11 @@ return catalog {
   events = {
     usage_limit_approaching  = { metric = "text", percent = "number", plan = "text" },
     webinar_registered       = { webinar = "text", title = "text", starts_at = "time" },
-    webinar_rescheduled      = { starts_at = "time" },
+    webinar_moved            = { starts_at = "time" },
     webinar_cancelled        = {},
     course_finished          = { course = "text", score = "number" },
     cancellation_started     = { reason = "text" },
+    session_started          = {},
     ["invoice.payment_failed"] = { invoice = "text", attempt = "integer", amount = "money", currency = "text" },
     ["invoice.paid"]         = { invoice = "text", amount = "money", currency = "text" },
     ["invoice.voided"]       = { invoice = "text" },
@@ -17,6 +18,8 @@ return catalog {
 
   templates = {
     ["certificate.order"]    = { customer = "text", course = "text", score = "number" },
+    ["churn.at_risk"]        = { customer = "text", plan = "text" },
+    ["churn.gone_quiet"]     = { customer = "text", since = "text" },
     ["churn.save_offer"]     = { customer = "text", reason = "text" },
     ["dunning.exhausted"]    = { customer = "text", invoice = "text" },
     ["dunning.reminder"]     = { customer = "text", invoice = "text", attempt = "integer" },

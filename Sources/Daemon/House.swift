@@ -623,7 +623,7 @@ final class House: @unchecked Sendable {
       answers.post(
         token, Answer(status: 422, code: "rules_refused", message: "the old rules stay. " + complaints.description))
     } else {
-      let count = book.withLock { $0?.rules.rules.count ?? 0 }
+      let count = ruleCount
       let list = keeping.map {
         JSONValue.object([
           .init("rule", .string($0.rule)), .init("runs", .integer($0.runs)), .init("file_gone", .boolean($0.isGone)),
@@ -645,7 +645,7 @@ final class House: @unchecked Sendable {
     }
   }
 
-  var ruleCount: Int { book.withLock { $0?.rules.rules.count ?? 0 } }
+  var ruleCount: Int { book.withLock { $0?.rules.rules.count { !$0.isSegment } ?? 0 } }
 
   // MARK: stop
 
@@ -699,10 +699,11 @@ final class House: @unchecked Sendable {
   static func report(
     _ rules: RuleSet, switchedOff: Set<String> = [], more: (Int) -> [JSONValue.Member] = { _ in [] }
   ) -> JSONValue {
-    let list: [JSONValue] = rules.rules.enumerated().map { place, rule in
+    let list: [JSONValue] = rules.rules.enumerated().filter { !$0.element.isSegment }.map { place, rule in
+      let occasion = rule.header.occasion.map { [$0.sentence] }
       var members: [JSONValue.Member] = [
         .init("rule", .string(rule.path)), .init("title", .string(rule.header.title)),
-        .init("on", .array(rule.header.on.map { .string($0) })), .init("per", .string(rule.header.per)),
+        .init("on", .array((occasion ?? rule.header.on).map { .string($0) })), .init("per", .string(rule.header.per)),
         .init("mode", .string(rule.header.mode.rawValue)), .init("priority", .integer(Int64(rule.header.priority))),
         .init("hash", .string(rule.contentHash.hex)),
       ]

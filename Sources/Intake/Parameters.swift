@@ -28,6 +28,7 @@ extension Gate {
     case ("subjects", "explain", _): return ["rule"] + pages
     case ("deliveries", "deliveries", _): return DeliveryQuery.names.map(\.description) + pages
     case ("rules", "history", _): return ["rule"]
+    case ("segments", _, _) where path.count == 2: return ["limit", "after"]
     case ("", _, _): return nil
     default: return []
     }

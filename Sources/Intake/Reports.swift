@@ -21,6 +21,8 @@ package enum Question: Sendable {
   case explain(String, rule: String?, before: Int64, limit: Int)
   case history(rule: String)
   case version(Int64)
+  case segments
+  case members(segment: String, after: Int64, limit: Int)
 
   package static let defaultLimit = 50
   package static let maximumLimit = 1_000
@@ -61,6 +63,8 @@ package struct Reports: Sendable {
     case .run(let number): "there is no run \(number); it never was, or its time to be kept is over"
     case .explain(let name, _, _, _): "no subject is called \(name); names are NAMESPACE:ID, such as user:42"
     case .history(let rule): "there never was a rule \(rule); the rules are listed by: nudged rules list"
+    case .segments: "there are no segments"
+    case .members(let name, _, _): "there is no segment \(name); the segments are listed by: nudged segments list"
     case .version(let number): "there is no version \(number); versions are listed by: nudged rules history RULE"
     }
   }
@@ -93,6 +97,8 @@ package struct Reports: Sendable {
       try explain(name, rule: rule, before: before, limit: limit, reader)
     case .history(let rule): .done(try history(rule, reader))
     case .version(let number): .done(try version(number, reader))
+    case .segments: .done(try segments(reader))
+    case .members(let name, let after, let limit): try members(of: name, after: after, limit: limit, reader)
     }
   }
 
@@ -119,7 +125,7 @@ package struct Reports: Sendable {
       .init("names", .array((row?.names ?? []).map { .string($0.description) })),
       .init("account", row?.account.isEmpty == false ? .string(row!.account) : .null),
       .init("traits", Reports.parse(row?.traits ?? [])),
-      .init("state", .object(states)), .init("consent", Reports.consents(row)), .init("held", Reports.held(row)),
+      .init("state", .object(states)), .init("segments", try segments(of: subject, reader)), .init("consent", Reports.consents(row)), .init("held", Reports.held(row)),
       .init("shard", .integer(Int64(row?.shard ?? 0))),
       .init("created", row.map { .string(ISO8601.format($0.created)) } ?? .null),
       .init("newest_event", .integer(chain)),
@@ -442,6 +448,10 @@ extension Question {
       guard let number = Int64(segments[2]) else { return nil }
       self = .version(number)
     case ("replays", 1): self = .replays
+    case ("segments", 1): self = .segments
+    case ("segments", 2):
+      self = .members(
+        segment: segments[1], after: request.queryValue("after").flatMap { Int64($0) } ?? 0, limit: limit)
     case ("deliveries", 2):
       guard let number = Int64(segments[1]) else { return nil }
       self = .delivery(number)

@@ -134,7 +134,7 @@ extension Reports {
     try reader.value(RowKey(.rule, number)).map { String(decoding: $0, as: UTF8.self) } ?? "rule \(number)"
   }
 
-  private func name(of subject: Int64, _ reader: StoreReader) throws(StoreError) -> String {
+  func name(of subject: Int64, _ reader: StoreReader) throws(StoreError) -> String {
     try reader.value(RowKey(.subject, subject)).flatMap { SubjectRow($0) }?.names.first?.description
       ?? "subject \(subject)"
   }
@@ -152,7 +152,8 @@ extension Reports {
       // What it waited for has come; it goes on as soon as it may.
       let isDue = row.pending != nil
       let isPaused = try reader.value(RowKey(.pause, row.rule)) != nil
-      let awaited = isPaused ? wait.awaited + " (its rule is paused)" : wait.awaited
+      let told = try wait.plan.map { plan throws(StoreError) in try whoTold(plan, reader) } ?? ""
+      let awaited = wait.awaited + told + (isPaused ? " (its rule is paused)" : "")
       members.append(.init("waits", .string(isDue ? "its rule, which was paused" : awaited)))
       members.append(.init("line", .integer(Int64(wait.line))))
       members.append(.init("until", isDue ? .null : wait.until.map { .string(ISO8601.format($0)) } ?? .null))
@@ -161,6 +162,11 @@ extension Reports {
     if !row.reason.isEmpty { members.append(.init("reason", .string(row.reason))) }
     if row.status == .parked, row.line > 0 { members.append(.init("parked_line", .integer(Int64(row.line)))) }
     return members
+  }
+
+  /// The event that a run has its date from, if it is not the one that began it.
+  private func whoTold(_ plan: DatePlan, _ reader: StoreReader) throws(StoreError) -> String {
+    plan.by > 0 ? ", by event \(plan.by) " + (try nameOfEvent(plan.by, reader)) : ""
   }
 
   func run(_ number: Int64, _ reader: StoreReader) throws(StoreError) -> JSONValue? {

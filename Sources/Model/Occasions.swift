@@ -183,6 +183,17 @@ package enum Occasion: Sendable, Equatable {
     return event.dataCursor?[name: field]?.string.map { event.name + " " + $0 }
   }
 
+  /// As a rule writes it, for lists.
+  package var sentence: String {
+    switch self {
+    case .absence(let event, let lasting, let match):
+      "absence of \(event) for \(DurationText.format(lasting))"
+        + (match.map { " with \($0.path) = \(String(decoding: $0.value, as: UTF8.self))" } ?? "")
+    case .enters(let segment): "enters \(segment)"
+    case .leaves(let segment): "leaves \(segment)"
+    }
+  }
+
   /// The own event that it begins with.
   package var eventName: String {
     switch self {

@@ -125,14 +125,16 @@ package struct TestRun: Sendable {
       }
       names.append(rule.name)
     }
-    if names.isEmpty, !beside.hasPrefix("lib/") {
+    if names.isEmpty, !beside.hasPrefix("lib/"), !beside.hasPrefix(RuleSource.segments) {
       throw RuleComplaint(
         file: result.file, line: 1,
         message:
           "there is no rule beside this test; its file would be \(display(beside)).lua, or name one: rules { \"folder/rule\" }",
         suggestion: Suggestion.nearest(to: beside, among: known))
     }
-    let wanted = sources.filter { $0.kind == .library || ($0.kind == .rule && names.contains($0.name)) }
+    let wanted = sources.filter {
+      [.library, .segment].contains($0.kind) || ($0.kind == .rule && names.contains($0.name))
+    }
     let loading = RuleSet.load(sources: wanted, knownDestinations: knownDestinations, folder: folder)
     result.complaints += loading.complaints
     return StageSetting(

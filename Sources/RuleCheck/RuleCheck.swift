@@ -61,7 +61,7 @@ package struct RuleCheck {
   package static func findings(sources: [RuleSource], folder: String = "rules", world start: World) -> [Finding] {
     var world = start
     var parsed: [(source: RuleSource, text: SourceText, parsed: Parser.Parsed)] = []
-    for source in sources.sorted(by: { $0.path < $1.path }) where source.kind == .rule || source.kind == .library {
+    for source in sources.sorted(by: { $0.path < $1.path }) where [.rule, .library, .segment].contains(source.kind) {
       // A file that is too long is refused by the loader, and not looked at here.
       let isTooLong = source.text.utf8.count > Limits.ruleSourceBytes
       let text = SourceText(isTooLong ? "" : source.text)
@@ -72,11 +72,13 @@ package struct RuleCheck {
     return ordered(
       parsed.flatMap { entry in
         FileCheck(
-          file: display(entry.source, folder), kind: entry.source.kind == .rule ? .rule : .library,
+          file: display(entry.source, folder), kind: kinds[entry.source.kind] ?? .library,
           source: entry.text, parsed: entry.parsed, world: world
         ).run()
       })
   }
+
+  private static let kinds: [RuleSource.Kind: FileCheck.Kind] = [.rule: .rule, .segment: .segment]
 
   private static func display(_ source: RuleSource, _ folder: String) -> String {
     folder.isEmpty ? source.path : folder + "/" + source.path
@@ -145,7 +147,7 @@ package struct RuleCheck {
       }
       guard finding.code == .unknownKey || finding.code == .slip else { return false }
       if RuleCheck.quoted(complaint.message) == meant { return true }
-      return complaint.message.hasPrefix("a rule needs") && complaint.message.contains(meant)
+      return (complaint.message.hasPrefix("a rule needs") || complaint.message.hasPrefix("a segment needs")) && complaint.message.contains(meant)
     }
   }
 

@@ -25,7 +25,7 @@ import Testing
   /// The block as a rule, with the libraries of its page beside it.
   private static func check(_ block: Block) -> RuleCheck.Report {
     var sources = Pages.blocks("lua", in: luaPages).filter {
-      $0.page == block.page && $0.name?.hasPrefix("lib/") == true
+      $0.page == block.page && ($0.name?.hasPrefix("lib/") == true || $0.name?.hasPrefix("segments/") == true)
     }
     .map { RuleSource(path: $0.name!, text: $0.text) }
     for table in Pages.blocks("csv", in: luaPages) where table.page == block.page {
@@ -34,7 +34,7 @@ import Testing
     }
     switch block.name {
     case "fragment": sources.append(RuleSource(path: "fragment.lua", text: wrapped(block)))
-    case let name? where name.hasPrefix("lib/"): break
+    case let name? where name.hasPrefix("lib/") || name.hasPrefix("segments/"): break
     default: sources.append(RuleSource(path: block.name ?? "rule.lua", text: block.text))
     }
     return RuleCheck.check(sources: sources, knownDestinations: destinations)
@@ -45,7 +45,7 @@ import Testing
     let report = DocsTests.check(block)
     #expect(report.findings.isEmpty, "\(report.findings)")
     let kind = RuleSource(path: block.name ?? "rule.lua", text: "").kind
-    #expect(report.set.count == (kind == .rule ? 1 : 0))
+    #expect(report.set.rules.count { !$0.isSegment } == (kind == .rule ? 1 : 0))
   }
 
   @Test(arguments: Pages.blocks("lua", in: luaPages).filter { $0.name == "fragment" })
@@ -53,7 +53,8 @@ import Testing
     let text = #"{"name":"x","user":"42","data":{"plan":"enterprise","percent":90,"starts_at":"2026-01-15T10:20:30Z"}}"#
     let document = try Document.parse(text)
     let event = try EventDecoder(source: "default").decode(document.root, received: .zero)
-    let set = DocsTests.check(block).set
+    let loaded = DocsTests.check(block).set
+    let set = try #require(loaded.rules.first?.isSegment == false ? loaded : nil)
     let outcome = try RuleRuntime(set).activate(
       0, Activation(input: RuleInput(event: event, customerID: "42", now: .zero, seed: Hash128(high: 1, low: 2))))
     switch outcome.ending {

@@ -604,4 +604,77 @@ import Testing
     #expect(DateTests.bodies(sent).allSatisfy { $0.contains("2026-03-15T18:00:00Z") })
     #expect(try DateTests.until(shop, "2026-04-15T18:00:00Z").deliveries.isEmpty)
   }
+
+  // MARK: by chance
+
+  /// What must become of one registration, worked out plainly.
+  private struct Expected {
+    var date: Instant
+    var isLate = false
+
+    /// Nil: it is over. True: it is reminded.
+    func after(_ now: Instant) -> Bool? {
+      if isLate || date + -DateTests.day > now { return date <= now && isLate ? nil : false }
+      return date <= now ? nil : true
+    }
+  }
+
+  @Test(arguments: [(1, 1), (1, 2), (2, 1), (2, 3), (3, 3)] as [(UInt64, Int)])
+  func `moves, cancellations, restarts and time by chance come to what a plain computation says`(
+    seed: UInt64, lanes: Int
+  ) throws {
+    var random = SeededRandom(seed: seed)
+    let disk = MemoryStore.Disk()
+    var shop = try DateTests.shop(lanes: lanes, disk: disk)
+    var expected: [String: Expected] = [:]
+    var number = 0
+    for step in 0..<300 {
+      number += 1
+      let thing = "webinar:w\(random.next(below: 4))"
+      let date = shop.now + (Int64(random.next(below: 120)) - 12) * DateTests.hour
+      let text = DateTests.quoted(ISO8601.format(date))
+      var sent: [String] = []
+      switch random.next(below: 10) {
+      case 0..<4:
+        let user = "u\(number)"
+        sent += DateTests.bodies(
+          try shop.take(DateTests.registered("r\(number)", user: user, thing: thing, text)))
+        if date + -DateTests.day > shop.now { expected["\(thing)/\(user)"] = Expected(date: date) }
+      case 4..<7:
+        sent += DateTests.bodies(
+          try shop.take(DateTests.told("webinar.rescheduled", "m\(number)", thing: thing, text)))
+        for key in expected.keys where key.hasPrefix(thing + "/") {
+          let isLate = date + -DateTests.day <= shop.now
+          expected[key] = date <= shop.now ? nil : Expected(date: date, isLate: isLate)
+        }
+      case 7:
+        sent += DateTests.bodies(try shop.take(DateTests.told("webinar.cancelled", "c\(number)", thing: thing)))
+        for key in expected.keys where key.hasPrefix(thing + "/") { expected[key] = nil }
+      case 8:
+        let now = shop.now
+        shop = try Workshop(["r": DateTests.reminder()], lanes: lanes, disk: disk)
+        shop.now = now
+        sent += DateTests.bodies(try shop.run([]))
+      default:
+        shop.now = shop.now + Int64(random.next(below: 30)) * DateTests.hour
+        sent += DateTests.bodies(try shop.run([]))
+        var wanted: Set<String> = []
+        for (key, one) in expected {
+          guard let isSent = one.after(shop.now) else {
+            expected[key] = nil
+            continue
+          }
+          guard isSent else { continue }
+          expected[key] = nil
+          wanted.insert(String(key.drop { $0 != "/" }.dropFirst()))
+        }
+        let found = sent.compactMap { body in wanted.first { body.contains(DateTests.quoted($0)) } }
+        #expect(Set(found) == wanted && sent.count == wanted.count, "step \(step)")
+        continue
+      }
+      #expect(sent.isEmpty, "step \(step)")
+      #expect(try DateTests.living(shop).count == expected.count, "step \(step)")
+    }
+    #expect(number == 300)
+  }
 }

@@ -11,12 +11,13 @@ import Testing
   private static let floors: [String: Set<String>] = [
     "Basics": ["Glibc", "Synchronization", "CPlatform", "CDocument", "CCrypto", "CZlib"],
     "Model": ["Basics", "Synchronization"],
+    "Measures": ["Basics", "Model"],
     "Rules": ["Basics", "Model", "CRuleHost", "CDocument", "Glibc", "Synchronization"],
     "Store": ["Basics", "Model", "Synchronization"],
     "RuleCheck": ["Basics", "Model", "Rules"],
     "SQLiteStore": ["Basics", "Model", "Store", "CSQLite", "CStoreFile", "CPlatform", "Glibc"],
     "Intake": ["Basics", "Model", "Store", "CPlatform", "Glibc", "Synchronization"],
-    "Engine": ["Basics", "Model", "Rules", "Store", "CPlatform", "Glibc", "Synchronization"],
+    "Engine": ["Basics", "Model", "Measures", "Rules", "Store", "CPlatform", "Glibc", "Synchronization"],
     "Delivery": ["Basics", "Model", "Store", "CPlatform", "CCurl", "CCrypto", "Glibc", "Synchronization"],
     "Rehearsal": ["Basics", "Model", "Rules", "Store", "Engine", "Synchronization"],
     "Daemon": [

@@ -28,7 +28,7 @@ enum Checking {
 
   /// The rules that come with the product, with their catalogue.
   static let samples: [RuleSource] = {
-    let folders = ["", "certificates/", "churn/", "dunning/", "events/", "lib/", "upsell/"]
+    let folders = ["", "certificates/", "churn/", "dunning/", "events/", "lib/", "segments/", "upsell/"]
     return folders.flatMap { folder -> [RuleSource] in
       guard let open = opendir(root + "/rules/" + folder) else { return [] }
       defer { closedir(open) }

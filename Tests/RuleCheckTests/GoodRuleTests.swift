@@ -31,7 +31,7 @@ import Testing
     let report = RuleCheck.check(sources: Checking.samples, knownDestinations: Checking.destinations)
     #expect(Checking.samples.count > 7)
     #expect(report.findings.isEmpty, "\(Checking.lines(report.findings))")
-    #expect(report.set.count == Checking.samples.filter { $0.kind == .rule }.count)
+    #expect(report.set.count == Checking.samples.filter { $0.kind == .rule || $0.kind == .segment }.count)
     #expect(report.catalogue.hasTeamsEvents)
   }
 }

@@ -22,14 +22,16 @@ import Testing
         webinar_left = "any", webinar_ended = "any", webinar_attended = { webinar = "text" },
         usage_limit_approaching = { metric = "text", percent = "number", plan = "text" },
         course_finished = { course = "text", score = "number" }, cancellation_started = { reason = "text" },
+        session_started = "any",
         ["invoice.payment_failed"] = { invoice = "text", attempt = "integer", amount = "money", currency = "text" },
         ["invoice.paid"] = { invoice = "text", amount = "money", currency = "text" },
       },
       traits = { payment_failing = "boolean", plan = "text", quoted = "boolean", quoted_at = "time" },
       templates = {
-        ["certificate.order"] = "any", ["churn.save_offer"] = "any", ["payment.recovered"] = "any",
+        ["certificate.order"] = "any", ["churn.save_offer"] = "any", ["churn.at_risk"] = "any",
+        ["churn.gone_quiet"] = "any", ["payment.recovered"] = "any",
         ["payment.reminder"] = "any", ["payment.review"] = "any", ["upsell.offer"] = "any",
-        ["webinar.confirmation"] = "any", ["payment.retry"] = "any", ["dunning.reminder"] = "any",
+        ["webinar.confirmation"] = "any", ["webinar.reminder"] = "any", ["payment.retry"] = "any", ["dunning.reminder"] = "any",
         ["dunning.exhausted"] = "any", ["trial.welcome"] = "any", ["trial.help"] = "any",
         ["quote.make"] = "any",
         ["webinar.starts"] = { text = "text", at = "time" },
@@ -65,7 +67,7 @@ import Testing
     return Checking.samples.filter { $0.kind == .rule } + journeys
   }()
   static let libraries: [RuleSource] =
-    Checking.samples.filter { $0.kind == .library } + [
+    Checking.samples.filter { $0.kind == .library || $0.kind == .segment } + [
       RuleSource(path: "lib/texts.lua", text: GoodRules.libraries["lib/texts.lua"]!)
     ]
 

@@ -1,10 +1,10 @@
 -- Remind of a webinar in the evening before, by the customer's own clock, wherever its date moves to.
 -- Events: webinar_registered { webinar, title, starts_at } of a customer and the thing "webinar:…", and of that
--- thing alone webinar_rescheduled { starts_at } and webinar_cancelled.
+-- thing alone webinar_moved { starts_at } and webinar_cancelled.
 return rule {
   title = "Remind of a webinar in the evening before",
   on    = before("data.starts_at", { days = 1, at = "18:00" }, {
-    event = "webinar_registered", moved = "webinar_rescheduled", cancelled = "webinar_cancelled",
+    event = "webinar_registered", moved = "webinar_moved", cancelled = "webinar_cancelled",
   }),
   key   = "thing",  -- one reminder for each webinar
   late  = "skip",   -- who registers later than that has just read the date

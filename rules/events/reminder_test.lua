@@ -19,9 +19,9 @@ end)
 
 test("it follows the webinar when that moves, and comes once", function(t)
   register(t, "ada")
-  t:event("webinar_rescheduled", { starts_at = "2026-02-10T17:00:00Z" }, thing)
+  t:event("webinar_moved", { starts_at = "2026-02-10T17:00:00Z" }, thing)
   t:expect_waiting { ends = "2026-02-09T18:00:00Z", user = "ada" }
-  t:event("webinar_rescheduled", { starts_at = "2026-02-08T17:00:00Z" }, thing)
+  t:event("webinar_moved", { starts_at = "2026-02-08T17:00:00Z" }, thing)
   t:at("2026-02-07T18:00:00Z")
   t:expect_sent("crm", "webinar.reminder", { starts_at = "2026-02-08T17:00:00Z" })
   t:advance("30 days")
@@ -46,7 +46,7 @@ test("who registers after the evening is not reminded", function(t)
 end)
 
 test("without a date the webinar's own is taken", function(t)
-  t:event("webinar_rescheduled", { starts_at = "2026-02-10T17:00:00Z" }, thing)
+  t:event("webinar_moved", { starts_at = "2026-02-10T17:00:00Z" }, thing)
   t:event("webinar_registered", { webinar = "w7" }, { user = "ada", thing = "webinar:w7" })
   t:expect_waiting { ends = "2026-02-09T18:00:00Z", user = "ada" }
 end)

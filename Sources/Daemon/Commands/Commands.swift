@@ -17,7 +17,7 @@ struct Command: Sendable {
 package enum Nudged {
   static let commands: [Command] = [
     .serve, .initialize, .check, .test, .play, .send, .receive, .verify, .keys, .rules, .runs, .explain, .subjects,
-    .events, .deliveries, .destinations, .status, .doctor,
+    .segments, .events, .deliveries, .destinations, .status, .doctor,
   ]
 
   /// The whole program. `arguments` are without the program's own name.

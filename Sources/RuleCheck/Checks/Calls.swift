@@ -141,7 +141,7 @@ extension FileCheck {
     case (.run, .when): tell(span, .wrongPlace, "'when' and 'match' only decide; move \(word.name) into run")
     case (.decision, .file): tell(span, .wrongPlace, "\(word.name) can only be used inside run and when")
     case (.file, .run), (.file, .when), (.file, .other):
-      tell(span, .wrongPlace, "\(word.name){…} stands at the end of a rule's file: return \(word.name) { … }")
+      tell(span, .wrongPlace, "\(word.name){…} stands at the end of a \(word.name)'s file: return \(word.name) { … }")
     case (.trigger, .run), (.trigger, .when):
       tell(span, .wrongPlace, "\(word.name)(…) stands in the header: on = \(word.name)(…)")
     default: break
@@ -193,7 +193,7 @@ extension FileCheck {
   }
 
   private func checkFunctions(_ argument: Expression, _ word: HostWord) {
-    guard word.name != "rule", case .table(let fields) = argument.kind else { return }
+    guard word.name != "rule", word.name != "segment", case .table(let fields) = argument.kind else { return }
     for field in fields {
       if case .function = field.value.kind {
         tell(field.value.span.first(in: source), .wrongType, "\(word.name): a function cannot be part of data")

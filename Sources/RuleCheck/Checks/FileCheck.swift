@@ -7,7 +7,7 @@ internal import Basics
 internal import Model
 
 final class FileCheck {
-  enum Kind { case rule, library }
+  enum Kind { case rule, library, segment }
 
   static let mostFindings = 100
 
@@ -21,6 +21,11 @@ final class FileCheck {
   private var brokenLines: Set<Int> = []
   private var slips: Set<Int> = []
   let hasSyntaxErrors: Bool
+
+  /// The word at the end of such a file, the keys it takes, and what its functions are called with.
+  var ending: String { kind == .segment ? "segment" : "rule" }
+  var keys: [HeaderKey] { kind == .segment ? HeaderKeys.ofSegments : HeaderKeys.all }
+  var arguments: [String] { kind == .segment ? ["customer"] : ["event", "customer"] }
 
   // What the walk knows.
 
@@ -108,8 +113,13 @@ final class FileCheck {
   /// Kept until a file's end, because it depends on what stands further down.
   private func checkState() {
     if hasDynamicState || kind == .library { return }
+    if kind == .segment { stateWrites = ["inside", "since"] }
     for (name, span) in stateReads where !stateWrites.contains(name) {
       let near = Nearest.find(name, among: stateWrites.sorted())
+      if kind == .segment {
+        tell(span, .unknownField, "a segment's state has inside and since, and no '\(name)'", suggestion: near)
+        continue
+      }
       if near != nil {
         tell(span, .unknownField, "nothing in this rule sets state.\(name)", suggestion: near)
       } else {

@@ -2,17 +2,18 @@
 //
 // Thread: one check. Promise: what is not written out is left to the loader, which runs the file.
 
+internal import Model
 internal import Rules
 
 extension FileCheck {
   /// The table in `return rule { … }`, and what follows from it for the rest of the file.
   func findHeader() {
-    guard kind == .rule else { return }
+    guard kind != .library else { return }
     for statement in tree.statements {
       guard let first = FileCheck.outermost(statement) else { continue }
       if case .call(let function, let arguments) = first.kind, arguments.count == 1,
         case .table(let fields) = arguments[0].kind,
-        function.name == "rule" || Nearest.find(function.name ?? "", among: ["rule"]) != nil
+        function.name == ending || Nearest.find(function.name ?? "", among: [ending]) != nil
       {
         header = fields
       }
@@ -22,7 +23,7 @@ extension FileCheck {
       if case .function(let body) = field.value.kind, name == "run" || name == "when" {
         entrances[ObjectIdentifier(body)] = name
       }
-      if name == "on" { events = constantNames(field.value) }
+      if name == "on" { events = constantNames(field.value) ?? occasionEvents(field.value) }
     }
     if let arguments = dateTrigger { events = FileCheck.dateEvents(arguments, "event").flatMap { constantNames($0) } }
   }
@@ -39,10 +40,10 @@ extension FileCheck {
   /// One that is missing comes first, then one that is not there yet.
   private func nearestKey(_ name: String) -> String? {
     let present = Set((header ?? []).compactMap(\.name))
-    let absent = HeaderKeys.all.filter { !present.contains($0.name) }
-    let ranked = [absent.filter(\.isRequired), absent.filter(\.isAvailable), HeaderKeys.all]
-    for keys in ranked {
-      if let near = Nearest.find(name, among: keys.map(\.name), short: true), near != name { return near }
+    let absent = keys.filter { !present.contains($0.name) }
+    let ranked = [absent.filter(\.isRequired), absent.filter(\.isAvailable), keys]
+    for some in ranked {
+      if let near = Nearest.find(name, among: some.map(\.name), short: true), near != name { return near }
     }
     return nil
   }
@@ -50,7 +51,14 @@ extension FileCheck {
   /// A misspelt `run` is a run all the same.
   private func keyMeant(_ field: TableField) -> String? {
     guard let name = field.name else { return nil }
-    return HeaderKeys.byName[name] != nil ? name : nearestKey(name)
+    return keys.contains { $0.name == name } ? name : nearestKey(name)
+  }
+
+  /// The own event that a rule with absence, enters or leaves gets.
+  private func occasionEvents(_ value: Expression) -> [String]? {
+    guard case .call(let function, _) = value.kind else { return nil }
+    let names = ["absence": Occasion.absent, "enters": Occasion.entered, "leaves": Occasion.left]
+    return names[function.word ?? ""].map { [$0] }
   }
 
   private func constantNames(_ value: Expression) -> [String]? {
@@ -61,15 +69,17 @@ extension FileCheck {
   }
 
   func checkHeader() {
-    guard kind == .rule else { return }
+    guard kind != .library else { return }
     checkEnding()
     guard let header else { return }
     for field in header { checkKey(field) }
     if hasSyntaxErrors { return }
     let present = Set(header.compactMap(keyMeant))
-    for key in HeaderKeys.all where key.isRequired && !present.contains(key.name) {
-      tell(ruleSpan, .missingKey, FileCheck.missing[key.name] ?? "a rule needs '\(key.name)'")
+    for key in keys where key.isRequired && !present.contains(key.name) {
+      let missing = kind == .rule ? FileCheck.missing : FileCheck.missingOfSegments
+      tell(ruleSpan, .missingKey, missing[key.name] ?? "a \(ending) needs '\(key.name)'")
     }
+    if kind == .segment { return }
     if !present.contains("key") { checkPathsWithoutKey(header) }
     checkSecond(header)
   }
@@ -78,6 +88,11 @@ extension FileCheck {
     "title": "a rule needs a title, such as title = \"Warn before the limit\"",
     "on": "a rule needs 'on', the name of the event that starts it, such as on = \"invoice.paid\"",
     "run": "a rule needs 'run', such as run = function(event, customer) … end",
+  ]
+
+  private static let missingOfSegments = [
+    "title": "a segment needs a title, such as title = \"At risk\"",
+    "when": "a segment needs 'when', such as when = function(customer) return … end",
   ]
 
   /// Where the word `rule` stands.
@@ -95,20 +110,20 @@ extension FileCheck {
     if hasSyntaxErrors { return }
     guard let last = tree.statements.last else {
       return tell(
-        Span(start: 0, end: 1), .missingKey, "this file is empty; a rule's file must end with: return rule { … }")
+        Span(start: 0, end: 1), .missingKey, "this file is empty; a \(ending)'s file must end with: return \(ending) { … }")
     }
     switch last.kind {
     case .return(let values):
       guard header == nil, case .table? = values.first?.kind else { return }
-      tell(last.span.first(in: source), .missingKey, "a rule's file must end with: return rule { … }", suggestion: nil)
+      tell(last.span.first(in: source), .missingKey, "a \(ending)'s file must end with: return \(ending) { … }", suggestion: nil)
     case .call(let call):
-      let isRule = if case .call(let function, _) = call.kind { function.word == "rule" } else { false }
+      let isRule = if case .call(let function, _) = call.kind { function.word == ending } else { false }
       tell(
         last.span.first(in: source), .missingKey,
-        isRule ? "'return' is missing before rule { … }" : "a rule's file must end with: return rule { … }",
-        suggestion: isRule ? "return rule" : nil)
+        isRule ? "'return' is missing before \(ending) { … }" : "a \(ending)'s file must end with: return \(ending) { … }",
+        suggestion: isRule ? "return \(ending)" : nil)
     case .local, .assignment, .function, .localFunction:
-      tell(last.span.first(in: source), .missingKey, "a rule's file must end with: return rule { … }")
+      tell(last.span.first(in: source), .missingKey, "a \(ending)'s file must end with: return \(ending) { … }")
     default: break
     }
   }
@@ -121,10 +136,10 @@ extension FileCheck {
       }
       return
     }
-    guard let key = HeaderKeys.byName[name] else {
+    guard let key = keys.first(where: { $0.name == name }) else {
       let near = nearestKey(name)
       let list =
-        near == nil ? "; there are \(HeaderKeys.all.filter(\.isAvailable).map(\.name).joined(separator: ", "))" : ""
+        near == nil ? "; there are \(keys.filter(\.isAvailable).map(\.name).joined(separator: ", "))" : ""
       tell(field.keySpan, .unknownKey, "unknown key '\(name)'\(list)", suggestion: near)
       return
     }
@@ -279,8 +294,8 @@ extension FileCheck {
   /// run = function(event, customer)
   private func checkParameters(_ name: String, _ field: TableField) {
     guard case .function(let body) = field.value.kind else { return }
-    let names = ["event", "customer"]
-    if body.parameters.first?.name == "customer" {
+    let names = arguments
+    if kind == .rule, body.parameters.first?.name == "customer" {
       tell(
         body.parameters[0].span, .slip, "'\(name)' gets the event first: function(event, customer)",
         severity: body.parameters.count > 1 ? .error : .warning)
@@ -288,15 +303,15 @@ extension FileCheck {
     }
     // What a checkpoint kept comes third.
     let hasDate = name == "run" && dateTrigger != nil
-    let most = name == "run" ? hasDate ? 4 : 3 : 2
+    let most = hasDate ? 4 : name == "run" ? 3 : names.count
     if body.parameters.count > most {
-      let form =
-        hasDate
-        ? "function(event, customer, date, saved)"
-        : name == "run" ? "function(event, customer, saved)" : "function(event, customer)"
-      tell(body.parameters[most].span, .arguments, "'\(name)' gets at most \(most) arguments: \(form)")
+      let saved = hasDate ? ["date", "saved"] : name == "run" ? ["saved"] : []
+      let form = "function(\((names + saved).joined(separator: ", ")))"
+      tell(
+        body.parameters[most].span, .arguments,
+        "'\(name)' gets at most \(most == 1 ? "one argument" : "\(most) arguments"): \(form)")
     }
-    for (position, parameter) in body.parameters.prefix(2).enumerated() where parameter.name != names[position] {
+    for (position, parameter) in body.parameters.prefix(names.count).enumerated() where parameter.name != names[position] {
       if isMisnamed(parameter.name, names[position]) {
         let isUsed = misnamed[parameter.span.start] ?? false
         tell(

@@ -151,7 +151,7 @@ private final class Resolver {
   /// run = function(evnt, customer): what is called `event` further down is this argument.
   private func declareMeant(_ body: FunctionBody) {
     guard let entrance = check.entrances[ObjectIdentifier(body)], entrance != "match" else { return }
-    for (variable, name) in zip(body.variables, ["event", "customer"]) where variable.name != name {
+    for (variable, name) in zip(body.variables, check.arguments) where variable.name != name {
       guard check.isMisnamed(variable.name, name), scopes.find(name) == nil else { continue }
       check.misnamed[variable.span.start] = false
       scopes.declare(variable, as: name)

@@ -132,6 +132,7 @@ extension FileCheck {
 
   private func parameterShape(_ name: String, _ position: Int, isEntrance: Bool) -> Shape {
     // Swapped arguments are told elsewhere; what they are called is what was meant.
+    if isEntrance, kind == .segment { return position == 0 ? .customer : .unknown }
     if isEntrance, name != "event", name != "customer" {
       return position == 0 ? eventShape : position == 1 ? .customer : .unknown
     }

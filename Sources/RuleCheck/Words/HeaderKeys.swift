@@ -62,6 +62,14 @@ package enum HeaderKeys {
     HeaderKey("was", .text, later: true, "The path the rule had before."),
   ]
 
+  /// Of files below segments/.
+  package static let ofSegments: [HeaderKey] = [
+    HeaderKey("title", .text, required: true, "A sentence for people."),
+    HeaderKey("when", .function, required: true, "Who belongs to it: function(customer) … end, true or false."),
+    HeaderKey("per", .text, "Who it is made of: \"user\", \"account\" or a kind of thing."),
+    HeaderKey("owner", .text, "Who looks after the segment."),
+  ]
+
   package static let byName: [String: HeaderKey] = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
   /// What paths into an event begin with.

@@ -134,14 +134,24 @@ package enum HostWords {
   private static let files = [
     HostWord("rule", [Parameter("header", .data)], gives: .header, place: .file, "Stands at the end of a rule's file."),
     HostWord(
+      "segment", [Parameter("header", .data)], gives: .header, place: .file, "Stands at the end of a segment's file."),
+    HostWord(
       "use", [Parameter("name", .library, isConstant: true)], gives: .library, place: .anywhere,
       "Loads a library from the rules folder."),
     HostWord(
       "every", [Parameter("schedule", .text), Parameter("options", .any, isOptional: true)], gives: .any,
       place: .trigger, later: true, "Starts a rule at times."),
     HostWord(
-      "absence", [Parameter("what", .data)], gives: .any, place: .trigger, later: true,
-      "Starts a rule when an event does not come."),
+      "absence",
+      [
+        Parameter(
+          "what",
+          .options([
+            Option("of", .event, "the event that does not come", isRequired: true),
+            Option("lasting", .duration, "for how long", isRequired: true),
+            Option("match", .data, "one field of the event and the value it must have"),
+          ]))
+      ], gives: .any, place: .trigger, "Starts a rule when an event does not come."),
     HostWord(
       "before",
       [
@@ -150,10 +160,10 @@ package enum HostWords {
           "events", .options([Option("event", .events, "events that begin a run", isRequired: true)] + moved)),
       ], gives: .any, place: .trigger, "Starts a rule ahead of a date in its events."),
     HostWord(
-      "enters", [Parameter("segment", .text)], gives: .any, place: .trigger, later: true,
+      "enters", [Parameter("segment", .text, isConstant: true)], gives: .any, place: .trigger,
       "Starts a rule when a subject enters a segment."),
     HostWord(
-      "leaves", [Parameter("segment", .text)], gives: .any, place: .trigger, later: true,
+      "leaves", [Parameter("segment", .text, isConstant: true)], gives: .any, place: .trigger,
       "Starts a rule when a subject leaves a segment."),
   ]
 
