@@ -628,6 +628,7 @@ import Testing
     var shop = try DateTests.shop(lanes: lanes, disk: disk)
     var expected: [String: Expected] = [:]
     var number = 0
+    var reminded = 0
     for step in 0..<300 {
       number += 1
       let thing = "webinar:w\(random.next(below: 4))"
@@ -670,11 +671,12 @@ import Testing
         }
         let found = sent.compactMap { body in wanted.first { body.contains(DateTests.quoted($0)) } }
         #expect(Set(found) == wanted && sent.count == wanted.count, "step \(step)")
+        reminded += sent.count
         continue
       }
       #expect(sent.isEmpty, "step \(step)")
       #expect(try DateTests.living(shop).count == expected.count, "step \(step)")
     }
-    #expect(number == 300)
+    #expect(reminded > 10, "\(reminded)")
   }
 }
