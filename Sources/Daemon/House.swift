@@ -202,7 +202,9 @@ final class House: @unchecked Sendable {
   private func livingRules(_ book: RuleBook?) -> Set<Int64> {
     guard let book else { return [] }
     var living: [Int64: Int64] = [:]
-    for counters in laneCounters { for (version, count) in counters.livingRuns { living[version, default: 0] += count } }
+    for counters in laneCounters {
+      for (version, count) in counters.livingRuns { living[version, default: 0] += count }
+    }
     return Set(
       book.knownVersions.filter { rule in rule.value.contains { living[$0.number, default: 0] > 0 } }.keys)
   }

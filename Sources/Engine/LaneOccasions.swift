@@ -335,7 +335,10 @@ extension Lane {
       remove(row)
     }
     removal.cursor = max(removal.cursor, last - 1)
-    guard rows.count < limit else { return self.removal = removal }
+    guard rows.count < limit else {
+      self.removal = removal
+      return
+    }
     for definition in removal.definitions {
       out.changes.append(
         RowKey(.progress, definition, Int64(index)), ProgressRow(phase: .gone, cursor: 0).packed)

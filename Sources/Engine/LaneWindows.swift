@@ -183,7 +183,9 @@ extension Lane {
   }
 
   /// The lane's own idea of a definition: it knows where the log ends for it.
-  private func kept(of definition: StoredDefinition) -> StoredDefinition { ownDefinitions[definition.number] ?? definition }
+  private func kept(of definition: StoredDefinition) -> StoredDefinition {
+    ownDefinitions[definition.number] ?? definition
+  }
 
   private func takeFeeds(_ definitions: [StoredDefinition], _ rules: RuleSet) {
     var next = Feeds()
@@ -238,7 +240,10 @@ extension Lane {
   func fillSome(isIdle: Bool, now: Instant) throws(StoreError) {
     guard var filling else { return }
     if filling.phase == .settling, filling.book.gate.isSettled(lanes) { filling.phase = .events }
-    guard filling.phase == .events else { return self.filling = filling }
+    guard filling.phase == .events else {
+      self.filling = filling
+      return
+    }
     filling.isFirst = false
     let reach = filling.definitions.compactMap(\.what.window?.windowMilliseconds).max() ?? 0
     let horizon = now + -(reach + Limits.fillSlackMilliseconds)
@@ -323,7 +328,8 @@ enum WindowField {
   static func value(_ window: WindowDefinition, _ event: Event) -> WindowSample.Value {
     guard let field = window.field, let found = event.dataCursor?.at(path: field) else { return .absent }
     switch found.kind {
-    case .integer: return found.integer.map { .number(.whole($0)) } ?? found.double.map { .number(.real($0)) } ?? .absent
+    case .integer:
+      return found.integer.map { .number(.whole($0)) } ?? found.double.map { .number(.real($0)) } ?? .absent
     case .double: return found.double.map { .number(.real($0)) } ?? .absent
     case .string, .boolean: return .scalar(found.text)
     default: return .absent

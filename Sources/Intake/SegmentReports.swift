@@ -27,7 +27,8 @@ extension Reports {
   func segments(_ reader: StoreReader) throws(StoreError) -> JSONValue {
     var list: [JSONValue] = []
     for (row, segment) in try definitions(reader) {
-      let tallies = try reader.rows(from: RowKey(.tally, row.number), to: RowKey(.tally, row.number, .max), limit: 1_000)
+      let tallies = try reader.rows(
+        from: RowKey(.tally, row.number), to: RowKey(.tally, row.number, .max), limit: 1_000)
       let count = tallies.reduce(0) { $0 + ($1.value.flatMap(NumberRow.unpack) ?? 0) }
       let progress = try reader.rows(
         from: RowKey(.progress, row.number), to: RowKey(.progress, row.number, .max), limit: 1_000)

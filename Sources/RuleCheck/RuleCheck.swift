@@ -147,7 +147,8 @@ package struct RuleCheck {
       }
       guard finding.code == .unknownKey || finding.code == .slip else { return false }
       if RuleCheck.quoted(complaint.message) == meant { return true }
-      return (complaint.message.hasPrefix("a rule needs") || complaint.message.hasPrefix("a segment needs")) && complaint.message.contains(meant)
+      return (complaint.message.hasPrefix("a rule needs") || complaint.message.hasPrefix("a segment needs"))
+        && complaint.message.contains(meant)
     }
   }
 

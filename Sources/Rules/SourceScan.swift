@@ -27,7 +27,9 @@ struct SourceScan {
   var dates = RuleDates()
   /// It asks what time it is.
   var asksTime: Bool {
-    tokens.indices.dropLast().contains { tokens[$0].kind == .name && tokens[$0].text == "now" && tokens[$0 + 1].text == "(" }
+    tokens.indices.dropLast().contains {
+      tokens[$0].kind == .name && tokens[$0].text == "now" && tokens[$0 + 1].text == "("
+    }
   }
   /// The windows it asks for; whose they are the header says.
   private(set) var windows: [WindowCall] = []

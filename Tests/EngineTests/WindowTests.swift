@@ -137,7 +137,8 @@ import Testing
     #expect(bodies(try workshop.take(login(2, "bob"))) == [#"{"n":2}"#])
   }
 
-  @Test(arguments: [1, 2, 3]) func `an account's windows count its users' events, also from the log`(lanes: Int) throws {
+  @Test(arguments: [1, 2, 3]) func `an account's windows count its users' events, also from the log`(lanes: Int) throws
+  {
     let rule = Workshop.rule("on = 'check', per = 'account'", "send('bare', 't', { n = count('login', '7 days') })")
     func user(_ id: Int) -> String {
       #"{"id":"l\#(id)","name":"login","user":"u\#(id % 5)","account":"acme"}"#

@@ -24,7 +24,12 @@ import Testing
   @Test func `a window counts what came within it and forgets what is older`() {
     let definition = WindowDefinition(.count, event: "login", windowMilliseconds: WindowTests.hour)
     var ring = WindowRing(definition)
-    for minutes in 0..<90 { #expect(added(sample(start + Int64(minutes) * WindowTests.minute, 1), &ring, now: start + Int64(minutes) * WindowTests.minute) == true) }
+    for minutes in 0..<90 {
+      #expect(
+        added(
+          sample(start + Int64(minutes) * WindowTests.minute, 1), &ring,
+          now: start + Int64(minutes) * WindowTests.minute) == true)
+    }
     #expect(ring.value(at: start + 89 * WindowTests.minute) == .number(.whole(60)))
     #expect(ring.value(at: start + 400 * WindowTests.minute) == .number(.whole(0)))
   }
@@ -42,11 +47,14 @@ import Testing
     let definition = WindowDefinition(.sum, event: "paid", field: "amount", windowMilliseconds: WindowTests.day)
     var ring = WindowRing(definition)
     #expect(ring.value(at: start) == .number(.whole(0)))
-    for amount: Int64 in [9_007_199_254_740_993, 1, -3] { #expect(added(sample(start, 1, amount), &ring, now: start) == true) }
+    for amount: Int64 in [9_007_199_254_740_993, 1, -3] {
+      #expect(added(sample(start, 1, amount), &ring, now: start) == true)
+    }
     #expect(ring.value(at: start) == .number(.whole(9_007_199_254_740_991)))
     #expect(added(WindowSample(time: start, number: 2, value: .number(.real(0.5))), &ring, now: start) == true)
     guard case .number(.real) = ring.value(at: start) else { return #expect(Bool(false)) }
-    #expect(added(WindowSample(time: start, number: 3, value: .scalar(Array("\"12\"".utf8))), &ring, now: start) == false)
+    #expect(
+      added(WindowSample(time: start, number: 3, value: .scalar(Array("\"12\"".utf8))), &ring, now: start) == false)
   }
 
   @Test func `no event is nothing for min, max, avg, first and last`() {
@@ -107,7 +115,9 @@ import Testing
     static func answer(_ definition: WindowDefinition, _ events: [Plain], at now: Instant) -> WindowValue {
       let width = definition.bucketMilliseconds
       let oldest = ((now.milliseconds - definition.windowMilliseconds) / width + 1) * width
-      let counted = events.filter { $0.time.milliseconds >= oldest }.sorted { ($0.time, $0.number) < ($1.time, $1.number) }
+      let counted = events.filter { $0.time.milliseconds >= oldest }.sorted {
+        ($0.time, $0.number) < ($1.time, $1.number)
+      }
       let values = counted.map(\.value)
       switch definition.kind {
       case .count: return .number(.whole(Int64(counted.count)))

@@ -195,9 +195,17 @@ import Testing
       ["2: 'for' needs ipairs(…) or pairs(…) around a table (did you mean 'ipairs(event.data)'?)"]
     ),
     ("variant('y', { 'a', 'b' })", "", ["2: variant(…) is not available in this version"]),
-    ("check(count('invoice.paid', '1 dya') > 1, 'few')", "", ["2: count: the window: \"dya\" is not a unit of time; known are seconds, minutes, hours, days and weeks (s, min, h, d, w) (did you mean '1 day'?)"]),
+    (
+      "check(count('invoice.paid', '1 dya') > 1, 'few')", "",
+      [
+        "2: count: the window: \"dya\" is not a unit of time; known are seconds, minutes, hours, days and weeks (s, min, h, d, w) (did you mean '1 day'?)"
+      ]
+    ),
     ("check(cuont('invoice.paid', '1 day') > 1, 'few')", "", ["2: there is no 'cuont' (did you mean 'count'?)"]),
-    ("check(sum('invoice.paid', '1 day') > 1, 'few')", "", ["2: sum(event, field, window, options): the window is missing, a duration such as \"3 days\""]),
+    (
+      "check(sum('invoice.paid', '1 day') > 1, 'few')", "",
+      ["2: sum(event, field, window, options): the window is missing, a duration such as \"3 days\""]
+    ),
     ("", "agian = 'never',", ["1: unknown key 'agian' (did you mean 'again'?)"]),
     (
       "", "again = 'nevr',",

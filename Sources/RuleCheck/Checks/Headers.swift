@@ -110,17 +110,21 @@ extension FileCheck {
     if hasSyntaxErrors { return }
     guard let last = tree.statements.last else {
       return tell(
-        Span(start: 0, end: 1), .missingKey, "this file is empty; a \(ending)'s file must end with: return \(ending) { … }")
+        Span(start: 0, end: 1), .missingKey,
+        "this file is empty; a \(ending)'s file must end with: return \(ending) { … }")
     }
     switch last.kind {
     case .return(let values):
       guard header == nil, case .table? = values.first?.kind else { return }
-      tell(last.span.first(in: source), .missingKey, "a \(ending)'s file must end with: return \(ending) { … }", suggestion: nil)
+      tell(
+        last.span.first(in: source), .missingKey, "a \(ending)'s file must end with: return \(ending) { … }",
+        suggestion: nil)
     case .call(let call):
       let isRule = if case .call(let function, _) = call.kind { function.word == ending } else { false }
       tell(
         last.span.first(in: source), .missingKey,
-        isRule ? "'return' is missing before \(ending) { … }" : "a \(ending)'s file must end with: return \(ending) { … }",
+        isRule
+          ? "'return' is missing before \(ending) { … }" : "a \(ending)'s file must end with: return \(ending) { … }",
         suggestion: isRule ? "return \(ending)" : nil)
     case .local, .assignment, .function, .localFunction:
       tell(last.span.first(in: source), .missingKey, "a \(ending)'s file must end with: return \(ending) { … }")
@@ -311,7 +315,8 @@ extension FileCheck {
         body.parameters[most].span, .arguments,
         "'\(name)' gets at most \(most == 1 ? "one argument" : "\(most) arguments"): \(form)")
     }
-    for (position, parameter) in body.parameters.prefix(names.count).enumerated() where parameter.name != names[position] {
+    for (position, parameter) in body.parameters.prefix(names.count).enumerated()
+    where parameter.name != names[position] {
       if isMisnamed(parameter.name, names[position]) {
         let isUsed = misnamed[parameter.span.start] ?? false
         tell(

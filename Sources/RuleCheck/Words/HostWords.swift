@@ -173,7 +173,8 @@ package enum HostWords {
     if hasField { parameters.append(Parameter("field", .path, isConstant: true)) }
     parameters.append(Parameter("window", .duration, isConstant: true))
     parameters.append(
-      Parameter("options", .options([Option("match", .data, "one field of the event and the value it must have")]),
+      Parameter(
+        "options", .options([Option("match", .data, "one field of the event and the value it must have")]),
         isOptional: true, isConstant: true))
     return HostWord(name, parameters, gives: gives, place: .decision, sentence)
   }
@@ -186,7 +187,8 @@ package enum HostWords {
         Parameter("event", .event, isConstant: true),
         Parameter("field", .either([.path, .duration]), isConstant: true),
         Parameter("window", .duration, isOptional: true, isConstant: true),
-        Parameter("options", .options([Option("match", .data, "one field of the event and the value it must have")]),
+        Parameter(
+          "options", .options([Option("match", .data, "one field of the event and the value it must have")]),
           isOptional: true, isConstant: true),
       ], gives: .any, place: .decision, sentence)
   }
