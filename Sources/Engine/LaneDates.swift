@@ -40,7 +40,7 @@ extension Lane {
       return nil
     }
     // A timer can be late itself, after a standstill: a reminder of what is over helps nobody.
-    if date <= now, plan.lead != .duration(milliseconds: 0) {
+    if date <= now, timerIsEarlier(run, than: date) {
       if plan.late == .tell { return .date(plan.date, isLate: true) }
       try end(run, .skipped, "\(plan.path), \(plan.date), was past when its time came", cell, now: now)
       return nil
@@ -52,6 +52,8 @@ extension Lane {
     try keep(row, was: run.due, cell)
     return nil
   }
+
+  private func timerIsEarlier(_ run: RunRow, than date: Instant) -> Bool { run.wait?.until.map { $0 < date } ?? false }
 
   private func outlook(
     _ plan: DatePlan, _ date: Instant, _ version: RunVersion, _ cell: SubjectCell, now: Instant
@@ -78,11 +80,10 @@ extension Lane {
     let cancels =
       version.rule.header.before?.cancelled.contains(name) ?? false || plan?.cancelled.contains(name) ?? false
     guard cancels || plan.map({ name.isEmpty || $0.moved.contains(name) }) ?? false else { return nil }
-    guard try concerns(run, version, event, heard) else {
-      return Verdict(rule: version.rule.path, code: .heard, reason: "it is not about the date of run \(run.number)")
-    }
+    // What is about something else is kept for whatever else the run may wait for.
+    guard try concerns(run, version, event, heard) else { return nil }
     if cancels { return try cancel(run, version, name, cell, now: now) }
-    guard var plan else { return nil }
+    guard let plan else { return nil }
     var row = run
     keepHeard(heard, in: &row)
     // What stood before the event that brought the date says nothing new.
@@ -91,24 +92,33 @@ extension Lane {
       return Verdict(
         rule: version.rule.path, code: .heard, reason: "run \(run.number) knows a newer date: \(plan.date)")
     }
-    let before = plan.date
-    let field = DateField.read(event, plan.path)
-    if field != .absent { plan.by = heard.number }
-    switch field {
+    return try follow(row, plan, (event, heard.number), version, cell, now: now, &wanted)
+  }
+
+  /// Goes by what an event says of the date.
+  private func follow(
+    _ run: RunRow, _ plan: DatePlan, _ told: (event: Event, number: Int64), _ version: RunVersion,
+    _ cell: SubjectCell, now: Instant, _ wanted: inout [[UInt8]]
+  ) throws(StoreError) -> Verdict {
+    var row = run
+    var plan = plan
+    switch DateField.read(told.event, plan.path) {
     case .absent:
       try keep(row, was: run.due, cell)
       return Verdict(
         rule: version.rule.path, code: .heard,
         reason: "run \(run.number) keeps its date: \(DateField.missing(plan.path)) in this event")
     case .wrong(let reason):
+      plan.by = told.number
       plan.date = ""
       try sleep(&row, plan, until: nil, was: run.due, cell)
       return Verdict(
         rule: version.rule.path, code: .waiting, reason: "run \(run.number) \(Lane.describe(row.wait)): \(reason)")
     case .date(let text, let date):
+      let change = DateChange(text: text, date: date, from: plan.date, by: told.event.name)
+      plan.by = told.number
       plan.date = text
       plan.isLate = false
-      let change = DateChange(text: text, date: date, from: before, by: event.name)
       return try move(row, was: run.due, plan, change, version, cell, now: now, &wanted)
     }
   }
@@ -195,7 +205,7 @@ extension Lane {
     _ run: RunRow, _ version: RunVersion, _ event: Event, _ heard: Heard
   ) throws(StoreError) -> Bool {
     let thing = try run.wait?.plan != nil ? run.wait?.subject : dateThing(run, version.rule)
-    return DateMove.concerns(event, isOwn: heard.isOwn, thing: thing)
+    return DateMove.concerns(event, isOwn: heard.isOwn, thing: thing, begins: version.rule.header.on)
   }
 
   static func describe(_ wait: Wait?) -> String { wait.map { describe($0) } ?? "sleeps" }
@@ -222,6 +232,8 @@ extension Lane {
   /// A run whose own event has no date asks the thing for the newest one that it told before.
   func askForDates(_ listener: inout RunListener, _ row: RunRow, _ rule: Rule, of subject: SubjectReference) {
     guard !rule.dates.names.isEmpty, let event = event(row.event), event.thing == subject else { return }
+    // Thousands who register would tell each other.
+    if !rule.matches { listener.names.removeAll(where: rule.header.on.contains) }
     listener.paths = rule.dates.paths.filter { if case .date = DateField.read(event, $0) { false } else { true } }
     if !listener.paths.isEmpty { listener.ends = rule.dates.ends }
   }

@@ -51,7 +51,8 @@ extension RunPlayer {
   }
 
   private func concerns(_ event: Event, isOwn: Bool) -> Bool {
-    DateMove.concerns(event, isOwn: isOwn, thing: thing) && (!isOwn || RunKey.fits(header, event, activation.key))
+    DateMove.concerns(event, isOwn: isOwn, thing: thing, begins: header.on)
+      && (!isOwn || RunKey.fits(header, event, activation.key))
   }
 
   /// Whether a later event may still bring a date.
@@ -191,9 +192,11 @@ extension EffectWords {
 
 /// Whether an event is about the date that a run waits for.
 package enum DateMove {
-  /// `thing`: the one that the run's first event names, when it is not the run's own subject.
-  package static func concerns(_ event: Event, isOwn: Bool, thing: SubjectReference?) -> Bool {
+  /// `thing`: the one that the run's first event names, when it is not the run's own subject. `begins`: the
+  /// events that begin runs; those of someone else are about that one, whatever thing they name.
+  package static func concerns(_ event: Event, isOwn: Bool, thing: SubjectReference?, begins: [String]) -> Bool {
     guard let thing else { return isOwn }
+    if !isOwn, event.user != nil || event.anonymous != nil, begins.contains(event.name) { return false }
     return event.thing == thing || isOwn && event.thing == nil
   }
 }

@@ -331,6 +331,29 @@ import Testing
       ])
   }
 
+  @Test func `an event that begins runs may move her own date, and nobody else's`() throws {
+    let options = "event = 'webinar.registered', moved = { 'webinar.registered', 'webinar.rescheduled' }"
+    let shop = try DateTests.shop(DateTests.reminder(DateTests.lead, options))
+    try shop.take(DateTests.registered("r1", user: "ada", "\"2026-03-10T18:00:00Z\""))
+    try shop.take(DateTests.registered("r2", user: "bob", "\"2026-03-20T18:00:00Z\""))
+    let again = try shop.take(DateTests.registered("r3", user: "ada", "\"2026-03-12T18:00:00Z\""))
+    #expect(again.verdicts.flatMap(\.verdicts).map(\.code) == [.waiting, .second])
+    #expect(
+      try DateTests.living(shop).map { ISO8601.format($0.wait?.until ?? .zero) } == [
+        "2026-03-11T18:00:00.000Z", "2026-03-19T18:00:00.000Z",
+      ])
+  }
+
+  @Test func `a wait that ends at the date itself ends there, also when its timer is late`() throws {
+    let rule = Workshop.rule(
+      "on = 'webinar.registered'",
+      "local ok, date = wait_until { date = 'data.starts_at', moved = 'webinar.rescheduled' } send('crm', ok and 'begins' or 'began', { date = date })"
+    )
+    let shop = try DateTests.shop(rule)
+    try shop.take(DateTests.registered("r1", "\"2026-03-10T18:00:00Z\""))
+    #expect(try DateTests.until(shop, "2026-03-11T18:00:00Z").deliveries.map(\.delivery.type) == ["begins"])
+  }
+
   @Test func `dates of the subject itself move without a thing`() throws {
     let rule =
       "return rule { title = 'T', on = before('data.due', '3 days', { event = 'trial.began', moved = 'trial.extended', cancelled = 'trial.ended' }), run = function(event, customer, date) send('crm', 'ends soon', { date = date }) end }"
