@@ -84,6 +84,13 @@ package struct Definitions: Sendable {
           AbsenceDefinition(
             rule: rule.path, event: event, lastingMilliseconds: lasting, match: match, per: rule.header.per)))
     }
+    if case .every(let schedule) = rule.header.occasion {
+      wanted.append(
+        .schedule(
+          ScheduleDefinition(
+            rule: rule.path, text: schedule.text, zone: rule.header.zone, forEach: schedule.forEach,
+            segment: schedule.segment, ratePerSecond: schedule.ratePerSecond)))
+    }
     return wanted
   }
 
@@ -133,6 +140,7 @@ struct Feeds {
       groups.append(
         Group(
           number: definition.number, segment: segment, place: place, events: Set(rules[place].windows.map(\.event))))
+    case .schedule: break
     }
   }
 

@@ -150,6 +150,8 @@ package final class Lane {
   /// Ways through all subjects; see LaneOccasions.
   var walk: Walk?
   var removal: Removal?
+  /// See LaneSchedules.
+  var schedules: [Schedule] = []
   /// How many of this lane's subjects are in a segment.
   var tallies: [Int64: Int64] = [:]
   var segmentFailures: [Int64: Instant] = [:]
@@ -218,6 +220,7 @@ package final class Lane {
     for input in inputs { try take(input, now: now) }
     try finishListens(now: now)
     try fireTimers(now: now)
+    try fireSchedules(now: now)
     countRuns()
     closeVerdicts()
     if newestSubject > countedSubject {
@@ -332,6 +335,7 @@ package final class Lane {
     let wanted = try evaluate(kind, event, routed.number, routed.incoming.dedupe, cell, now: now)
     try settleSubject(cell, routed, wanted: wanted, now: now)
     try lookAtSegments(event.name, cell, isNew: isFirst, now: now)
+    if isFirst, !schedules.isEmpty { joinRounds(cell, now: now) }
     emitWishes(Cause(routed.incoming, number: routed.number), cell)
     try sendMessages(routed)
     cells.keep(cell)
@@ -443,6 +447,7 @@ package final class Lane {
     }
     write(cell, wanted: wanted, cause, changed: changed)
     try lookAtSegments(event.name, cell, isNew: isFirst, now: now)
+    if isFirst, !schedules.isEmpty { joinRounds(cell, now: now) }
     emitWishes(cause, cell)
     cells.keep(cell)
   }

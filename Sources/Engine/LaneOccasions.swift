@@ -35,7 +35,7 @@ extension Lane {
     return namespace == "anon" ? "user" : namespace
   }
 
-  private func setAlarm(_ definition: Int64, _ subject: Int64, was: Instant?, due: Instant?) {
+  func setAlarm(_ definition: Int64, _ subject: Int64, was: Instant?, due: Instant?) {
     if was == due { return }
     let number = Alarm.number(definition, subject)
     if let was { out.changes.append(RowKey(.timer, was.milliseconds, number), nil) }
@@ -50,17 +50,23 @@ extension Lane {
     switch ownDefinitions[number]?.what {
     case .absence(let absence): try endSilence(number, absence, timer, cell, now: now)
     case .segment:
-      guard let group = feeds.groups.first(where: { $0.number == number }) else { fallthrough }
+      guard let group = feeds.groups.first(where: { $0.number == number }) else {
+        setAlarm(number, timer.subject, was: timer.due, due: nil)
+        break
+      }
       try look(group, cell, isTold: true, now: now)
       // One that was looked at meanwhile has another alarm, or none.
       if try segment(group, cell)?.due != timer.due { setAlarm(number, cell.subject, was: timer.due, due: nil) }
+    case .schedule(let schedule):
+      setAlarm(number, cell.subject, was: timer.due, due: nil)
+      try meet(schedule, number, due: timer.due, cell)
     default: setAlarm(number, timer.subject, was: timer.due, due: nil)
     }
     finishOccasion(cell)
     try decideEmitted(now: now)
   }
 
-  private func finishOccasion(_ cell: SubjectCell) {
+  func finishOccasion(_ cell: SubjectCell) {
     emitWishes(
       Cause(number: 0, dedupe: effectID(Hash128(high: 0, low: UInt64(cell.subject)), "occasion", 0)), cell)
     cells.keep(cell)
@@ -262,7 +268,7 @@ extension Lane {
   func recoverWalk() throws(StoreError) {
     var open: [StoredDefinition] = []
     var cursor = Int64.max
-    for definition in book.definitions.kept where definition.what.window == nil {
+    for definition in book.definitions.kept where definition.what.isOfAll {
       let tally = try reader.value(RowKey(.tally, definition.number, Int64(index))).flatMap(NumberRow.unpack)
       tallies[definition.number] = tally
       let progress = try reader.value(RowKey(.progress, definition.number, Int64(index))).flatMap { ProgressRow($0) }
@@ -272,10 +278,11 @@ extension Lane {
     }
     if !open.isEmpty { walk = Walk(definitions: open, cursor: cursor, turn: 0) }
     beginRemoval(book)
+    try takeSchedules(of: book)
   }
 
   func beginWalk(_ next: RuleBook) {
-    let open = next.definitions.fresh.filter { $0.what.window == nil }
+    let open = next.definitions.fresh.filter(\.what.isOfAll)
     // A walk that was under way begins again with those of it that are still wanted.
     let wanted = Set(next.definitions.kept.map(\.number))
     let rest = (walk?.definitions ?? []).filter { known in

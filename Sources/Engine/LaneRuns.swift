@@ -665,7 +665,7 @@ extension Lane {
     if !pendingListens.isEmpty { return lastNow + 1 }
     if walk != nil || removal != nil, filling == nil { return lastNow + 1 }
     if let filling { return filling.goesOn(lanes) ? lastNow : lastNow + 1 }
-    return asked == nil ? max(timersFrom, timers.wakeAt) : .distantFuture
+    return asked == nil ? max(timersFrom, min(timers.wakeAt, schedulesWakeAt)) : .distantFuture
   }
 
   // MARK: messages

@@ -204,6 +204,7 @@ extension Lane {
   func takeWindows(of next: RuleBook) {
     takeFeeds(next.definitions.kept.map { kept(of: $0) }, next.rules)
     beginWalk(next)
+    do throws(StoreError) { try takeSchedules(of: next) } catch { failure = error }
   }
 
   /// By one lane for all.

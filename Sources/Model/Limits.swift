@@ -74,6 +74,9 @@ package enum Limits {
   /// Likewise subjects, for absences and segments that are new.
   package static let walkedSubjects = 100
   package static let walkedSubjectsIdle = 1_000
+  /// How many subjects of a schedule begin in a second, where it does not say.
+  package static let scheduleRatePerSecond = 1_000
+  package static let scheduleHighestRatePerSecond = 100_000
   /// A segment that asks what time it is is looked at so often.
   package static let segmentLookMilliseconds: Int64 = 3_600_000
   package static let fillSlackMilliseconds: Int64 = 3_600_000

@@ -157,10 +157,12 @@ package enum Occasion: Sendable, Equatable {
   case absence(event: String, lastingMilliseconds: Int64, match: WindowDefinition.Match?)
   case enters(segment: String)
   case leaves(segment: String)
+  case every(ScheduleOccasion)
 
   package static let absent = "nudged.absence"
   package static let entered = "nudged.segment.entered"
   package static let left = "nudged.segment.left"
+  package static let scheduled = "nudged.schedule"
 
   /// Under which name a rule with this occasion is kept.
   package func key(rule: String) -> String {
@@ -168,6 +170,7 @@ package enum Occasion: Sendable, Equatable {
     case .absence: Occasion.absent + " " + rule
     case .enters(let segment): Occasion.entered + " " + segment
     case .leaves(let segment): Occasion.left + " " + segment
+    case .every: Occasion.scheduled + " " + rule
     }
   }
 
@@ -176,7 +179,7 @@ package enum Occasion: Sendable, Equatable {
     guard event.source == "nudged", event.name.utf8.first == UInt8(ascii: "n") else { return nil }
     let field: String
     switch event.name {
-    case absent: field = "rule"
+    case absent, scheduled: field = "rule"
     case entered, left: field = "segment"
     default: return nil
     }
@@ -191,6 +194,9 @@ package enum Occasion: Sendable, Equatable {
         + (match.map { " with \($0.path) = \(String(decoding: $0.value, as: UTF8.self))" } ?? "")
     case .enters(let segment): "enters \(segment)"
     case .leaves(let segment): "leaves \(segment)"
+    case .every(let schedule):
+      "every \(schedule.text)" + (schedule.forEach.map { " for each \($0)" } ?? "")
+        + (schedule.segment.map { " in \($0)" } ?? "")
     }
   }
 
@@ -200,6 +206,22 @@ package enum Occasion: Sendable, Equatable {
     case .absence: Occasion.absent
     case .enters: Occasion.entered
     case .leaves: Occasion.left
+    case .every: Occasion.scheduled
     }
+  }
+}
+
+/// What stands in every(…).
+package struct ScheduleOccasion: Sendable, Equatable {
+  package var text: String
+  package var forEach: String?
+  package var segment: String?
+  package var ratePerSecond: Int
+
+  package init(text: String, forEach: String?, segment: String?, ratePerSecond: Int) {
+    self.text = text
+    self.forEach = forEach
+    self.segment = segment
+    self.ratePerSecond = ratePerSecond
   }
 }

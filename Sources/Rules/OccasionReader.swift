@@ -17,6 +17,7 @@ struct OccasionReader {
     switch word {
     case "absence": readAbsence(arguments)
     case "enters", "leaves": readSegment(word, arguments)
+    case "every": readSchedule(arguments)
     default: complain("\(word)(…) as a trigger is not available in this version; use event names")
     }
   }
@@ -52,6 +53,53 @@ struct OccasionReader {
       match = WindowDefinition.Match(path: WindowWords.path(only.key), value: only.value.text)
     }
     occasion = .absence(event: event, lastingMilliseconds: lasting, match: match)
+  }
+
+  private mutating func readSchedule(_ arguments: [JSONCursor]) {
+    guard (1...2).contains(arguments.count), let text = arguments[0].string, text.utf8.count <= 100,
+      SchedulePattern(text) != nil
+    else {
+      let given = arguments.first.map { String(decoding: $0.text.prefix(60), as: UTF8.self) } ?? "missing"
+      let near = (arguments.first?.string ?? "").split(whereSeparator: { $0 == " " || $0 == "," }).lazy.compactMap {
+        word in
+        SchedulePattern.words.contains(word.lowercased())
+          ? nil : Suggestion.nearest(to: word.lowercased(), among: SchedulePattern.words)
+      }.first
+      return complain("every takes a schedule \(SchedulePattern.right); it is \(given)", suggestion: near)
+    }
+    var schedule = ScheduleOccasion(
+      text: text, forEach: nil, segment: nil, ratePerSecond: Limits.scheduleRatePerSecond)
+    if arguments.count == 2 { readOptions(arguments[1], &schedule) }
+    occasion = .every(schedule)
+  }
+
+  private mutating func readOptions(_ options: JSONCursor, _ schedule: inout ScheduleOccasion) {
+    guard options.kind == .object else {
+      return complain("every: the options must be a table, such as { for_each = \"user\" }")
+    }
+    let known = ["for_each", "segment", "rate"]
+    for (name, _) in options.members where !known.contains(name) {
+      complain("every: unknown option '\(name)'", suggestion: Suggestion.nearest(to: name, among: known))
+    }
+    if let value = options[name: "for_each"] {
+      schedule.forEach = value.string
+      if value.string?.isEmpty != false {
+        complain("every: 'for_each' must be \"user\", \"account\" or a kind of thing")
+      }
+    }
+    if let value = options[name: "segment"] {
+      schedule.segment = value.string
+      if value.string?.isEmpty != false { complain("every: 'segment' must be the name of a segment") }
+      if schedule.forEach == nil { complain("every: 'segment' needs for_each, such as for_each = \"user\"") }
+    }
+    if let value = options[name: "rate"] {
+      let rate = value.integer ?? 0
+      schedule.ratePerSecond = Int(rate)
+      if !(1...Int64(Limits.scheduleHighestRatePerSecond)).contains(rate) {
+        complain("every: 'rate' must be a whole number from 1 to \(Limits.scheduleHighestRatePerSecond), a second")
+        schedule.ratePerSecond = Limits.scheduleRatePerSecond
+      }
+    }
   }
 
   private mutating func readSegment(_ word: String, _ arguments: [JSONCursor]) {

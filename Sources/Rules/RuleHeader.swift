@@ -165,7 +165,7 @@ struct HeaderReader {
     checkNames()
     let on = events()
     var header = RuleHeader(
-      title: text("title") ?? "", on: on, per: per(), key: key(), again: again(), mode: mode(),
+      title: text("title") ?? "", on: on, per: perOfSchedule() ?? per(), key: key(), again: again(), mode: mode(),
       priority: priority(),
       class: text("class"), owner: text("owner"), hasWhen: isFunction("when", required: false))
     _ = isFunction("run", required: true)
@@ -263,6 +263,19 @@ struct HeaderReader {
     }
     if candidates.isEmpty { complain("on", "'on' is an empty list; name at least one event") }
     return names
+  }
+
+  /// A schedule says itself whom it is for; without `for_each` it is about the rule.
+  private mutating func perOfSchedule() -> String? {
+    guard case .every(let schedule) = occasion else { return nil }
+    let wanted = schedule.forEach ?? "rule"
+    if let given = root["per"]?.string, given != wanted {
+      complain(
+        "per",
+        "every(…) says whom the rule is for: 'per' would be \"\(wanted)\" and not \"\(given)\"; use for_each, and leave 'per' out"
+      )
+    }
+    return wanted
   }
 
   private mutating func per() -> String {

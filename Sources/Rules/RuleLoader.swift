@@ -97,6 +97,9 @@ package struct RuleLoader {
       let wanted: String
       switch rule.header.occasion {
       case .enters(let segment), .leaves(let segment): wanted = segment
+      case .every(let schedule):
+        guard let segment = schedule.segment else { continue }
+        wanted = segment
       default: continue
       }
       let source = sources.first { $0.name == rule.path }

@@ -9,6 +9,7 @@ package enum MeasureDefinition: Sendable, Hashable {
   case window(WindowDefinition)
   case absence(AbsenceDefinition)
   case segment(SegmentDefinition)
+  case schedule(ScheduleDefinition)
 
   package var packed: [UInt8] {
     var writer = PackedWriter(capacity: 64)
@@ -22,6 +23,9 @@ package enum MeasureDefinition: Sendable, Hashable {
     case .segment(let segment):
       writer.byte(3)
       segment.pack(into: &writer)
+    case .schedule(let schedule):
+      writer.byte(4)
+      schedule.pack(into: &writer)
     }
     return writer.bytes
   }
@@ -38,6 +42,9 @@ package enum MeasureDefinition: Sendable, Hashable {
     case 3:
       guard let segment = SegmentDefinition(&reader) else { return nil }
       self = .segment(segment)
+    case 4:
+      guard let schedule = ScheduleDefinition(&reader) else { return nil }
+      self = .schedule(schedule)
     default: return nil
     }
   }
@@ -48,6 +55,15 @@ package enum MeasureDefinition: Sendable, Hashable {
     case .window(let window): window.per
     case .absence(let absence): absence.per
     case .segment(let segment): segment.per
+    case .schedule(let schedule): schedule.forEach ?? "rule"
+    }
+  }
+  package var schedule: ScheduleDefinition? { if case .schedule(let schedule) = self { schedule } else { nil } }
+  /// Something is known of every subject from the beginning.
+  package var isOfAll: Bool {
+    switch self {
+    case .absence, .segment: true
+    case .window, .schedule: false
     }
   }
 }

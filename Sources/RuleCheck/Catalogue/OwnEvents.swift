@@ -21,6 +21,7 @@ enum OwnEvents {
         "outcome": .text, "status": .integer, "message": .text, "event": .integer, "run": .integer,
       ]),
     entries(["nudged.trait.changed"], [:]),
+    entries(["nudged.schedule"], ["rule": .text, "due": .time]),
     entries(["nudged.absence"], ["rule": .text, "event": .text, "since": .time, "lasting": .text]),
     entries(["nudged.segment.entered", "nudged.segment.left"], ["segment": .text, "since": .time]),
     entries(["nudged.call.late"], ["run": .integer]),

@@ -57,7 +57,9 @@ extension FileCheck {
   /// The own event that a rule with absence, enters or leaves gets.
   private func occasionEvents(_ value: Expression) -> [String]? {
     guard case .call(let function, _) = value.kind else { return nil }
-    let names = ["absence": Occasion.absent, "enters": Occasion.entered, "leaves": Occasion.left]
+    let names = [
+      "absence": Occasion.absent, "enters": Occasion.entered, "leaves": Occasion.left, "every": Occasion.scheduled,
+    ]
     return names[function.word ?? ""].map { [$0] }
   }
 

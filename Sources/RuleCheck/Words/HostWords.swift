@@ -139,8 +139,18 @@ package enum HostWords {
       "use", [Parameter("name", .library, isConstant: true)], gives: .library, place: .anywhere,
       "Loads a library from the rules folder."),
     HostWord(
-      "every", [Parameter("schedule", .text), Parameter("options", .any, isOptional: true)], gives: .any,
-      place: .trigger, later: true, "Starts a rule at times."),
+      "every",
+      [
+        Parameter("schedule", .text, isConstant: true),
+        Parameter(
+          "options",
+          .options([
+            Option(
+              "for_each", .text, "the kind of subjects that it starts for: \"user\", \"account\" or a kind of thing"),
+            Option("segment", .text, "only those in this segment"),
+            Option("rate", .integer(1...Int64(Limits.scheduleHighestRatePerSecond)), "how many of them in a second"),
+          ]), isOptional: true, isConstant: true),
+      ], gives: .any, place: .trigger, "Starts a rule at times."),
     HostWord(
       "absence",
       [

@@ -1,0 +1,243 @@
+// The lane and its schedules: rules that begin at times, for themselves or for each of many subjects.
+//
+// Thread: the lane's. Promise: a moment is met once; a kill in the middle of many subjects goes on behind the last one
+// that was met, and nobody is met twice; those of one moment are spread to a rate.
+
+internal import Basics
+internal import Model
+internal import Rules
+internal import Store
+
+struct Schedule {
+  var number: Int64
+  var definition: ScheduleDefinition
+  var pattern: SchedulePattern
+  /// The moment that was met last, or when the schedule was published; nil: it is new, and the next step is its
+  /// beginning.
+  var last: Instant?
+  var due = Instant.distantFuture
+  var round: Round?
+
+  /// The way through the subjects for one moment.
+  struct Round {
+    var due: Instant
+    /// Behind this subject it goes on.
+    var cursor: Int64
+    /// Since when it goes in this process, and how many were met since then.
+    var began: Instant?
+    var met = 0
+    /// How many of each zone have their alarm, so that they are spread.
+    var perZone: [String: Int64] = [:]
+  }
+}
+
+extension Lane {
+  /// Where it is always earlier than here a day is over last; the first zone on Earth is so much ahead of UTC.
+  private static let earliestZoneMilliseconds: Int64 = 14 * 3_600_000
+  /// From the first zone to the last one.
+  private static let longestDayMilliseconds: Int64 = 26 * 3_600_000
+
+  func takeSchedules(of next: RuleBook) throws(StoreError) {
+    var taken: [Schedule] = []
+    for stored in next.definitions.kept {
+      guard let definition = stored.what.schedule, let pattern = SchedulePattern(definition.text) else { continue }
+      // What no subject owns is one lane's.
+      guard definition.forEach != nil || index == 0 else { continue }
+      if let known = schedules.first(where: { $0.number == stored.number }) {
+        taken.append(known)
+        continue
+      }
+      var schedule = Schedule(number: stored.number, definition: definition, pattern: pattern)
+      let progress = try reader.value(RowKey(.progress, stored.number, Int64(index))).flatMap { ProgressRow($0) }
+      if let progress, progress.phase == .subjects, let due = progress.since {
+        schedule.last = due
+        schedule.round = Schedule.Round(due: due, cursor: progress.cursor)
+      } else if let progress {
+        schedule.last = Instant(milliseconds: progress.cursor)
+      }
+      taken.append(schedule)
+    }
+    schedules = taken
+    for place in schedules.indices { plan(place) }
+  }
+
+  /// Nil: each subject's own.
+  private func zone(of schedule: Schedule) -> ZoneRules? {
+    if let name = schedule.definition.zone { return zones.zone(name) ?? .utc }
+    if schedule.definition.forEach != nil, !schedule.pattern.isEverywhereAlike { return nil }
+    return zones.zone(book.zone) ?? .utc
+  }
+
+  private func plan(_ place: Int) {
+    let schedule = schedules[place]
+    guard let last = schedule.last else {
+      schedules[place].due = .zero
+      return
+    }
+    guard let zone = zone(of: schedule) else {
+      // As if the clocks of the earliest zone were UTC.
+      let shift = Lane.earliestZoneMilliseconds
+      schedules[place].due = schedule.pattern.next(after: last + shift, .utc) + -shift
+      return
+    }
+    schedules[place].due = schedule.pattern.next(after: last, zone)
+  }
+
+  var schedulesWakeAt: Instant {
+    var wake = Instant.distantFuture
+    for schedule in schedules { wake = min(wake, schedule.round == nil ? schedule.due : lastNow + Lane.roundPause) }
+    return wake
+  }
+
+  /// A round at a rate has a few more to meet after so long.
+  private static let roundPause: Int64 = 10
+
+  func fireSchedules(now: Instant) throws(StoreError) {
+    if schedules.isEmpty || now < timersFrom { return }
+    for place in schedules.indices {
+      if schedules[place].last == nil { begin(place, now: now) }
+      if schedules[place].round != nil { try goOn(place, now: now) }
+      guard schedules[place].round == nil, schedules[place].due <= now else { continue }
+      try meet(place, now: now)
+    }
+  }
+
+  /// What was before it was published is none of its business. A day that has begun somewhere is not over
+  /// everywhere.
+  private func begin(_ place: Int, now: Instant) {
+    schedules[place].last = zone(of: schedules[place]) == nil ? now + -Lane.longestDayMilliseconds : now
+    note(place)
+    plan(place)
+  }
+
+  private func note(_ place: Int) {
+    let schedule = schedules[place]
+    let row =
+      schedule.round.map { ProgressRow(phase: .subjects, cursor: $0.cursor, since: $0.due) }
+      ?? ProgressRow(phase: .done, cursor: schedule.last?.milliseconds ?? 0)
+    out.changes.append(RowKey(.progress, schedule.number, Int64(index)), row.packed)
+  }
+
+  /// Its moment has come. Of several that were missed the last one counts.
+  private func meet(_ place: Int, now: Instant) throws(StoreError) {
+    let schedule = schedules[place]
+    let shift = zone(of: schedule) == nil ? Lane.earliestZoneMilliseconds : 0
+    let due = schedule.pattern.latest(upTo: now + shift, zone(of: schedule) ?? .utc) + -shift
+    schedules[place].last = max(due, schedule.due)
+    if schedule.definition.forEach == nil {
+      tellRule(schedule, due: max(due, schedule.due), now: now)
+      note(place)
+      return plan(place)
+    }
+    schedules[place].round = Schedule.Round(due: max(due, schedule.due), cursor: 0, began: now)
+    try goOn(place, now: now)
+  }
+
+  private func goOn(_ place: Int, now: Instant) throws(StoreError) {
+    guard var round = schedules[place].round else { return }
+    round.began = round.began ?? now
+    let schedule = schedules[place]
+    let isOwnZone = zone(of: schedule) == nil
+    let allowed = isOwnZone ? Limits.walkedSubjectsIdle : share(schedule, round, now: now)
+    guard allowed > 0 else {
+      schedules[place].round = round
+      return
+    }
+    let limit = min(allowed, Limits.walkedSubjectsIdle)
+    let rows = try reader.rows(from: RowKey(.subject, round.cursor + 1), to: RowKey(.subject, .max), limit: limit)
+    for row in rows where Desk.lane(of: row.key.first, lanes: lanes) == index {
+      let cell = try cell(row.key.first, isNew: false, reference: nil, now: now)
+      guard kind(of: cell) == schedule.definition.forEach else { continue }
+      round.met += 1
+      if isOwnZone {
+        setOwnAlarm(schedule, &round, cell, now: now)
+      } else {
+        try meet(schedule.definition, schedule.number, due: round.due, cell)
+        finishOccasion(cell)
+        try decideEmitted(now: now)
+      }
+    }
+    round.cursor = rows.last?.key.first ?? round.cursor
+    schedules[place].round = rows.count < limit ? nil : round
+    note(place)
+    if schedules[place].round == nil { plan(place) }
+  }
+
+  /// How many more may begin by now; lanes share the rate.
+  private func share(_ schedule: Schedule, _ round: Schedule.Round, now: Instant) -> Int {
+    let since = min(now - (round.began ?? now), 86_400_000) + Lane.roundPause
+    let allowed = since * Int64(schedule.definition.ratePerSecond) / Int64(1_000 * lanes)
+    return Int(max(allowed, 1)) - round.met
+  }
+
+  /// Whoever comes when a day has begun somewhere, and their own hour is still ahead, is met like all others.
+  func joinRounds(_ cell: SubjectCell, now: Instant) {
+    for place in schedules.indices {
+      let schedule = schedules[place]
+      guard schedule.round == nil, let last = schedule.last, zone(of: schedule) == nil,
+        schedule.definition.forEach == kind(of: cell), now - last < Lane.longestDayMilliseconds
+      else { continue }
+      var round = Schedule.Round(due: last, cursor: 0)
+      setOwnAlarm(schedule, &round, cell, now: now)
+    }
+  }
+
+  /// The same time of day on the subject's own clock.
+  private func setOwnAlarm(_ schedule: Schedule, _ round: inout Schedule.Round, _ cell: SubjectCell, now: Instant) {
+    let traits = cell.traits(parser)?.root
+    let name = traits?["timezone"]?.string ?? traits?["zone"]?.string ?? book.zone
+    let zone = zones.zone(name) ?? zones.zone(book.zone) ?? .utc
+    let civil = ZoneRules.utc.civil(at: round.due + Lane.earliestZoneMilliseconds)
+    let place = round.perZone[zone.name, default: 0]
+    round.perZone[zone.name] = place + 1
+    let spread = place * 1_000 * Int64(lanes) / Int64(schedule.definition.ratePerSecond)
+    let due = zone.instant(of: civil)
+    // Published or woken in the middle of the day: for some it is over.
+    guard due > now || now - round.due < Lane.latestRound else { return }
+    setAlarm(schedule.number, cell.subject, was: nil, due: due + spread)
+  }
+
+  /// A round that begins so late leaves out those whose time is over.
+  private static let latestRound: Int64 = 60_000
+
+  // MARK: telling
+
+  /// One subject's turn.
+  func meet(_ schedule: ScheduleDefinition, _ number: Int64, due: Instant, _ cell: SubjectCell) throws(StoreError) {
+    if let name = schedule.segment {
+      guard let group = feeds.groups.first(where: { $0.segment.name == name }),
+        SegmentRecord(try cell.measure(group.number, reader))?.isInside == true
+      else { return }
+    }
+    let id = effectID(
+      Hash128(high: UInt64(bitPattern: number), low: UInt64(bitPattern: cell.subject)), "schedule",
+      Int(due.milliseconds))
+    emit(Occasion.scheduled, Lane.data(schedule, due: due), id: id, cell)
+  }
+
+  private static func data(_ schedule: ScheduleDefinition, due: Instant) -> [UInt8] {
+    var data = JSONWriter(capacity: 96)
+    data.beginObject()
+    data.member("rule", schedule.rule)
+    data.member("due", ISO8601.format(due))
+    data.endObject()
+    return data.bytes
+  }
+
+  /// About the thing "rule:PATH", as a message that is on disk with the note that the moment was met.
+  private func tellRule(_ schedule: Schedule, due: Instant, now: Instant) {
+    let about = SubjectReference(namespace: "rule", id: schedule.definition.rule)
+    guard about.isWellFormed else { return }
+    let id = effectID(Hash128(high: UInt64(bitPattern: schedule.number), low: 0), "schedule", Int(due.milliseconds))
+    let body = OwnEvent.body(
+      Occasion.scheduled, Lane.data(schedule.definition, due: due), id: id.hex, about: about, depth: 0, time: now)
+    guard let incoming = OwnEvent.decode(body, received: now, parser: parser, hash: hash) else { return }
+    let message = LaneMessage(
+      event: -(3 << 60) - (1 << 40) - schedule.number, position: due.milliseconds, subject: 0,
+      content: .emitted(incoming, to: about))
+    let row = MessageRow(
+      kind: .emitted, subject: 0, target: about.description, id: id.hex, received: now, body: body)
+    out.changes.append(RowKey(.message, message.event, message.position), row.packed, isNew: true)
+    out.messages.append(message)
+  }
+}

@@ -1,0 +1,167 @@
+// Rules that begin at times: for themselves, for each of many, on everyone's own clock.
+//
+// Thread: the test's.
+
+import Basics
+import Engine
+import Model
+import Rules
+import Store
+import Testing
+
+@Suite struct ScheduleTests {
+  static let hour: Int64 = 3_600_000
+  /// A Monday.
+  static let monday = ISO8601.parse("2026-03-23T06:00:00Z")!
+
+  private func bodies(_ happened: Happened) -> [String] {
+    happened.deliveries.map { String(decoding: $0.delivery.body, as: UTF8.self) }
+  }
+
+  private func rule(_ every: String, _ header: String = "") -> String {
+    Workshop.rule("on = every(\(every))\(header)", "send('bare', 't', { who = customer.id, due = event.data.due })")
+  }
+
+  private func workshop(
+    _ files: [String: String], lanes: Int = 1, disk: MemoryStore.Disk = .init(), now: Instant = ScheduleTests.monday
+  ) throws -> Workshop {
+    let workshop = try Workshop(files, lanes: lanes, disk: disk)
+    workshop.now = now
+    try workshop.run([])
+    return workshop
+  }
+
+  private func see(_ users: [String], _ workshop: Workshop, traits: String = "{}") throws {
+    for user in users {
+      _ = try workshop.take(#"{"id":"i-\#(user)","name":"identify","user":"\#(user)","traits":\#(traits)}"#)
+    }
+  }
+
+  /// Goes on in small steps and gathers what was sent.
+  private func pass(_ milliseconds: Int64, _ workshop: Workshop, step: Int64 = 1_000) throws -> [String] {
+    var sent: [String] = []
+    let end = workshop.now + milliseconds
+    while workshop.now < end {
+      workshop.now = min(end, workshop.now + step)
+      sent += bodies(try workshop.run([]))
+    }
+    return sent
+  }
+
+  @Test(arguments: [1, 2]) func `a rule begins at its time, about itself, once each time`(lanes: Int) throws {
+    let workshop = try workshop(["report": rule("'monday 09:00'", ", zone = 'Europe/Berlin'")], lanes: lanes)
+    #expect(try pass(2 * ScheduleTests.hour - 1, workshop, step: ScheduleTests.hour).isEmpty)
+    #expect(try pass(1, workshop) == [#"{"due":"2026-03-23T08:00:00.000Z","who":"report"}"#])
+    #expect(try pass(6 * 24 * ScheduleTests.hour, workshop, step: ScheduleTests.hour).isEmpty)
+    #expect(try pass(24 * ScheduleTests.hour, workshop, step: ScheduleTests.hour).count == 1)
+  }
+
+  @Test func `of several moments that were missed the last one is met`() throws {
+    let disk = MemoryStore.Disk()
+    _ = try workshop(["report": rule("'day 09:00'")], disk: disk)
+    let later = try workshop(
+      ["report": rule("'day 09:00'")], disk: disk, now: ScheduleTests.monday + 75 * ScheduleTests.hour)
+    let deliveries = try later.store.makeReader().engine.deliveries(before: .max, limit: 10)
+    #expect(
+      deliveries.map { String(decoding: $0.delivery.body, as: UTF8.self) } == [
+        #"{"due":"2026-03-26T09:00:00.000Z","who":"report"}"#
+      ])
+  }
+
+  @Test(arguments: [1, 2]) func `each user is met once, spread to the rate`(lanes: Int) throws {
+    let workshop = try workshop(
+      ["all": rule("'day 09:00', { for_each = 'user', rate = 10 }", ", zone = 'UTC'")], lanes: lanes)
+    let users = (0..<40).map { "u\($0)" }
+    try see(users, workshop)
+    _ = try workshop.take(#"{"id":"a","name":"x","account":"acme"}"#)
+    _ = try pass(3 * ScheduleTests.hour - 1, workshop, step: ScheduleTests.hour)
+    let first = try pass(1_001, workshop, step: 100)
+    #expect((5...20).contains(first.count))
+    let rest = try pass(10_000, workshop, step: 100)
+    let met = (first + rest).compactMap { $0.split(separator: "\"").last { $0.hasPrefix("u") } }
+    #expect(Set(met).count == 40 && met.count == 40)
+    #expect(try pass(20 * ScheduleTests.hour, workshop, step: ScheduleTests.hour).isEmpty)
+  }
+
+  @Test func `a restart in the middle goes on behind the last one that was met`() throws {
+    let disk = MemoryStore.Disk()
+    let files = ["all": rule("'day 09:00', { for_each = 'user', rate = 10 }", ", zone = 'UTC'")]
+    let before = try workshop(files, disk: disk)
+    try see((0..<40).map { "u\($0)" }, before)
+    before.now = ScheduleTests.monday + 3 * ScheduleTests.hour
+    var met = bodies(try before.run([]))
+    met += try pass(1_000, before, step: 100)
+    #expect((1..<40).contains(met.count))
+    let after = try Workshop(files, disk: disk)
+    after.now = before.now
+    met += try pass(10_000, after, step: 100)
+    #expect(Set(met).count == 40 && met.count == 40)
+  }
+
+  @Test func `without a zone each user's own clock counts`() throws {
+    let workshop = try workshop(["all": rule("'09:00', { for_each = 'user' }")])
+    try see(["tokyo"], workshop, traits: #"{"timezone":"Asia/Tokyo"}"#)
+    try see(["berlin"], workshop, traits: #"{"timezone":"Europe/Berlin"}"#)
+    try see(["utc"], workshop)
+    var met: [(Int64, String)] = []
+    for hour in 0..<30 {
+      for body in try pass(ScheduleTests.hour, workshop, step: ScheduleTests.hour) {
+        met.append((Int64(hour + 1), body))
+      }
+    }
+    func hours(_ user: String) -> [Int64] { met.filter { $0.1.contains(user) }.map(\.0) }
+    // From 06:00 UTC on: 09:00 in Berlin is 08:00 UTC, in Tokyo 00:00 UTC.
+    #expect(hours("berlin") == [2, 26])
+    #expect(hours("utc") == [3, 27])
+    #expect(hours("tokyo") == [18])
+  }
+
+  @Test func `the day on which clocks change has its time once`() throws {
+    let workshop = try workshop(
+      ["report": rule("'day 02:30'", ", zone = 'Europe/Berlin'")], now: ISO8601.parse("2026-10-24T12:00:00Z")!)
+    #expect(try pass(24 * ScheduleTests.hour, workshop, step: ScheduleTests.hour / 2).count == 1)
+  }
+
+  @Test func `only those in a segment are met`() throws {
+    let workshop = try workshop([
+      "segments/risk": "return segment { title = 'S', when = function(c) return c.traits.health == 'low' end }",
+      "all": rule("'day 09:00', { for_each = 'user', segment = 'risk' }", ", zone = 'UTC'"),
+    ])
+    try see(["ann", "bob"], workshop, traits: #"{"health":"low"}"#)
+    try see(["cid"], workshop)
+    let met = try pass(4 * ScheduleTests.hour, workshop, step: ScheduleTests.hour)
+    #expect(met.count == 2 && !met.contains { $0.contains("cid") })
+  }
+
+  @Test func `a schedule that is written anew begins with its next moment`() throws {
+    let workshop = try workshop(["report": rule("'day 09:00'")])
+    workshop.now = ScheduleTests.monday + 4 * ScheduleTests.hour
+    try workshop.publish(["report": rule("'day 08:00'")], highest: 1)
+    #expect(try pass(10 * ScheduleTests.hour, workshop, step: ScheduleTests.hour).isEmpty)
+    #expect(try pass(13 * ScheduleTests.hour, workshop, step: ScheduleTests.hour).count == 1)
+  }
+
+  @Test func `a rule that waits may begin by a schedule`() throws {
+    let text = Workshop.rule(
+      "on = every('day 09:00', { for_each = 'user' }), zone = 'UTC'",
+      "wait('1 hour')\nsend('bare', 't', { who = customer.id })")
+    let workshop = try workshop(["wait": text])
+    try see(["ann"], workshop)
+    #expect(try pass(4 * ScheduleTests.hour, workshop, step: ScheduleTests.hour) == [#"{"who":"ann"}"#])
+  }
+
+  @Test(arguments: [
+    ("every('mondy 09:00')", "every takes a schedule"), ("every()", "every takes a schedule"),
+    ("every('day 09:00', { foreach = 'user' })", "unknown option 'foreach'"),
+    ("every('day 09:00', { for_each = 7 })", "'for_each' must be"),
+    ("every('day 09:00', { segment = 'risk' })", "'segment' needs for_each"),
+    ("every('day 09:00', { for_each = 'user', segment = 'risk' })", "there is no segment 'risk'"),
+    ("every('day 09:00', { rate = 0 })", "'rate' must be a whole number"),
+    ("every('day 09:00'), per = 'user'", "every(…) says whom the rule is for"),
+  ])
+  func `a schedule that is not right is told when the rule is loaded`(on: String, message: String) {
+    let loading = RuleSet.load(
+      sources: [RuleSource(path: "a.lua", text: Workshop.rule("on = \(on)", "log('x')"))], knownDestinations: nil)
+    #expect(loading.complaints.map(\.message).contains { $0.contains(message) }, "\(loading.complaints)")
+  }
+}
