@@ -29,8 +29,8 @@ package struct Definitions: Sendable {
   package private(set) var fresh: [StoredDefinition] = []
   /// Kept before, and not wanted any more.
   package private(set) var leaving: [StoredDefinition] = []
-  /// Nothing is left of these but their rows.
-  private(set) var gone: [Int64] = []
+  /// Nothing is left of these but their rows, which keep their numbers from being given out again.
+  private(set) var gone: [StoredDefinition] = []
   package private(set) var highest: Int64
   private(set) var numbers: [MeasureDefinition: Int64] = [:]
 
@@ -60,12 +60,14 @@ package struct Definitions: Sendable {
         fresh.append(definition)
       }
     }
-    for definition in known where users[definition.what] == nil || definition.isLeaving {
+    for var definition in known where users[definition.what] == nil || definition.isLeaving {
       if definition.isGone {
-        gone.append(definition.number)
+        gone.append(definition)
       } else if !definition.isLeaving, definition.rules.contains(where: livingRules.contains) {
         kept.append(definition)
       } else {
+        // What is on its way out has missed events: whoever asks for it again begins anew.
+        definition.isLeaving = true
         leaving.append(definition)
       }
     }

@@ -82,8 +82,9 @@ extension Lane {
       let isHeard = event.name == silence.absence.event && WindowField.fits(silence.absence.match, event)
       guard isHeard || record == nil else { continue }
       let heard = isHeard ? min(event.time, now) : now
+      // However old the event is that someone is first seen with.
       guard var next = record else {
-        begin(silence, last: max(heard, now + -silence.absence.lastingMilliseconds), cell, now: now)
+        begin(silence, last: now, cell, now: now)
         continue
       }
       // One that comes late does not make the silence longer than it is.

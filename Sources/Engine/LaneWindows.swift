@@ -215,14 +215,8 @@ extension Lane {
       let row = fresh.contains(definition.number) ? cut(definition, cutoff) : kept(of: definition)
       pendingRows.append(Change(RowKey(.definition, definition.number), row.packed))
     }
-    for number in next.definitions.gone {
-      pendingRows.append(Change(RowKey(.definition, number), nil))
-      for lane in 0..<Int64(max(lanes, 64)) { pendingRows.append(Change(RowKey(.progress, number, lane), nil)) }
-    }
-    for definition in next.definitions.leaving {
-      var row = definition
-      row.isLeaving = true
-      pendingRows.append(Change(RowKey(.definition, definition.number), row.packed))
+    for definition in next.definitions.leaving + next.definitions.gone {
+      pendingRows.append(Change(RowKey(.definition, definition.number), definition.packed))
     }
   }
 

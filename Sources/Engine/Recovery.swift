@@ -39,7 +39,7 @@ package enum Recovery {
     var found: [StoredDefinition] = []
     for row in try reader.rows(from: RowKey(.definition, 0), to: RowKey(.definition, .max), limit: Int.max / 4) {
       guard var definition = row.value.flatMap({ StoredDefinition(number: row.key.first, $0) }) else { continue }
-      if !definition.isFilled || definition.isLeaving {
+      if !definition.isGone, !definition.isFilled || definition.isLeaving {
         let progress = try reader.rows(
           from: RowKey(.progress, definition.number, 0), to: RowKey(.progress, definition.number, .max), limit: 1_000)
         let done = progress.count { $0.value.flatMap { ProgressRow($0) }?.phase == .done }

@@ -79,7 +79,7 @@ package struct StoredDefinition: Sendable, Equatable {
   package var isFilled: Bool
   /// No rule asks for it any more; what is known by it goes.
   package var isLeaving: Bool
-  /// It has gone everywhere; its own row is all that is left. Not stored.
+  /// It has gone everywhere; its own row is all that is left, and keeps its number.
   package var isGone = false
   /// The numbers of the rules that ask or asked for it.
   package var rules: [Int64]
@@ -99,7 +99,7 @@ package struct StoredDefinition: Sendable, Equatable {
     writer.byte(1)
     writer.signed(cutoff)
     writer.integer(lanes)
-    writer.byte((isFilled ? 1 : 0) | (isLeaving ? 2 : 0))
+    writer.byte((isFilled ? 1 : 0) | (isLeaving ? 2 : 0) | (isGone ? 4 : 0))
     writer.integer(rules.count)
     for rule in rules { writer.signed(rule) }
     writer.bytes += what.packed
@@ -122,6 +122,7 @@ package struct StoredDefinition: Sendable, Equatable {
       row.lanes = lanes
       row.isFilled = flags & 1 != 0
       row.isLeaving = flags & 2 != 0
+      row.isGone = flags & 4 != 0
       return row
     }
     guard let found else { return nil }
