@@ -6,6 +6,8 @@ return catalog {
     feature_locked           = { feature = "text", plan = "text" },
     plan_upgraded            = { plan = "text" },
     webinar_registered       = { webinar = "text", title = "text", starts_at = "time" },
+    webinar_moved            = { starts_at = "time" },
+    webinar_cancelled        = {},
     course_finished          = { course = "text", score = "number" },
     cancellation_started     = { reason = "text" },
     session_started          = {},
@@ -29,6 +31,7 @@ return catalog {
     ["payment.review"]       = { customer = "text", invoice = "text", failures = "integer" },
     ["upsell.offer"]         = { customer = "text", metric = "text", percent = "number", plan = "text" },
     ["upsell.locked_features"] = { customer = "text", features = "list", attempts = "integer", plan = "text" },
+    ["webinar.reminder"]     = { customer = "text", title = "text", starts_at = "time" },
     ["webinar.confirmation"] = { customer = "text", webinar = "text", title = "text", starts_at = "time" },
   },
 }

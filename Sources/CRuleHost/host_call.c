@@ -90,6 +90,7 @@ static void ask(rule_host *host, uint32_t word, const rule_value *arguments, uin
   host->reply.code = RULE_REPLY_OK;
   host->reply.message_count = 0;
   host->reply.value.kind = RULE_NIL;
+  host->reply.second.kind = RULE_NIL;
   host->reply.moved = false;
   host->reply.work = 0;
   host->callback(host->context, word, arguments, count, &host->reply);
@@ -107,7 +108,10 @@ static int settle(lua_State *L, rule_host *host) {
   if (reply->moved) move_on(L, host);
   if (reply->work) budget_charge(L, reply->work);
   switch (reply->code) {
-    case RULE_REPLY_OK: return push_answer(L, reply), 1;
+    case RULE_REPLY_OK:
+      push_answer(L, reply);
+      if (reply->second.kind == RULE_NIL) return 1;
+      return push_value(L, &reply->second), 2;
     case RULE_REPLY_LIMIT: budget_stop(L, RULE_UNITS, reply->message, reply->message_count);
     case RULE_REPLY_SUSPEND: budget_stop(L, RULE_SUSPENDED, reply->message, reply->message_count);
     case RULE_REPLY_FINISH: budget_stop(L, RULE_FINISHED, reply->message, reply->message_count);

@@ -313,6 +313,13 @@ int rule_host_add_constructor(rule_host *host, const char *word) {
 
 void rule_host_trust(rule_host *host, uint32_t slot) { host->rules[slot].straight = true; }
 
+/* The date that a run goes by. A text takes memory, and so it is made inside of a protected call. */
+static int date_body(lua_State *L) {
+  const rule_input *input = host_of(L)->input;
+  lua_pushlstring(L, input->date, input->date_count);
+  return 1;
+}
+
 /* Calls a function of a rule with (event, customer), protected and without a C function in between. What
  * is pushed here allocates nothing and so cannot raise. */
 static int call_protected(rule_host *host, int function, int line, int results) {
@@ -320,6 +327,11 @@ static int call_protected(rule_host *host, int function, int line, int results) 
   host->fallback_line = line;
   lua_settop(L, 0);
   lua_pushcfunction(L, budget_on_error);
+  if (host->phase == PHASE_RUNNING && host->input->date) {
+    lua_pushcfunction(L, date_body);
+    int code = lua_pcall(L, 0, 1, 1);
+    if (code != LUA_OK) return code;
+  }
   lua_rawgeti(L, LUA_REGISTRYINDEX, function);
   int count = values_push_subjects(L, host);
   if (host->is_segment) {
@@ -373,7 +385,11 @@ int rule_host_run(rule_host *host, uint32_t slot, const rule_input *input) {
     host->report.status = RULE_MEMORY;
     return leave(host, code);
   }
-  if ((!asks || matches(host, rule, &code)) && !rule->is_segment && !input->only_when) {
+  bool goes_on = (!asks || matches(host, rule, &code)) && !rule->is_segment && !input->only_when;
+  if (goes_on && input->sleeps_first) {
+    host->stop = RULE_SUSPENDED;
+    host->report.line = rule->run_line;
+  } else if (goes_on) {
     if (input->journal) host->randoms = input->randoms;
     host->phase = PHASE_RUNNING;
     code = call_protected(host, rule->run, rule->run_line, 0);

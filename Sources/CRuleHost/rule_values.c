@@ -63,13 +63,20 @@ int values_push_subjects(lua_State *L, rule_host *host) {
   push_handle(L, host, SLOT_EVENT, 0);
   push_handle(L, host, SLOT_CUSTOMER, 0);
   if (host->phase != PHASE_RUNNING) return 2;
+  const rule_input *input = host->input;
   int count = 2;
-  if (host->input->collected) {
+  if (input->has_date) {
+    /* Whoever calls has made the text; see call_protected. */
+    if (input->date) lua_pushvalue(L, 2);
+    else lua_pushnil(L);
+    count++;
+  }
+  if (input->collected) {
     push_handle(L, host, SLOT_EVENTS, 0);
     count++;
   }
-  if (!host->input->saved) return count;
-  more_slot slot = {.kind = SLOT_EVENT_DATA, .document = host->input->saved};
+  if (!input->saved) return count;
+  more_slot slot = {.kind = SLOT_EVENT_DATA, .document = input->saved};
   uint32_t number = add_slot(host, &slot);
   if (number) push_handle(L, host, number, 0);
   else lua_pushnil(L);

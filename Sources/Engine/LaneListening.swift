@@ -123,13 +123,14 @@ extension Lane {
   // MARK: listening to others
 
   /// A run that waits for someone else's events says so, once for each subject.
-  func listenElsewhere(_ row: inout RunRow) {
-    guard let subject = row.wait?.subject, !row.listening.contains(subject),
-      let names = (try? version(row.version))?.rule.awaited
+  func listenElsewhere(_ row: inout RunRow, to other: SubjectReference? = nil) {
+    guard let subject = other ?? row.wait?.subject, !row.listening.contains(subject),
+      let rule = (try? version(row.version))?.rule
     else { return }
     row.listening.append(subject)
     if row.listening.count > Limits.listenedSubjects { sendUnlisten(row, row.listening.removeFirst()) }
-    let listener = RunListener(run: row.number, subject: row.subject, after: row.event, names: names)
+    var listener = RunListener(run: row.number, subject: row.subject, after: row.event, names: rule.awaited)
+    askForDates(&listener, row, rule, of: subject)
     let position = Int64(JournalEntry.hash(subject.description)) << 2
     let message = MessageRow(
       kind: .listen, subject: row.subject, target: subject.description, body: listener.packed)
@@ -251,7 +252,8 @@ extension Lane {
     var waiting: [PendingListen] = []
     for pending in pendingListens {
       // An event that is not in the store although its step is on disk was purged long ago.
-      if pending.head > pending.listener.after, pending.awaited > durable.value,
+      if pending.head > pending.listener.after || !pending.listener.paths.isEmpty, pending.head > 0,
+        pending.awaited > durable.value,
         try reader.engine.event(pending.head) == nil
       {
         waiting.append(pending)
@@ -271,6 +273,7 @@ extension Lane {
       if listener.names.contains(row.name) { found.append((number, row.name)) }
       number = row.previous
     }
+    if let earlier = try lookBack(listener, from: number) { found.append(earlier) }
     for one in found.reversed() + pending.since { sendHeard(listener, one.number, one.name) }
     if let ask = pending.ask { answer(ask) }
     out.changes.append(pending.message, nil)

@@ -89,14 +89,14 @@ extension Lane {
       return false
     }
     var row = row
-    row.park(.start, outcome.reason, line: outcome.line)
+    row.park(Lane.restart(outcome), outcome.reason, line: outcome.line)
     try begin(row, cell, now: now)
     tellParked(row, outcome.reason, line: outcome.line, cell)
     return true
   }
 
   static func describe(_ wait: Wait) -> String {
-    wait.sentence + (wait.until.map { " until \(ISO8601.format($0))" } ?? "")
+    wait.sentence + (wait.until.map { " until \(ISO8601.format($0))" } ?? "") + wait.planned
   }
 
   private static func code(_ ending: ActivationOutcome.Ending) -> VerdictCode {
@@ -104,6 +104,7 @@ extension Lane {
     case .waiting, .unchanged, .checkpoint: .waiting
     case .finished: .ran
     case .skipped: .skipped
+    case .stopped: .stopped
     case .notMatched: .notMatched
     case .failed, .diverged: .failed
     case .overBudget: .overBudget
@@ -174,9 +175,12 @@ extension Lane {
       row.entriesBefore = outcome.entryCount
       row.randoms = outcome.randoms
       row.wait = nil
-      trigger = .start
+      trigger = Lane.restart(outcome)
     }
-    return ActivationOutcome.failure("checkpoint: it was used \(Lane.checkpointsPerStep) times without a wait between")
+    var failed = ActivationOutcome.failure(
+      "checkpoint: it was used \(Lane.checkpointsPerStep) times without a wait between")
+    if case .date(let text, _) = trigger { failed.date = text }
+    return failed
   }
 
   private static let checkpointsPerStep = 8
@@ -185,6 +189,7 @@ extension Lane {
     var failed = ActivationOutcome.failure(
       "the journal of this run takes more than \(Limits.journalBytes) bytes; cut it short with checkpoint now and then")
     failed.ending = .overBudget
+    failed.date = outcome.date
     failed.limit = .memory
     if case .waiting(let wait) = outcome.ending { failed.line = wait.line }
     noteViolation(row.rule, failed.reason, now: lastNow)
@@ -218,8 +223,11 @@ extension Lane {
     activation.collected = row.gathered?.numbers ?? []
     activation.defaultZone = book.zone
     activation.heard = row.heard.compactMap { heard in
-      guard heard.name < version.rule.awaited.count else { return nil }
-      return HeardEvent(number: heard.number, name: version.rule.awaited[heard.name], isOwn: heard.isOwn)
+      let names = version.rule.awaited
+      guard heard.name <= names.count else { return nil }
+      // One that is only known to carry a date has no name.
+      return HeardEvent(
+        number: heard.number, name: heard.name < names.count ? names[heard.name] : "", isOwn: heard.isOwn)
     }
     return activation
   }
@@ -288,6 +296,7 @@ extension Lane {
     var living = try living(of: cell)
     noteCall(&row)
     listenElsewhere(&row)
+    try listenForDates(&row)
     living.runs.append(row)
     cell.setLiving(living)
     newestRun = max(newestRun, row.number)
@@ -483,6 +492,7 @@ extension Lane {
     _ run: RunRow, _ version: RunVersion, _ heard: Heard, _ name: String, _ cell: SubjectCell, now: Instant,
     _ wanted: inout [[UInt8]]
   ) throws(StoreError) -> Verdict {
+    if let verdict = try hearDate(run, version, heard, name, cell, now: now, &wanted) { return verdict }
     var row = run
     row.heard.append(heard)
     if row.heard.count > Limits.heardEvents { row.heard.removeFirst(row.heard.count - Limits.heardEvents) }
@@ -512,7 +522,7 @@ extension Lane {
   }
 
   /// In memory only: the wake that follows writes the row.
-  private func keepInMemory(_ row: RunRow, _ cell: SubjectCell) throws(StoreError) {
+  func keepInMemory(_ row: RunRow, _ cell: SubjectCell) throws(StoreError) {
     var living = try living(of: cell)
     guard let place = living.runs.firstIndex(where: { $0.number == row.number }) else { return }
     living.runs[place] = row
@@ -536,6 +546,7 @@ extension Lane {
   ) throws(StoreError) -> Verdict? {
     var row = run
     row.pending = nil
+    let trigger = Lane.ofDate(run, trigger)
     guard let event = event(row.event) else {
       if let failure { throw failure }
       try park(row, was: due, trigger, "the event that started it, number \(row.event), is gone", line: 0, cell)
@@ -563,13 +574,20 @@ extension Lane {
       try end(row, .finished, outcome.reason, line: outcome.line, cell, now: now)
       endedByEvent.append(row)
       verdict.reason = "run \(row.number) has finished" + (outcome.reason.isEmpty ? "" : ": \(outcome.reason)")
+    case .stopped(let name):
+      row.heard = []
+      try end(row, .stopped, name, line: outcome.line, cell, now: now)
+      endedByEvent.append(row)
+      verdict.reason = "\(name) ended run \(row.number)"
     case .skipped, .notMatched:
       try end(row, .skipped, outcome.reason, line: outcome.line, cell, now: now)
       endedByEvent.append(row)
     case .failed, .overBudget, .diverged:
       // What stands since a checkpoint is not done again: the run goes on from there.
       let isCut = row.entriesBefore != run.entriesBefore || row.saved != run.saved
-      try park(row, was: due, isCut || isBeginning ? .start : trigger, outcome.reason, line: outcome.line, cell)
+      try park(
+        row, was: due, isBeginning ? .start : isCut ? Lane.restart(outcome) : trigger, outcome.reason,
+        line: outcome.line, cell)
       verdict.code = .parked
     }
     return verdict
@@ -657,7 +675,11 @@ extension Lane {
     if try giveUpLate(run, cell, now: now) { return try decideEmitted(now: now) }
     var wanted: [[UInt8]] = []
     if run.pending == nil { counters.noteTimer(lateMilliseconds: now - timer.due) }
-    try wake(run, was: run.due, version, run.pending ?? .timer, cell, now: now, wanted: &wanted)
+    guard let trigger = try dateTrigger(run, version, cell, now: now) else {
+      try settle(run, cell, wanted: [], cause(run))
+      return try decideEmitted(now: now)
+    }
+    try wake(run, was: run.due, version, trigger, cell, now: now, wanted: &wanted)
     try settle(run, cell, wanted: wanted, cause(run))
     try decideEmitted(now: now)
   }
@@ -679,7 +701,7 @@ extension Lane {
     switch message.content {
     case .heard(let number, let event, let name):
       guard let run = try living(of: cell).runs.first(where: { $0.number == number }),
-        let version = try version(run.version), let place = version.rule.awaited.firstIndex(of: name)
+        let version = try version(run.version), let place = Lane.place(of: name, version.rule)
       else { return }
       // An event that is about another key is none of this run's, unless it looks for itself.
       if !version.rule.matches, let told = self.event(event), !RunKey.fits(version.rule.header, told, run.key) {

@@ -27,7 +27,7 @@ struct Listening {
     for name in rule.awaited + header.stopOn.map(\.event) + (header.goal.map { [$0.event] } ?? []) {
       kinds[name, default: []].insert(header.per)
       // Events of others are awaited by name; whose they are is only known when the run says so.
-      if rule.matches { kinds[name, default: []].insert("") }
+      if rule.matches || rule.dates.names.contains(name) { kinds[name, default: []].insert("") }
     }
   }
 

@@ -152,7 +152,8 @@ extension Reports {
       // What it waited for has come; it goes on as soon as it may.
       let isDue = row.pending != nil
       let isPaused = try reader.value(RowKey(.pause, row.rule)) != nil
-      let awaited = isPaused ? wait.awaited + " (its rule is paused)" : wait.awaited
+      let told = try wait.plan.map { plan throws(StoreError) in try whoTold(plan, reader) } ?? ""
+      let awaited = wait.awaited + told + (isPaused ? " (its rule is paused)" : "")
       members.append(.init("waits", .string(isDue ? "its rule, which was paused" : awaited)))
       if let gathered = row.gathered, row.isCollecting { members.append(.init("collects", .string(gathered.progress))) }
       if wait.line > 0 { members.append(.init("line", .integer(Int64(wait.line)))) }
@@ -162,6 +163,11 @@ extension Reports {
     if !row.reason.isEmpty { members.append(.init("reason", .string(row.reason))) }
     if row.status == .parked, row.line > 0 { members.append(.init("parked_line", .integer(Int64(row.line)))) }
     return members
+  }
+
+  /// The event that a run has its date from, if it is not the one that began it.
+  private func whoTold(_ plan: DatePlan, _ reader: StoreReader) throws(StoreError) -> String {
+    plan.by > 0 ? ", by event \(plan.by) " + (try nameOfEvent(plan.by, reader)) : ""
   }
 
   func run(_ number: Int64, _ reader: StoreReader) throws(StoreError) -> JSONValue? {
@@ -212,6 +218,8 @@ extension Reports {
       return "event \(row.event) " + (try nameOfEvent(row.event, reader)) + others
     case .timer: return "its time"
     case .hand: return "hand"
+    case .date(let text, let isLate):
+      return text.isEmpty ? "hand" : "the date \(text)" + (isLate ? ", too late" : "")
     case .event(let number): return "event \(number) " + (try nameOfEvent(number, reader))
     case .reply(let json): return "reply " + String(decoding: json.prefix(300), as: UTF8.self)
     }

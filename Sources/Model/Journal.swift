@@ -60,9 +60,16 @@ package enum Trigger: Sendable, Equatable {
   case reply([UInt8])
   /// A person let it go on as if its time had come.
   case hand
+  /// The moment has come that was planned from this date, or it was missed; empty: nobody has told a date.
+  case date(String, isLate: Bool)
 
   /// The wait is over although nothing came.
-  package var endsWait: Bool { self == .timer || self == .hand }
+  package var endsWait: Bool {
+    switch self {
+    case .timer, .hand, .date: true
+    case .start, .event, .reply: false
+    }
+  }
 
   package func pack(into writer: inout PackedWriter) {
     switch self {
@@ -75,6 +82,9 @@ package enum Trigger: Sendable, Equatable {
       writer.byte(3)
       writer.counted(json)
     case .hand: writer.byte(4)
+    case .date(let text, let isLate):
+      writer.byte(isLate ? 6 : 5)
+      writer.counted(text)
     }
   }
 
@@ -85,6 +95,8 @@ package enum Trigger: Sendable, Equatable {
     case 2: .event(reader.signed())
     case 3: .reply(reader.counted())
     case 4: .hand
+    case 5: .date(reader.text(), isLate: false)
+    case 6: .date(reader.text(), isLate: true)
     default: nil
     }
   }
@@ -155,6 +167,7 @@ extension JournalPart {
     var bytes = 48 + entries.count * 15
     for entry in entries where entry.kind == .window { bytes += 10 + (entry.value?.weight ?? 0) }
     if case .reply(let json) = trigger { bytes += json.count }
+    if case .date(let text, _) = trigger { bytes += text.utf8.count }
     bytes += (reads.customerID?.utf8.count ?? 0) + (reads.account?.utf8.count ?? 0)
     return bytes + (reads.traits?.count ?? 0) + (reads.state?.count ?? 0)
   }

@@ -118,6 +118,10 @@ package enum Limits {
   package static let parallelRuns = 10
   /// The longest time a run can wait in one go.
   package static let waitMilliseconds: Int64 = 10 * 366 * 86_400_000
+  /// How many days a step of the calendar may lie ahead.
+  package static let daysAhead = 3_660
+  /// Events of a thing among which the newest one with a date is looked for.
+  package static let dateLookBack = 1_000
   package static let callReplyBytes = 64 * 1024
   /// A reply as a run reads it: a text of which every byte needs an escape, and what stands around it.
   package static let storedReplyBytes = 6 * callReplyBytes + 4 * 1024

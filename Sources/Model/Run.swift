@@ -18,6 +18,8 @@ package struct Wait: Sendable, Equatable {
   package var line: Int
   /// Of a call: the delivery whose answer it waits for.
   package var delivery: Int64 = 0
+  /// Of a wait for a date: how its moment follows from the date, and what moves that.
+  package var plan: DatePlan?
 
   package init(
     kind: JournalKind, until: Instant? = nil, names: [String] = [], subject: SubjectReference? = nil, line: Int = 0
@@ -37,7 +39,7 @@ extension Wait {
     case .waitFor, .waitAny: names.joined(separator: " or ") + (subject.map { " of \($0)" } ?? "")
     case .call: "the reply of its call"
     case .collect: "more of its events"
-    default: "its time"
+    default: plan.map { $0.sentence ?? "a date at \($0.path)" } ?? "its time"
     }
   }
 
@@ -46,9 +48,12 @@ extension Wait {
     switch kind {
     case .waitFor, .waitAny, .call: "waits for " + awaited
     case .collect: "collects"
-    default: "sleeps"
+    default: plan.map { $0.date.isEmpty } ?? false ? "waits for " + awaited : "sleeps"
     }
   }
+
+  /// From which date its time follows, behind a sentence: " (1 day before 2026-03-01T09:00:00Z, data.starts_at)".
+  package var planned: String { (plan?.sentence).map { " (\($0))" } ?? "" }
 }
 
 /// What became of a person's wish about one run.

@@ -80,6 +80,7 @@ package struct TimelineText {
   package static func describe(_ wait: Wait?, at now: Instant) -> String {
     guard let wait else { return "waits" }
     return wait.sentence + (wait.until.map { " until \(time($0)), in \(DurationText.format($0 - now))" } ?? "")
+      + wait.planned
   }
 
   // MARK: JSON
@@ -109,6 +110,10 @@ package struct TimelineText {
     var members: [JSONValue.Member] = [.init("wait", .string(wait.kind.word))]
     if let until = wait.until { members.append(.init("until", .string(ISO8601.format(until)))) }
     if !wait.names.isEmpty { members.append(.init("for", .array(wait.names.map { .string($0) }))) }
+    if let plan = wait.plan {
+      members.append(.init("path", .string(plan.path)))
+      members.append(.init("date", plan.date.isEmpty ? .null : .string(plan.date)))
+    }
     if let subject = wait.subject { members.append(.init("of", .string(subject.description))) }
     return members
   }

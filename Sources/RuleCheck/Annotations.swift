@@ -153,7 +153,7 @@ package struct Annotations {
   private func headerType(_ key: HeaderKey) -> String {
     switch key.name {
     case "run":
-      "fun(event: nudged.Event, customer: nudged.Customer, events_or_saved?: nudged.Event[]|table, saved?: table)"
+      "fun(event: nudged.Event, customer: nudged.Customer, date_or_events_or_saved?: any, saved?: table)"
     case "when": "fun(event: nudged.Event, customer: nudged.Customer): boolean"
     default: Annotations.type(key.takes)
     }
@@ -218,7 +218,11 @@ package struct Annotations {
           "---@overload fun(event: \(Annotations.quoted(name)), options?: table): \(Annotations.className(name))?")
       }
     }
-    if let result = Annotations.result(word.gives) { lines.append("---@return \(result)") }
+    if word.name == "wait_until" {
+      lines.append("---@return boolean, string?")
+    } else if let result = Annotations.result(word.gives) {
+      lines.append("---@return \(result)")
+    }
     lines.append("function \(word.name)(\(word.parameters.map(\.name).joined(separator: ", "))) end")
     lines.append("")
   }

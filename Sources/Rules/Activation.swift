@@ -63,6 +63,8 @@ package struct ActivationOutcome: Sendable {
     /// It woke, found nothing for it and sleeps on as before.
     case unchanged
     case finished
+    /// An event that it has heard cancels the date it would wait for.
+    case stopped(by: String)
     /// Its journal is cut short; it begins anew with this table.
     case checkpoint(saved: [UInt8])
     /// By skip or check; nothing of this activation counts.
@@ -80,7 +82,7 @@ package struct ActivationOutcome: Sendable {
   /// Whether what the activation asked for stands.
   static func counts(_ ending: Ending) -> Bool {
     switch ending {
-    case .waiting, .finished, .checkpoint: true
+    case .waiting, .finished, .stopped, .checkpoint: true
     case .unchanged, .skipped, .notMatched, .failed, .overBudget, .diverged: false
     }
   }
@@ -102,6 +104,8 @@ package struct ActivationOutcome: Sendable {
   package var reads: [ReadValue]
   package var units: Int
   package var limit: RuleLimit?
+  /// Of a rule that goes by a date: the one that `run` got; empty: none.
+  package var date: String?
 
   /// An activation that came to nothing, for this reason.
   package static func failure(_ reason: String) -> ActivationOutcome {

@@ -76,6 +76,8 @@ package struct RuleHeader: Sendable, Equatable {
   /// Nil: each event begins a run of its own.
   package var gather: Gather?
   package var catchUp = CatchUp.fire
+  /// Its runs begin with a wait for a date: on = before(…).
+  package var before: DatePlan?
 
   /// What it sends has to arrive: no policy holds it back.
   package var isTransactional: Bool { self.class == RuleHeader.transactional }
@@ -99,7 +101,7 @@ package struct RuleHeader: Sendable, Equatable {
       && goal == other.goal && second == other.second && limit == other.limit && zone == other.zone
       && topic == other.topic && cap == other.cap && obeysCaps == other.obeysCaps
       && obeysQuietHours == other.obeysQuietHours && holdOut == other.holdOut && gather == other.gather
-      && catchUp == other.catchUp
+      && catchUp == other.catchUp && before == other.before
   }
 }
 
@@ -118,10 +120,12 @@ struct HeaderReader {
   private let scan: SourceScan
   let root: JSONCursor
   private(set) var complaints: [RuleComplaint] = []
+  /// Of on = before(…).
+  var plan: DatePlan?
 
   static let available = [
     "title", "on", "per", "key", "when", "run", "again", "mode", "priority", "class", "owner", "stop_on", "goal",
-    "second", "limit", "zone", "topic", "cap", "quiet_hours", "hold_out", "collect", "debounce", "catch_up",
+    "second", "limit", "zone", "topic", "cap", "quiet_hours", "hold_out", "collect", "debounce", "catch_up", "late",
   ]
   /// Known, and refused as long as nothing would honour them.
   static let later = ["was"]
@@ -174,11 +178,18 @@ struct HeaderReader {
     header.stopOn = stopOn()
     header.goal = goal()
     header.gather = gather()
+    if header.gather != nil, header.before != nil || header.occasion != nil {
+      complain(
+        root["collect"] != nil ? "collect" : "debounce",
+        "'collect' and 'debounce' gather events, and so 'on' must name events; before(…) and its like begin by themselves"
+      )
+    }
     header.catchUp = catchUp()
     header.second = second(gathers: header.gather != nil)
     header.limit = limit(header.second)
     header.zone = zone()
     readPolicies(&header)
+    header.before = late()
     checkKeyEvents(header)
     checkPaths(header)
     return complaints.isEmpty ? header : nil
@@ -250,6 +261,7 @@ struct HeaderReader {
       complain("on", "a rule needs 'on', the name of the event that starts it, such as on = \"invoice.paid\"")
       return []
     }
+    if let events = before(value) { return events }
     if trigger(value, isAlone: true) { return [] }
     let candidates = value.kind == .array ? value.elements : [value]
     var names: [String] = []
@@ -316,7 +328,9 @@ struct HeaderReader {
     for event in header.on where paths[event] == nil {
       complain("key", "'key' has no path for the event '\(event)' of 'on'")
     }
-    let ends = header.stopOn.map(\.event) + (header.goal.map { [$0.event] } ?? []) + scan.awaited.map(\.text)
+    let ends =
+      header.stopOn.map(\.event) + (header.goal.map { [$0.event] } ?? []) + scan.awaited.map(\.text)
+      + (header.before?.names ?? [])
     for event in paths.keys.sorted() where !header.on.contains(event) && !ends.contains(event) {
       complain(
         "key", "'key' has a path for '\(event)', which 'on' does not name",

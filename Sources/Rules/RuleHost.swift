@@ -91,6 +91,18 @@ package struct RuleCall {
     reply.pointee.value.integer = value ? 1 : 0
   }
 
+  /// Two answers; an empty text is none.
+  func answer(_ value: Bool, _ text: String) {
+    answer(value)
+    if text.isEmpty { return }
+    var text = text
+    text.withUTF8 { bytes in
+      reply.pointee.second.bytes = host.keep(bytes)
+      reply.pointee.second.count = UInt32(bytes.count)
+      reply.pointee.second.kind = RULE_TEXT.rawValue
+    }
+  }
+
   /// `index` comes back when a field of the event is asked for.
   func answer(_ event: Event, index: Int) {
     reply.pointee.value.kind = RULE_EVENT.rawValue

@@ -187,10 +187,16 @@ package struct RuleLoader {
     let used = names.map { SourceScan(file: "", text: libraries[$0]?.text ?? "", isRule: true) } + [scan]
     var awaited: [String] = []
     for name in used.flatMap(\.awaited).map(\.text) where !awaited.contains(name) { awaited.append(name) }
+    var dates = RuleDates()
+    if let plan = header.before { dates.add(plan) }
+    for scan in used { dates.add(scan.dates) }
+    RuleDates.add(dates.names, to: &awaited)
     var rule = Rule(
       path: source.name, header: header, contentHash: RuleLoader.hash(source, libraries: libraries),
-      isStraight: isStraight, waits: used.contains(where: \.waits) || header.gather != nil, awaited: awaited,
+      isStraight: isStraight,
+      waits: used.contains(where: \.waits) || header.gather != nil || header.before != nil, awaited: awaited,
       matches: used.contains(where: \.matches))
+    rule.dates = dates
     rule.windows = windows(of: used, per: header.per, scan)
     rule.isSegment = source.kind == .segment
     rule.looksAtTime = rule.isSegment && used.contains(where: \.asksTime)

@@ -104,7 +104,8 @@ package final class RuleRuntime {
       let status = RuleRuntime.withInput(pointer) { given in
         withUnsafeMutablePointer(to: &given) { given in
           player = RunPlayer(
-            activation, header: set[position].header, input: given, parser: words.storedParser, zones: zones)
+            activation, header: set[position].header, dates: set[position].dates, input: given,
+            parser: words.storedParser, zones: zones)
           words.player = player
           return host.run(slot: slots[position], &given.pointee)
         }
@@ -125,6 +126,7 @@ package final class RuleRuntime {
     let hasPart = counts && ending != .unchanged
     var reason = status == RULE_OK || status == RULE_SUSPENDED ? "" : reason(position)
     if ending == .diverged { reason = player.divergence ?? reason }
+    if ending == .skipped { reason = player.dateReason ?? reason }
     return ActivationOutcome(
       ending: ending, line: Int(report.pointee.line), reason: reason, effects: counts ? effects : [],
       entries: counts ? entries : [],
@@ -134,13 +136,15 @@ package final class RuleRuntime {
         : nil,
       consumed: player.consumed, entryCount: player.entryCount, randoms: report.pointee.randoms,
       state: counts && report.pointee.state_changed && player.isLive ? host.reportText : nil, reads: reads(report),
-      units: Int(report.pointee.units), limit: RuleRuntime.limit(status))
+      units: Int(report.pointee.units), limit: RuleRuntime.limit(status), date: player.date)
   }
 
   private func ending(_ status: rule_status, _ player: RunPlayer) -> ActivationOutcome.Ending {
     switch status {
     case RULE_SUSPENDED:
       if player.isUnchanged { return .unchanged }
+      if let name = player.cancelledBy { return .stopped(by: name) }
+      if player.dateReason != nil { return .skipped }
       if let saved = player.saved { return .checkpoint(saved: saved) }
       guard var wait = player.wait else { return .failed }
       wait.line = Int(host.report.pointee.line)

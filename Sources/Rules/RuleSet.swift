@@ -20,6 +20,8 @@ package struct Rule: Sendable, Equatable {
   package var awaited: [String]
   /// Its waits may take events that do not carry its key.
   package var matches: Bool
+  /// The dates that its runs go by.
+  package var dates = RuleDates()
   /// The windows it asks for.
   package var windows: [WindowDefinition] = []
   /// It only says who belongs to it.

@@ -10,8 +10,10 @@ package import Model
 
 final class RunPlayer {
   let activation: Activation
-  private let header: RuleHeader
-  private let input: UnsafeMutablePointer<rule_input>
+  let header: RuleHeader
+  /// What the rule is known to go by dates for.
+  let dates: RuleDates
+  let input: UnsafeMutablePointer<rule_input>
   private let parser: DocumentParser
   let zones: ZoneShelf
 
@@ -28,11 +30,16 @@ final class RunPlayer {
   private(set) var isUnchanged = false
   var saved: [UInt8]?
   var divergence: String?
+  /// The run ends before its wait begins: an event has cancelled the date, or nothing can be planned with it.
+  var cancelledBy: String?
+  var dateReason: String?
+  /// The date that `run` gets, in a rule that goes by one; empty: none is known.
+  var date: String?
 
   /// What Lua may still look into until the run has ended.
   private(set) var received: [Event] = []
   private var documents: [Document] = []
-  private var texts: [UnsafeMutablePointer<CChar>] = []
+  var texts: [UnsafeMutablePointer<CChar>] = []
 
   /// The wait at hand, how far the heard events were looked at for it, and the one that may end it.
   private struct Looking {
@@ -50,9 +57,10 @@ final class RunPlayer {
   private(set) var consumed: Set<Int64> = []
 
   init(
-    _ activation: Activation, header: RuleHeader, input: UnsafeMutablePointer<rule_input>, parser: DocumentParser,
-    zones: ZoneShelf
+    _ activation: Activation, header: RuleHeader, dates: RuleDates, input: UnsafeMutablePointer<rule_input>,
+    parser: DocumentParser, zones: ZoneShelf
   ) {
+    self.dates = dates
     self.activation = activation
     self.header = header
     self.input = input
@@ -68,6 +76,7 @@ final class RunPlayer {
     input.pointee.replay_units = UInt64(
       Limits.replayUnits + Limits.replayUnitsPerEntry * activation.journal.entryCount)
     if activation.journal.parts.isEmpty { isLive = true } else { enter(activation.journal.parts[0]) }
+    if let plan = header.before { waitFirst(plan) }
   }
 
   deinit { for text in texts { text.deallocate() } }
@@ -112,14 +121,8 @@ final class RunPlayer {
 
   /// The zone that is named, or the rule's, the subject's, the configured one, in this order.
   func zone(_ named: String?) -> Result<ZoneRules, ZoneError> {
-    let name = named ?? header.zone ?? subjectZone ?? activation.defaultZone
-    if let zone = zones.zone(name) { return .success(zone) }
-    return .failure(ZoneError(description: "there is no time zone '\(name.prefix(80))'"))
-  }
-
-  private var subjectZone: String? {
-    guard let root = activation.input.traits?.root else { return nil }
-    return root["timezone"]?.string ?? root["zone"]?.string
+    let name = DayZone.name(named, header, activation.input.traits?.root, activation.defaultZone)
+    return DayZone.find(name, zones)
   }
 
   var now: Instant { Instant(milliseconds: input.pointee.now) }

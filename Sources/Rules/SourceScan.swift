@@ -23,6 +23,8 @@ struct SourceScan {
   private(set) var waits = false
   /// It says by itself which events end a wait, or waits for those of other subjects.
   private(set) var matches = false
+  /// What its waits for dates go by.
+  var dates = RuleDates()
   /// It asks what time it is.
   var asksTime: Bool {
     tokens.indices.dropLast().contains {
@@ -113,7 +115,7 @@ struct SourceScan {
     }
   }
 
-  private mutating func complain(_ line: Int, _ message: String) {
+  mutating func complain(_ line: Int, _ message: String) {
     complaints.append(RuleComplaint(file: file, line: line, message: message))
   }
 
@@ -214,6 +216,7 @@ struct SourceScan {
       waits = true
       if token.text == "wait_for" { findName(after: index) }
       if token.text == "wait_any" { findNames(after: index) }
+      if token.text == "wait_until" { findDates(after: index) }
     }
     if Set(awaited.map(\.text)).count > Limits.awaitedNames {
       complain(1, "a rule may wait for at most \(Limits.awaitedNames) different events")
@@ -284,7 +287,7 @@ struct SourceScan {
     }
   }
 
-  private mutating func listen(for name: LuaToken) {
+  mutating func listen(for name: LuaToken) {
     awaited.append(name)
     if !(1...Limits.eventNameBytes).contains(name.text.utf8.count) {
       complain(

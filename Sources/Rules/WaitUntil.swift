@@ -44,8 +44,8 @@ enum WaitUntil {
     }
     let today = zone.civil(at: now).date
     if let value = table["days"] {
-      guard let days = value.integer, (0...3_660).contains(days), table["weekday"] == nil else {
-        return .wrong("wait_until: 'days' must be a whole number from 0 to 3660, without 'weekday'")
+      guard let days = value.integer, (0...Int64(Limits.daysAhead)).contains(days), table["weekday"] == nil else {
+        return .wrong("wait_until: 'days' must be a whole number from 0 to \(Limits.daysAhead), without 'weekday'")
       }
       return moment(today, after: Int(days), clock, zone)
     }
@@ -59,7 +59,7 @@ enum WaitUntil {
     return next(now, today, clock, zone) { $0.weekday == wanted }
   }
 
-  private static func timeOfDay(_ text: String) -> (hour: Int, minute: Int)? {
+  static func timeOfDay(_ text: String) -> (hour: Int, minute: Int)? {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
     guard parts.count == 2, parts[0].count <= 2, parts[1].count == 2, let hour = Int(parts[0]),
       let minute = Int(parts[1]), (0..<24).contains(hour), (0..<60).contains(minute)

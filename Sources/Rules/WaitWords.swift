@@ -43,7 +43,7 @@ extension EffectWords {
     return player
   }
 
-  private func settle(_ settled: RunPlayer.Settled, _ player: RunPlayer, _ call: RuleCall) -> Bool {
+  func settle(_ settled: RunPlayer.Settled, _ player: RunPlayer, _ call: RuleCall) -> Bool {
     switch settled {
     case .diverged: call.diverge(player.divergence ?? "")
     case .full: call.exceed(EffectWords.journalIsFull)
@@ -79,7 +79,7 @@ extension EffectWords {
     call.suspend()
   }
 
-  private func endByTime(_ player: RunPlayer, _ call: RuleCall) {
+  func endByTime(_ player: RunPlayer, _ call: RuleCall) {
     call.moveOn()
     if player.activation.trigger.endsWait { return }
     player.sleepOn()
@@ -89,6 +89,7 @@ extension EffectWords {
   func waitUntil(_ call: RuleCall) {
     if isTooMany(1, "wait_until", call) { return }
     guard let player = playing(call) else { return }
+    if let table = dateTable(call) { return waitForDate(table, player, call) }
     let hash = JournalEntry.hash(call.text(0) ?? call.json(0).map { String(decoding: $0, as: UTF8.self) } ?? "")
     // What it means depends on the moment, so that it is only worked out when it is new.
     guard player.isLive else {

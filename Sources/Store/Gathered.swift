@@ -80,7 +80,7 @@ extension RunRow {
   /// The rule of a row that is not read as a whole.
   package static func rule(of packed: [UInt8]) -> Int64? {
     PackedReader.read(packed) { reader in
-      guard reader.byte() == 1 else { return nil }
+      guard (1...3).contains(reader.byte()) else { return nil }
       _ = reader.signed()
       let rule = reader.signed()
       return reader.failed ? nil : rule

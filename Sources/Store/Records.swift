@@ -99,6 +99,9 @@ package struct RunListener: Sendable, Equatable {
   /// It wants to hear of what came after this event, too.
   package var after: Int64
   package var names: [String]
+  /// Where it lacks a date: of what came before, it wants the newest event that carries one, or one of `ends`.
+  package var paths: [String] = []
+  package var ends: [String] = []
 
   package init(run: Int64, subject: Int64, after: Int64, names: [String]) {
     self.run = run
@@ -115,7 +118,21 @@ package struct RunListener: Sendable, Equatable {
     writer.signed(after)
     writer.integer(names.count)
     for name in names { writer.counted(name) }
+    if paths.isEmpty { return writer.bytes }
+    for list in [paths, ends] {
+      writer.integer(list.count)
+      for text in list { writer.counted(text) }
+    }
     return writer.bytes
+  }
+
+  private mutating func readPaths(_ reader: inout PackedReader) -> Bool {
+    for list in [\RunListener.paths, \.ends] {
+      let count = reader.integer()
+      guard !reader.failed, (0...Limits.awaitedNames).contains(count) else { return false }
+      for _ in 0..<count { self[keyPath: list].append(reader.text()) }
+    }
+    return !reader.failed
   }
 
   package init?(_ bytes: [UInt8]) {
@@ -125,6 +142,7 @@ package struct RunListener: Sendable, Equatable {
       let count = reader.integer()
       guard !reader.failed, (0...Limits.awaitedNames).contains(count) else { return nil }
       for _ in 0..<count { listener.names.append(reader.text()) }
+      if !reader.failed, !reader.atEnd, !listener.readPaths(&reader) { return nil }
       return reader.failed ? nil : listener
     }
     guard let found else { return nil }

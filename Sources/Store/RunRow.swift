@@ -152,13 +152,16 @@ package struct RunRow: Sendable, Equatable {
   }
 
   private static func pack(_ wait: Wait, since started: Instant, into writer: inout PackedWriter) {
-    writer.byte(wait.kind.rawValue | (wait.until == nil ? 0 : 0x80) | (wait.subject == nil ? 0 : 0x40))
+    writer.byte(
+      wait.kind.rawValue | (wait.until == nil ? 0 : 0x80) | (wait.subject == nil ? 0 : 0x40)
+        | (wait.plan == nil ? 0 : 0x20))
     if let until = wait.until { writer.signed(until - started) }
     if let subject = wait.subject { writer.counted(subject.description) }
     writer.integer(wait.line)
     if wait.kind == .call { writer.signed(wait.delivery) }
     writer.integer(wait.names.count)
     for name in wait.names { writer.counted(name) }
+    wait.plan?.pack(into: &writer)
   }
 
   private static func pack(_ heard: [Heard], after event: Int64, into writer: inout PackedWriter) {
@@ -251,7 +254,7 @@ package struct RunRow: Sendable, Equatable {
 
   private static func wait(_ reader: inout PackedReader, since started: Instant) -> Wait? {
     let tag = reader.byte()
-    guard let kind = JournalKind(rawValue: tag & 0x3F) else { return nil }
+    guard let kind = JournalKind(rawValue: tag & 0x1F) else { return nil }
     var wait = Wait(kind: kind)
     if tag & 0x80 != 0 { wait.until = started + reader.signed() }
     if tag & 0x40 != 0 {
@@ -263,6 +266,9 @@ package struct RunRow: Sendable, Equatable {
     let count = reader.integer()
     guard !reader.failed, (0...Limits.awaitedNames).contains(count), counts.contains(wait.line) else { return nil }
     for _ in 0..<count { wait.names.append(reader.text()) }
+    guard tag & 0x20 != 0 else { return wait }
+    guard let plan = DatePlan.unpack(&reader) else { return nil }
+    wait.plan = plan
     return wait
   }
 }

@@ -85,6 +85,10 @@ if CommandLine.arguments.contains("--replay") {
   try ReplayBench.run()
   exit(0)
 }
+if CommandLine.arguments.contains("--dates") {
+  try DatesBench.run()
+  exit(0)
+}
 let subjects = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 100_000
 let began = Clocks.system.steadyNanoseconds()
 let tally = try play(subjects)

@@ -18,4 +18,16 @@ import Testing
   func `a wait is a sentence and names what it waits for`(wait: Wait, sentence: String, awaited: String) {
     #expect(wait.sentence == sentence && wait.awaited == awaited)
   }
+
+  @Test func `a wait for a date says which date and how long before`() {
+    var wait = Wait(kind: .waitUntil)
+    wait.plan = DatePlan(path: "data.at", lead: .calendar(days: 1, hour: 18, minute: 5, zone: nil))
+    #expect(wait.sentence == "waits for a date at data.at" && wait.planned.isEmpty)
+    wait.plan?.date = "2026-03-01T09:00:00Z"
+    #expect(wait.sentence == "sleeps" && wait.planned == " (18:05, 1 day before 2026-03-01T09:00:00Z, data.at)")
+    wait.plan?.lead = .duration(milliseconds: 5_400_000)
+    #expect(wait.awaited == "1 hour 30 minutes before 2026-03-01T09:00:00Z, data.at")
+    wait.plan?.isLate = true
+    #expect(wait.planned == " (until 2026-03-01T09:00:00Z, data.at, unless that moves: its moment is past)")
+  }
 }

@@ -32,7 +32,7 @@ import Testing
         ["certificate.order"] = "any", ["churn.save_offer"] = "any", ["churn.at_risk"] = "any",
         ["churn.gone_quiet"] = "any", ["payment.recovered"] = "any",
         ["payment.reminder"] = "any", ["payment.review"] = "any", ["upsell.offer"] = "any",
-        ["upsell.locked_features"] = "any",
+        ["upsell.locked_features"] = "any", ["webinar.reminder"] = "any",
         ["webinar.confirmation"] = "any", ["payment.retry"] = "any", ["dunning.reminder"] = "any",
         ["dunning.exhausted"] = "any", ["trial.welcome"] = "any", ["trial.help"] = "any",
         ["quote.make"] = "any",

@@ -34,6 +34,27 @@ import Testing
     return row
   }
 
+  /// A run that waits for a date, after one that has come.
+  static func planned() -> RunRow {
+    var row = run()
+    var wait = Wait(kind: .waitUntil, until: Instant(milliseconds: 1_700_000_900_000), line: 4)
+    wait.subject = SubjectReference(namespace: "webinar", id: "w7")
+    var plan = DatePlan(
+      path: "data.starts_at", lead: .calendar(days: 1, hour: 18, minute: 30, zone: "Europe/Berlin"),
+      moved: ["webinar.rescheduled"], cancelled: ["webinar.cancelled", "webinar.deleted"], late: .send)
+    plan.date = "2023-11-15T18:00:00Z"
+    plan.by = 61
+    plan.isLate = true
+    wait.plan = plan
+    row.wait = wait
+    row.pending = .date("2023-11-15T18:00:00Z", isLate: true)
+    row.journal.append(
+      JournalPart(
+        trigger: .date("2023-11-14T18:00:00Z", isLate: false), now: Instant(milliseconds: 1_700_000_300_000),
+        reads: ActivationReads(), entries: [JournalEntry(.waitUntil, hash: 4, settledBy: 61)]))
+    return row
+  }
+
   static func journal() -> Journal {
     var journal = Journal()
     let reads = ActivationReads(
@@ -77,8 +98,8 @@ import Testing
     return read
   }
 
-  @Test func `a damaged run is a run or nothing, and what was read is written and read again as the same`() {
-    let whole = DamageFuzzTests.run()
+  @Test(arguments: [DamageFuzzTests.run(), DamageFuzzTests.planned()])
+  func `a damaged run is a run or nothing, and what was read is written and read again as the same`(whole: RunRow) {
     #expect(RunRow(number: 7, whole.packed) == whole)
     let read = DamageFuzzTests.visit(11, whole.packed) { bytes in
       let stored = RunRow.stored(number: 7, bytes)
@@ -92,6 +113,30 @@ import Testing
       return true
     }
     #expect(read > 0 && read < DamageFuzzTests.rounds)
+  }
+
+  @Test(arguments: [[], ["data.at"]])
+  func `a damaged listener is a listener or nothing`(paths: [String]) {
+    var whole = RunListener(run: 7, subject: 9, after: 44, names: ["webinar.rescheduled"])
+    whole.paths = paths
+    if !paths.isEmpty { whole.ends = ["webinar.cancelled"] }
+    #expect(RunListener(whole.packed) == whole)
+    _ = DamageFuzzTests.visit(13, whole.packed) { bytes in
+      guard let listener = RunListener(bytes) else { return false }
+      #expect(RunListener(listener.packed)?.names == listener.names)
+      return true
+    }
+  }
+
+  @Test func `a row of a program without dates reads as it was meant`() throws {
+    // A run that sleeps in wait_until, as it stood before a wait could have a plan.
+    let hex = "01060606580500000000000000060000000000000080a0abfef96201108780f0b25208000002000000024704030201"
+    let bytes = stride(from: 0, to: hex.count, by: 2).map { place in
+      UInt8(hex.dropFirst(place).prefix(2), radix: 16) ?? 0
+    }
+    let row = try #require(RunRow(number: 1, bytes))
+    #expect(row.wait?.kind == .waitUntil && row.wait?.plan == nil)
+    #expect(row.packed == bytes)
   }
 
   @Test func `a damaged journal is a journal or nothing`() {

@@ -137,6 +137,7 @@ typedef struct rule_reply {
   uint32_t code;
   uint32_t message_count;
   rule_value value;
+  rule_value second; /* of two answers the other one; nil: there is one */
   rule_event event;
   const document *document;
   uint32_t work; /* units that answering has cost, charged to the run */
@@ -161,6 +162,10 @@ typedef struct rule_input {
   uint64_t randoms;        /* drawn before this entry, by a run that was cut short by a checkpoint */
   uint64_t replay_units;   /* what playing it again may cost in all */
   const document *saved;   /* the table of the last checkpoint; NULL: none */
+  const char *date;        /* of a run that goes by a date: `run` gets it, before what is saved; NULL: none is known */
+  size_t date_count;
+  bool has_date;
+  bool sleeps_first;       /* the run waits before `run` is called at all */
   bool journal;            /* tells which traits were read */
   bool skips_when;         /* `when` was asked at the start of the run */
   bool only_when;          /* nothing but `when` is asked: RULE_OK or RULE_NOT_MATCHED */

@@ -91,6 +91,7 @@ extension FileCheck {
 
   private func eitherProblem(_ value: Expression, _ found: Shape, _ ways: [Takes], _ label: String) -> Problem? {
     var problems: [Problem] = []
+    let ways = FileCheck.fitting(ways, value)
     for way in ways {
       guard let problem = problem(value, found, way, label) else { return nil }
       // A table of the right kind with a wrong key is told about its key.
@@ -238,7 +239,8 @@ extension FileCheck {
     for option in options where option.isRequired && !names.contains(option.name) && !names.contains(nil) {
       return Problem(
         span: value.span.first(in: source), code: .unknownOption,
-        message: "\(label) needs '\(option.name)', \(option.takes.sentence)", suggestion: nil)
+        message: "\(label) \(label.hasSuffix("events") ? "need" : "needs") '\(option.name)', \(option.takes.sentence)",
+        suggestion: nil)
     }
     return nil
   }

@@ -142,6 +142,8 @@ extension FileCheck {
     case (.decision, .file): tell(span, .wrongPlace, "\(word.name) can only be used inside run and when")
     case (.file, .run), (.file, .when), (.file, .other):
       tell(span, .wrongPlace, "\(word.name){…} stands at the end of a \(word.name)'s file: return \(word.name) { … }")
+    case (.trigger, .run), (.trigger, .when):
+      tell(span, .wrongPlace, "\(word.name)(…) stands in the header: on = \(word.name)(…)")
     default: break
     }
   }
@@ -162,7 +164,10 @@ extension FileCheck {
       )
     } else if arguments.count < least, !spreads {
       let missing = word.parameters[arguments.count]
-      tell(span, .arguments, "\(word.signature): the \(missing.name) is missing, \(missing.takes.sentence)")
+      tell(
+        span, .arguments,
+        "\(word.signature): the \(missing.name) \(missing.name.hasSuffix("s") ? "are" : "is") missing, \(missing.takes.sentence)"
+      )
     }
   }
 

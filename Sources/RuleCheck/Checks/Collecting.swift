@@ -14,7 +14,7 @@ extension FileCheck {
   var gathers: Bool { collects || value(of: "debounce") != nil }
 
   /// What `run` is called with, beyond the event and the customer.
-  var moreArguments: [String] { collects ? ["events", "saved"] : ["saved"] }
+  var moreArguments: [String] { (dateTrigger == nil ? [] : ["date"]) + (collects ? ["events"] : []) + ["saved"] }
   var runForm: String { "function(event, customer, \(moreArguments.joined(separator: ", ")))" }
 
   func checkCollect(_ field: TableField) {

@@ -25,6 +25,7 @@ extension FileCheck {
       }
       if name == "on" { events = constantNames(field.value) ?? occasionEvents(field.value) }
     }
+    if let arguments = dateTrigger { events = FileCheck.dateEvents(arguments, "event").flatMap { constantNames($0) } }
   }
 
   /// What a statement at the top returns; a call that only lacks its `return`, too.
@@ -165,6 +166,7 @@ extension FileCheck {
     case "limit": checkLimit(field)
     case "collect": checkCollect(field)
     case "catch_up": checkCatchUp(field, found)
+    case "late": checkLate(field)
     case "key": checkKeyPaths(field, found)
     case "per": checkPer(field, found)
     case "run", "when": checkParameters(name, field)
@@ -219,8 +221,20 @@ extension FileCheck {
       if fields.contains(where: { $0.value.string == event || $0.name == event }) { return true }
     }
     if header?.first(where: { $0.name == "stop_on" })?.value.string == event { return true }
+    if let dates = dateTrigger {
+      let names = ["moved", "cancelled"].compactMap { FileCheck.dateEvents(dates, $0) }.flatMap {
+        constantNames($0) ?? []
+      }
+      if names.contains(event) { return true }
+    }
     var isWaitedFor = false
     TreeWalk.calls(in: tree) { word, arguments in
+      if word == "wait_until", case .table(let fields)? = arguments.first?.kind {
+        let names = fields.filter { $0.name == "moved" || $0.name == "cancelled" }.flatMap {
+          constantNames($0.value) ?? []
+        }
+        if names.contains(event) { isWaitedFor = true }
+      }
       guard word == "wait_for" || word == "wait_any", let first = arguments.first else { return }
       if first.string == event || constantNames(first)?.contains(event) ?? false { isWaitedFor = true }
     }

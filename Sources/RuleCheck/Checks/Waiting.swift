@@ -8,8 +8,10 @@ internal import Basics
 extension FileCheck {
   func checkWaiting(_ word: HostWord, _ span: Span, _ arguments: [Expression], _ shapes: [Shape]) {
     switch word.name {
+    case "before": checkDates(word, arguments)
     case "wait_until":
       if let first = arguments.first { checkMoment(first, shapes[0]) }
+      checkDates(word, arguments)
     case "wait_for", "wait_any":
       if word.name == "wait_any" { checkTwice(arguments) }
       for field in FileCheck.fields(of: arguments, at: 1) { checkListening(field, word, arguments) }
@@ -155,7 +157,7 @@ extension FileCheck {
     else { return }
     tell(
       span, .wrongPlace,
-      "run gets what is kept here as its \(collects ? "fourth" : "third") argument, and has none: it would begin anew as if nothing had been; write run = \(runForm)",
+      "run gets what is kept here as its \(moreArguments.count > 1 ? "fourth" : "third") argument, and has none: it would begin anew as if nothing had been; write run = \(runForm)",
       severity: .warning)
   }
 }

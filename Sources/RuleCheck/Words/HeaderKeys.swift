@@ -55,6 +55,7 @@ package enum HeaderKeys {
       ]), "How many of its messages one subject gets; false: no cap holds for it."),
     HeaderKey("quiet_hours", .boolean, "false: it sends at any hour."),
     HeaderKey("hold_out", .number, "The percentage of subjects that get nothing from it, for comparison."),
+    HeaderKey("late", .choice(["skip", "send"]), "What becomes of a moment before a date that is past already."),
     HeaderKey(
       "collect",
       .options([

@@ -28,10 +28,28 @@ package enum HostWords {
   /// Steps in the calendar, for wait_until.
   private static let calendar = [
     Option("at", .clock, "the time of day", isRequired: true),
-    Option("days", .integer(0...3_660), "how many days ahead"),
+    Option("days", .integer(0...Int64(Limits.daysAhead)), "how many days ahead"),
     Option("weekday", .weekday, "the next such day"),
     Option("zone", .zone, "the time zone in which it is meant"),
   ]
+
+  /// How long before a date, in the calendar.
+  static let lead = [
+    Option("days", .integer(0...Int64(Limits.daysAhead)), "how many days before", isRequired: true),
+    Option("at", .clock, "the time of day", isRequired: true),
+    Option("zone", .zone, "the time zone in which it is meant"),
+  ]
+
+  private static let moved = [
+    Option("moved", .events, "events that carry a new date"), Option("cancelled", .events, "events that end the run"),
+  ]
+
+  /// A date in the events, for wait_until.
+  private static let date =
+    [
+      Option("date", .path, "where the events carry the date", isRequired: true),
+      Option("before", .either([.options(lead), .pause]), "how long before it"),
+    ] + moved
 
   package static let all: [HostWord] = effects + pauses + decisions + files + windows
 
@@ -74,9 +92,10 @@ package enum HostWords {
   private static let pauses = [
     HostWord("wait", [Parameter("duration", .pause)], "Sleeps for a time."),
     HostWord(
-      "wait_until", [Parameter("time", .either([.options(calendar), .integer(0...Int64.max), .text]))],
+      "wait_until", [Parameter("time", .either([.options(calendar), .options(date), .integer(0...Int64.max), .text]))],
       gives: .boolean,
-      "Sleeps until a moment, or until a step in the calendar; false when the moment is past."),
+      "Sleeps until a moment, a step in the calendar, or so long before a date in the events; false when that is past."
+    ),
     HostWord(
       "wait_for",
       [Parameter("event", .event, isConstant: true), Parameter("options", .options(listening), isOptional: true)],
@@ -144,8 +163,12 @@ package enum HostWords {
           ]))
       ], gives: .any, place: .trigger, "Starts a rule when an event does not come."),
     HostWord(
-      "before", [Parameter("path", .path), Parameter("duration", .duration)], gives: .any, place: .trigger, later: true,
-      "Starts a rule ahead of a date in an event."),
+      "before",
+      [
+        Parameter("path", .path), Parameter("lead", .either([.options(lead), .pause])),
+        Parameter(
+          "events", .options([Option("event", .events, "events that begin a run", isRequired: true)] + moved)),
+      ], gives: .any, place: .trigger, "Starts a rule ahead of a date in its events."),
     HostWord(
       "enters", [Parameter("segment", .text, isConstant: true)], gives: .any, place: .trigger,
       "Starts a rule when a subject enters a segment."),
