@@ -139,5 +139,6 @@ void platform_tune_memory(void) {
   mallopt(M_MMAP_THRESHOLD, 1 << 20);
   mallopt(M_TRIM_THRESHOLD, 4 << 20);
 }
+void platform_trim_memory(void) { malloc_trim(0); }
 int platform_lock(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
 int platform_errno(void) { return errno; }

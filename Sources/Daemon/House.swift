@@ -4,6 +4,7 @@
 // was accepted within its bound.
 
 internal import Basics
+internal import CPlatform
 internal import Delivery
 internal import Engine
 internal import Glibc
@@ -381,7 +382,8 @@ final class House: @unchecked Sendable {
             if line.isWarning { log.warning(line.text, about) } else { log.info(line.text, about) }
           }
         },
-        failed: { events.sendAlways(.failed($0)) }),
+        failed: { events.sendAlways(.failed($0)) },
+        swept: { platform_trim_memory() }),
       loop: Carried(loop))
   }
 

@@ -14,6 +14,8 @@ package struct FlatTable {
     var offset: UInt32 = 0
     var length: UInt32 = 0
   }
+  /// Values of fewer bytes are not worth packing anew.
+  private static let compactFrom = 1 << 16
   /// The length of a row that was deleted.
   private static let tombstone = UInt32.max
 
@@ -26,6 +28,8 @@ package struct FlatTable {
   /// What the values take, the dead ones included.
   package var valueBytes: Int { values.count }
   private var living = 0
+  /// What it takes of memory.
+  var bytes: Int { slots.count * MemoryLayout<Slot>.stride + values.capacity }
 
   private func home(_ first: Int64, _ second: Int64) -> Int {
     let mixed = UInt64(bitPattern: first) &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(bitPattern: second) &* 0xC2B2_AE3D_27D4_EB4F
@@ -90,7 +94,7 @@ package struct FlatTable {
     slot.record = isFresh ? -record : record
     store(value, in: &slot)
     slots[place] = slot
-    if values.count > 1 << 20, values.count > (living + count * 8) * 3 / 2 { compact() }
+    if values.count > FlatTable.compactFrom, values.count > (living + count * 8) * 3 / 2 { compact() }
   }
 
   private mutating func store(_ value: ArraySlice<UInt8>?, in slot: inout Slot) {
@@ -117,7 +121,7 @@ package struct FlatTable {
   private mutating func append(_ value: ArraySlice<UInt8>) {
     let room = FlatTable.rounded(value.count)
     // A quarter more at a time: doubling would leave half of a large table's memory unused.
-    if values.count + room > values.capacity, values.capacity > 1 << 20 {
+    if values.count + room > values.capacity, values.capacity > FlatTable.compactFrom {
       values.reserveCapacity(values.capacity + values.capacity / 4)
     }
     values.append(contentsOf: value)
@@ -149,8 +153,19 @@ package struct FlatTable {
       }
     }
     slots[hole] = Slot()
-    if count == 0, slots.count > 4_096 { self = FlatTable() }
+    shrink()
   }
+
+  /// A table that was large for a while gives its memory back as it empties. Below a sixth it is made half as
+  /// large, so that it is still far from growing again and the work is paid for by what was removed.
+  private mutating func shrink() {
+    guard slots.count > FlatTable.smallest, count * 6 < slots.count else { return }
+    if count == 0 { return self = FlatTable() }
+    resize(to: slots.count / 2)
+    if values.count > (living + count * 8) * 3 / 2 { compact() }
+  }
+  /// What is smaller than this stays as it is: many tables are filled and emptied all the time.
+  private static let smallest = 1_024
 
   /// Every row: key, record, whether it is deleted.
   func visit(_ body: (_ first: Int64, _ second: Int64) -> Void) {
@@ -158,8 +173,12 @@ package struct FlatTable {
   }
 
   private mutating func grow() {
+    resize(to: max(16, slots.count < 32_768 ? slots.count * 2 : slots.count * 3 / 2))
+  }
+
+  private mutating func resize(to size: Int) {
     let old = slots
-    slots = Array(repeating: Slot(), count: max(16, slots.count < 32_768 ? slots.count * 2 : slots.count * 3 / 2))
+    slots = Array(repeating: Slot(), count: size)
     for slot in old where slot.record != 0 {
       var place = home(slot.first, slot.second)
       while slots[place].record != 0 { place = following(place) }

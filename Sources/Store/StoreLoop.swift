@@ -236,8 +236,12 @@ package final class StoreLoop {
 
   /// How much is appended and not yet in the tables, as a share of what is allowed; at 1 the door closes.
   package var tailShare: Double {
-    max(Double(record - mark) / Double(Limits.tailRecords), Double(tailBytes) / Double(Limits.tailBytes))
+    max(Double(record - mark) / Double(Limits.tailRecords), Double(tailBytes) / Double(Limits.tailBytes), behindShare)
   }
+
+  /// Likewise of the memory that rows take which are not in their tables. Where the same rows change again and
+  /// again the tail is what counts; where each event brings new ones, as when webhooks wait, this is.
+  private var behindShare: Double { Double(behind.bytes) / Double(Limits.behindBytes) }
 
   // MARK: step
 

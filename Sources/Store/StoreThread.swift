@@ -13,10 +13,16 @@ package struct StoreExits: Sendable {
   package var outputs: @Sendable (StoreOutputs) -> Void
   /// The store failed: the process has to end.
   package var failed: @Sendable (StoreError) -> Void
+  /// All that was behind when a sweep began is in its tables, and much memory is free in small pieces.
+  package var swept: @Sendable () -> Void
 
-  package init(outputs: @escaping @Sendable (StoreOutputs) -> Void, failed: @escaping @Sendable (StoreError) -> Void) {
+  package init(
+    outputs: @escaping @Sendable (StoreOutputs) -> Void, failed: @escaping @Sendable (StoreError) -> Void,
+    swept: @escaping @Sendable () -> Void = {}
+  ) {
     self.outputs = outputs
     self.failed = failed
+    self.swept = swept
   }
 }
 
@@ -62,6 +68,7 @@ package enum StoreThread {
       do throws(StoreError) {
         var wakeAt = clocks.wall()
         var countedAt = Instant.zero
+        var sweeps: Int64 = 0
         while let inputs = mailbox.receive(timeoutMilliseconds: max(0, min(1_000, wakeAt - clocks.wall()))) {
           let outputs = try loop.step(inputs, now: clocks.wall(), tidies: false)
           counters.note(loop.status, tailShare: loop.tailShare)
@@ -72,6 +79,10 @@ package enum StoreThread {
           wakeAt = outputs.wakeAt
           exits.outputs(outputs)
           try loop.tidy(now: clocks.wall())
+          if loop.status.sweeps != sweeps {
+            sweeps = loop.status.sweeps
+            exits.swept()
+          }
         }
         try loop.sweepAll(now: clocks.wall())
         loop.close()

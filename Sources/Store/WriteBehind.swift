@@ -10,18 +10,48 @@ internal import Model
 internal import Synchronization
 
 package final class WriteBehind: Sendable {
-  private let tables = Mutex([FlatTable](repeating: FlatTable(), count: Table.allCases.count + 1))
+  /// Each table in parts: one that grows or is packed anew is copied, and a copy of all of a large table would
+  /// double its memory and make everyone wait who looks here.
+  private struct Parts {
+    private static let perTable = 16
+    private var all = [FlatTable](repeating: FlatTable(), count: (Table.allCases.count + 1) * Parts.perTable)
+    private(set) var count = 0
+    private(set) var bytes = 0
+
+    private static func place(_ key: RowKey) -> Int {
+      let mixed = UInt64(bitPattern: key.first) &* 0xD6E8_FEB8_6659_FD93 ^ UInt64(bitPattern: key.second)
+      return Int(key.table.rawValue) * perTable + Int(truncatingIfNeeded: (mixed &* 0x9E37_79B9_7F4A_7C15) >> 60)
+    }
+
+    func look(_ key: RowKey) -> (record: Int64, value: [UInt8]?)? {
+      all[Parts.place(key)].look(key.first, key.second)
+    }
+
+    mutating func change(_ key: RowKey, _ body: (inout FlatTable) -> Void) {
+      let place = Parts.place(key)
+      let before = (all[place].count, all[place].bytes)
+      body(&all[place])
+      count += all[place].count - before.0
+      bytes += all[place].bytes - before.1
+    }
+
+    func parts(of table: Table) -> ArraySlice<FlatTable> {
+      let first = Int(table.rawValue) * Parts.perTable
+      return all[first..<first + Parts.perTable]
+    }
+  }
+  private let tables = Mutex(Parts())
 
   package init() {}
 
-  package var count: Int { tables.withLock { $0.reduce(0) { $0 + $1.count } } }
+  package var count: Int { tables.withLock { $0.count } }
+  /// What all of it takes of memory.
+  package var bytes: Int { tables.withLock { $0.bytes } }
 
   /// Nil: not here. A row without value: deleted, do not look further.
   package func look(_ key: RowKey) -> Row? {
     tables.withLock { tables in
-      tables[Int(key.table.rawValue)].look(key.first, key.second).map {
-        Row(key: key, record: $0.record, value: $0.value)
-      }
+      tables.look(key).map { Row(key: key, record: $0.record, value: $0.value) }
     }
   }
 
@@ -32,8 +62,9 @@ package final class WriteBehind: Sendable {
     let result = tables.withLock { tables -> Result<Void, StoreError> in
       do throws(StoreError) {
         try Redo.walk(redo) { key, range, isNew in
-          tables[Int(key.table.rawValue)].set(
-            key.first, key.second, record: record, range.map { redo[$0] }, isNew: isNew && !isRecovery)
+          tables.change(key) { table in
+            table.set(key.first, key.second, record: record, range.map { redo[$0] }, isNew: isNew && !isRecovery)
+          }
         }
         return .success(())
       } catch { return .failure(error) }
@@ -46,12 +77,14 @@ package final class WriteBehind: Sendable {
   package func range(from: RowKey, to: RowKey, limit: Int) -> [Row] {
     tables.withLock { tables in
       var lowest = LowestKeys(limit)
-      tables[Int(from.table.rawValue)].visit { first, second in
-        let key = RowKey(from.table, first, second)
-        if key >= from, key < to { lowest.insert(key) }
+      for part in tables.parts(of: from.table) {
+        part.visit { first, second in
+          let key = RowKey(from.table, first, second)
+          if key >= from, key < to { lowest.insert(key) }
+        }
       }
       return lowest.sorted().map { key in
-        let found = tables[Int(key.table.rawValue)].look(key.first, key.second)
+        let found = tables.look(key)
         return Row(key: key, record: found?.record ?? 0, value: found?.value)
       }
     }
@@ -60,9 +93,10 @@ package final class WriteBehind: Sendable {
   /// The keys of one table, in the order in which a sweep writes them.
   func keys(of table: Table) -> [RowKey] {
     var keys = tables.withLock { tables in
+      let parts = tables.parts(of: table)
       var keys: [RowKey] = []
-      keys.reserveCapacity(tables[Int(table.rawValue)].count)
-      tables[Int(table.rawValue)].visit { keys.append(RowKey(table, $0, $1)) }
+      keys.reserveCapacity(parts.reduce(0) { $0 + $1.count })
+      for part in parts { part.visit { keys.append(RowKey(table, $0, $1)) } }
       return keys
     }
     keys.sort { $0.first != $1.first ? $0.first < $1.first : $0.second < $1.second }
@@ -75,7 +109,7 @@ package final class WriteBehind: Sendable {
       var out: [Row] = []
       out.reserveCapacity(keys.count)
       for key in keys {
-        guard let found = tables[Int(key.table.rawValue)].look(key.first, key.second) else { continue }
+        guard let found = tables.look(key) else { continue }
         out.append(Row(key: key, record: found.record, value: found.value))
       }
       return out
@@ -86,7 +120,7 @@ package final class WriteBehind: Sendable {
   func remove(swept: [Row]) {
     tables.withLock { tables in
       for row in swept {
-        tables[Int(row.key.table.rawValue)].remove(row.key.first, row.key.second, ifRecord: row.record)
+        tables.change(row.key) { $0.remove(row.key.first, row.key.second, ifRecord: row.record) }
       }
     }
   }

@@ -64,4 +64,7 @@ int platform_errno(void);
 /* For a process with a few long threads that hand memory to each other: few arenas, and large blocks go
  * back to the kernel when they are freed. To be called before any thread is made. */
 void platform_tune_memory(void);
+/* Gives back to the kernel what is free between blocks in use. It takes some milliseconds, in which others wait for
+ * memory, so it is for moments after which much is free and that come every few seconds at most. */
+void platform_trim_memory(void);
 #endif
