@@ -330,7 +330,12 @@ package struct RuleLoader {
       throw RuleComplaint(file: path, line: 1, message: "there is no memory left to read this file")
     }
     let scan = SourceScan(file: path, text: text)
-    if let first = scan.complaints.first { throw first }
+    if let library = scan.libraries.first {
+      throw RuleComplaint(
+        file: path, line: library.line,
+        message: "use finds no library here: libraries are for rules. Write what is needed into this file")
+    }
+    if let first = scan.complaints.first ?? scan.doubledKey { throw first }
     for word in words { try host.addConstructor(word) }
     if let first = compile(scan, text, host, words: Set(words)).first { throw first }
     let json = try host.evaluate(file: path, text: text)

@@ -172,6 +172,32 @@ struct SourceScan {
     return tokens[index - 2].text
   }
 
+  /// The first key that stands twice in one table: Lua takes the last one without a word, so that the table itself
+  /// cannot tell. What stands in a function is no key, although it may look like one.
+  var doubledKey: RuleComplaint? {
+    var tables: [(depth: Int, lines: [String: Int])] = []
+    var depth = 0
+    for (index, token) in tokens.enumerated() {
+      switch (token.kind, token.text) {
+      case (.name, "function"), (.name, "if"), (.name, "do"), (.name, "repeat"): depth += 1
+      case (.name, "end"), (.name, "until"): depth -= 1
+      case (.symbol, "{"): tables.append((depth, [:]))
+      case (.symbol, "}"): _ = tables.popLast()
+      case (.symbol, "="):
+        guard let last = tables.indices.last, tables[last].depth == depth, let key = key(before: index) else {
+          continue
+        }
+        if let line = tables[last].lines.updateValue(token.line, forKey: key) {
+          return RuleComplaint(
+            file: file, line: token.line,
+            message: "'\(key)' stands twice in this table, first in line \(line); only the last one would count")
+        }
+      default: break
+      }
+    }
+    return nil
+  }
+
   // Calls.
 
   private mutating func findCalls() {

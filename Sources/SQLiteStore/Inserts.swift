@@ -34,7 +34,7 @@ final class Inserts {
     delivery = try connection.prepare(
       """
       INSERT INTO delivery (delivery, id, event, subject, rule, destination, type, created, expires, body, run, tries,
-        request) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
+        request, order_key) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)
       """)
     attempt = try connection.prepare("INSERT OR REPLACE INTO attempt VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
     redo = try connection.prepare("INSERT INTO redo (record, packed) VALUES (?,?)")
@@ -91,6 +91,7 @@ final class Inserts {
     if let expires = row.delivery.expires { delivery.bind(9, expires.milliseconds) } else { delivery.bindNull(9) }
     delivery.bind(11, row.run)
     delivery.bind(12, row.delivery.tries)
+    delivery.bind(14, row.delivery.orderKey)
     try delivery.binding(2, row.delivery.id) { () throws(StoreError) in
       try delivery.binding(5, row.rule) { () throws(StoreError) in
         try delivery.binding(6, row.delivery.destination) { () throws(StoreError) in

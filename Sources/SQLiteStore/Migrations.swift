@@ -79,6 +79,8 @@ package enum Migrations {
     [
       lookUp(.measure), lookUp(.definition), lookUp(.progress), lookUp(.tally), lookUp(.exposure), lookUp(.arms),
     ],
+    // 8: what a delivery keeps its order by, also when it is sent once more.
+    ["ALTER TABLE delivery ADD COLUMN order_key INTEGER NOT NULL DEFAULT 0"],
   ]
 
   private static func lookUp(_ table: Table) -> String {

@@ -143,16 +143,17 @@ final class SQLiteReader: EngineReader {
   }
 
   private static let deliveryColumns =
-    "delivery, id, event, subject, rule, destination, type, created, expires, body, run, tries, request"
+    "delivery, id, event, subject, rule, destination, type, created, expires, body, run, tries, request, order_key"
 
   private func deliveryRow(_ statement: Statement) -> DeliveryRow {
     let created = Instant(milliseconds: statement.integer(7))
-    let delivery = Delivery(
+    var delivery = Delivery(
       number: statement.integer(0), id: statement.text(1), destination: statement.text(5), type: statement.text(6),
       created: created, body: statement.bytes(9), due: created,
       expires: statement.isNull(8) ? nil : Instant(milliseconds: statement.integer(8)),
       tries: Int(statement.integer(11)),
       request: statement.text(12))
+    delivery.orderKey = statement.integer(13)
     return DeliveryRow(
       delivery: delivery, event: statement.integer(2), subject: statement.integer(3), rule: statement.text(4),
       run: statement.integer(10))

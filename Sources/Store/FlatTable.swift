@@ -29,7 +29,7 @@ package struct FlatTable {
   package var valueBytes: Int { values.count }
   private var living = 0
   /// What it takes of memory.
-  var bytes: Int { slots.count * MemoryLayout<Slot>.stride + values.capacity }
+  package var bytes: Int { slots.count * MemoryLayout<Slot>.stride + values.capacity }
 
   private func home(_ first: Int64, _ second: Int64) -> Int {
     let mixed = UInt64(bitPattern: first) &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(bitPattern: second) &* 0xC2B2_AE3D_27D4_EB4F
@@ -160,7 +160,10 @@ package struct FlatTable {
   /// large, so that it is still far from growing again and the work is paid for by what was removed.
   private mutating func shrink() {
     guard slots.count > FlatTable.smallest, count * 6 < slots.count else { return }
-    if count == 0 { return self = FlatTable() }
+    if count == 0 {
+      self = FlatTable()
+      return
+    }
     resize(to: slots.count / 2)
     if values.count > (living + count * 8) * 3 / 2 { compact() }
   }

@@ -448,13 +448,15 @@ extension StoreLoop {
     work.completions.append { done(.done) }
   }
 
-  /// Its tries are counted on, so that none is overwritten; its schedule begins anew.
+  /// Its tries are counted on, so that none is overwritten; its schedule begins anew. Its old place among those that
+  /// it keeps its order with is taken: it goes behind all that wait.
   private func sendAgain(_ row: DeliveryRow, after last: Attempt?, now: Instant) {
     let made = max(1, last?.attempt ?? 1)
     var open = OpenDelivery(attempts: made, due: now, destination: row.delivery.destination)
     open.triesBefore = made
+    open.orderKey = row.delivery.orderKey
     write(row.delivery.number, open)
-    _ = backlog.open(row.delivery.number, open.destination, orderKey: 0)
+    guard backlog.open(row.delivery.number, open.destination, orderKey: open.orderKey) else { return }
     backlog.wait(row.delivery.number, open.destination, due: now, isRetry: false)
   }
 

@@ -71,9 +71,10 @@ import Testing
     #expect(run(time: time, signature: signature))
     #expect(!run(time: time + 1, signature: signature))
     #expect(!run(time: time, signature: "v1,AAAA"))
-    // The time is checked, too, where the language has a clock at hand.
+    #expect(!run(time: time, signature: "v1,ä"))
+    // The time is checked, too.
     let old = signer.headers(id: "msg_1", timestampSeconds: time - 600, body: body)
     let late = try #require(old.first { $0.name == "webhook-signature" }).value
-    if example.language != "sh" { #expect(!run(time: time - 600, signature: late)) }
+    #expect(!run(time: time - 600, signature: late))
   }
 }

@@ -45,9 +45,31 @@ import Testing
     #expect(file.complaint(at: "list.1.x", "wrong").description == "etc/nudged.lua:4: wrong")
   }
 
+  @Test func `the same key in two tables, or what only looks like one in a function, is no slip`() throws {
+    let text = """
+      local function pair(a, b) local c, d = a, b; c = b; return { a = c, b = d } end
+      local list = { { a = 1 }, { a = 2 }, f = (function() local x, a = 1, 2; local y, a = 3, 4; return a end)() }
+      return { one = pair(1, 2), two = { a = list.f }, a = { a = 5 } }
+      """
+    let file = try RuleLoader.evaluate(path: "etc/nudged.lua", text: text)
+    #expect(file.document.root.at(path: "two.a")?.integer == 4)
+  }
+
   @Test(arguments: [
     ("return {\n secret = credental 'x' }", "etc/nudged.lua:2: there is no 'credental' (did you mean 'credential'?)"),
     ("return {\n a = 1\n b = 2 }", "etc/nudged.lua:2: a comma is missing at the end of this line"),
+    (
+      "return {\n a = 1,\n b = { a = 1 },\n a = 2 }",
+      "etc/nudged.lua:4: 'a' stands twice in this table, first in line 2; only the last one would count"
+    ),
+    (
+      "return { d = { x = { url = 'u', [\"url\"] = 'v' } } }",
+      "etc/nudged.lua:1: 'url' stands twice in this table, first in line 1; only the last one would count"
+    ),
+    (
+      "local common = use(\"lib/common\")\nreturn { a = common.a }",
+      "etc/nudged.lua:1: use finds no library here: libraries are for rules. Write what is needed into this file"
+    ),
     ("return 5", "etc/nudged.lua:1: this file must end with: return { … }"),
     ("return {\n send('x') }", "etc/nudged.lua:2: send can only be used inside run"),
     ("local t = {} t.t = t\nreturn t", "etc/nudged.lua:1: the data holds a table that contains itself"),

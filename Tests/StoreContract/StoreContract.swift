@@ -26,12 +26,11 @@ package enum StoreContract {
   }
 
   static func delivery(_ number: Int64, at time: Instant = now) -> DeliveryRow {
-    DeliveryRow(
-      delivery: Delivery(
-        number: number, id: "msg_\(number)", destination: "crm", type: "hello", created: time, body: Array("{}".utf8),
-        due: time,
-        expires: time + 5_000),
-      event: 1, subject: 1, rule: "welcome")
+    var made = Delivery(
+      number: number, id: "msg_\(number)", destination: "crm", type: "hello", created: time, body: Array("{}".utf8),
+      due: time, expires: time + 5_000)
+    made.orderKey = -number
+    return DeliveryRow(delivery: made, event: 1, subject: 1, rule: "welcome")
   }
 
   /// Everything a group can carry comes back after the engine was closed and opened again.

@@ -34,6 +34,44 @@ import Testing
     #expect(behind.look(RowKey(.state, 1_000)) == nil)
   }
 
+  @Test func `what empties gives its memory back long before it is empty, and knows how much it takes`() throws {
+    let behind = WriteBehind()
+    let count = Int64(100_000)
+    var list = ChangeList()
+    for number in 1...count { list.append(RowKey(.state, number, 1), [UInt8](repeating: 7, count: 40)) }
+    try behind.apply(Redo.pack([list]), record: 1)
+    let most = behind.bytes
+    #expect(most > 100_000 * 80 && most < 100_000 * 160)
+    list = ChangeList()
+    for number in 1...(count - 10_000) { list.append(RowKey(.state, number, 1), nil) }
+    try behind.apply(Redo.pack([list]), record: 2)
+    behind.remove(swept: (1...(count - 10_000)).map { Row(key: RowKey(.state, $0, 1), record: 2, value: nil) })
+    #expect(behind.count == 10_000 && behind.bytes < most / 3)
+    for number in (count - 9_999)...count {
+      #expect(behind.look(RowKey(.state, number, 1))?.value == [UInt8](repeating: 7, count: 40))
+    }
+  }
+
+  @Test func `rows that are not in their tables yet are swept before they take more memory than they may`() throws {
+    let loop = try StoreLoop(engine: MemoryStore(MemoryStore.Disk()))
+    var now = Instant(milliseconds: 1_700_000_000_000)
+    var most = 0
+    // More than twice the bound, in rows that are all new.
+    for round in 0..<500 {
+      var decisions = Decisions(lane: 0, sequence: Int64(round + 1))
+      for number in 0..<30 {
+        let key = RowKey(.state, Int64(round * 30 + number), 1)
+        decisions.changes.append(key, [UInt8](repeating: 7, count: 4_000), isNew: true)
+      }
+      _ = try loop.step([.decisions(decisions)], now: now)
+      now = now + 1
+      most = max(most, loop.behind.bytes)
+    }
+    #expect(most > Limits.behindBytes / 2 && most <= Limits.behindBytes)
+    for _ in 0..<50 { _ = try loop.step([], now: now) }
+    #expect(loop.behind.count == 0 && loop.behind.bytes < 1 << 20)
+  }
+
   @Test func `a range holds the rows of one table in order, deleted ones included`() throws {
     let behind = WriteBehind()
     for first in [Int64(4), -2, 7, 0] { try apply(behind, RowKey(.due, first, first), [1], record: 1) }

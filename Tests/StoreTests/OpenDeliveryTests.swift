@@ -146,6 +146,27 @@ extension Depot: @unchecked Sendable {}
     #expect(depot.handedOut.map(\.number).filter { $0 != 9 } == [1, 2, 3], "given up, it does not hold back the next")
   }
 
+  @Test(arguments: [false, true])
+  func `what is sent once more keeps its order, also after a kill`(isKilled: Bool) throws {
+    let depot = try Depot()
+    try depot.grant(1_000)
+    for number in 1...3 { try depot.decide([(Int64(number), "a")], key: 7) }
+    for number in 1...3 { try depot.attempt(Int64(number), .failed) }
+    try depot.decide([(4, "a")], key: 7)
+    try depot.step([.replay(DeliveryFilter(), ratePerSecond: 0) { _ in }])
+    try depot.step()
+    #expect(depot.handedOut.map(\.number) == [1, 2, 3, 4], "the one that came meanwhile goes first")
+    if isKilled {
+      try depot.kill()
+      try depot.grant(1_000)
+    } else {
+      depot.handedOut = []
+      try depot.attempt(4, .delivered, outcome: .delivered)
+    }
+    for number in 1...3 { try depot.attempt(Int64(number), .delivered, outcome: .delivered) }
+    #expect(depot.handedOut.map(\.number).prefix(3) == [1, 2, 3], "one at a time, the oldest first")
+  }
+
   @Test func `one that was given up blocks those behind it where that is wanted`() throws {
     let depot = try Depot()
     depot.blocking = ["a"]
