@@ -720,8 +720,16 @@ final class House: @unchecked Sendable {
     return .object([.init("rules", .array(list))])
   }
 
-  private func stopped(_ isMeant: (DestinationState) -> Bool) -> [JSONValue] {
-    destinationStates.withLock { $0.values.filter(isMeant).map(\.name).sorted() }.map { .string($0) }
+  /// Destinations that get nothing: held by a person or by the configuration, or disabled.
+  private var stopped: Set<String> {
+    let byFile = book.withLock { $0?.destinations.values.filter { $0.mode == .hold }.map(\.name) ?? [] }
+    return destinationStates.withLock { states in
+      Set(states.values.filter(\.takesNothing).map(\.name)).union(byFile)
+    }
+  }
+
+  private var failing: [String] {
+    destinationStates.withLock { $0.values.filter { $0.failingSince != nil }.map(\.name).sorted() }
   }
 
   private func statusReport() -> [UInt8] {
@@ -732,7 +740,7 @@ final class House: @unchecked Sendable {
       "uptime_seconds": .integer((clocks.wall() - startedAt) / 1000), "rules": .integer(Int64(ruleCount)),
       "destinations": .array(configuration.destinations.map { .string($0.name) }), "events": .integer(events),
       "repeats": .integer(laneCounters.first?.repeats.value ?? 0), "under_way": .integer(underWay.value),
-      "stopped": .array(stopped(\.takesNothing)), "failing": .array(stopped { $0.failingSince != nil }),
+      "stopped": .array(stopped.sorted().map { .string($0) }), "failing": .array(failing.map { .string($0) }),
       "deliveries_held": .integer(Int64(figures?.held ?? 0)),
       "transfers": .integer(Int64(figures?.transfersUnderWay ?? 0)), "record": .integer(committed.value),
       "unswept": .integer(storeCounters.behind.value),
@@ -766,10 +774,10 @@ final class House: @unchecked Sendable {
       standings.map { ($0.name, ["closed": 0, "half-open": 1][$0.breaker] ?? 2) })
     lines.gauge(
       "nudged_destination_trusted", "Transfers a destination is trusted with.", standings.map { ($0.name, $0.trusted) })
-    let states = destinationStates.withLock { $0 }
+    let stopped = stopped
     lines.gauge(
       "nudged_destination_stopped", "1: held or disabled.",
-      standings.map { ($0.name, states[$0.name]?.takesNothing == true ? 1 : 0) })
+      standings.map { ($0.name, stopped.contains($0.name) ? 1 : 0) })
   }
 
   private func addRuns(to lines: inout MetricsText) {
