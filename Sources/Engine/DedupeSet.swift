@@ -26,7 +26,9 @@ struct HashTable {
   private static func isFree(_ slot: Hash128) -> Bool { slot.high == 0 && slot.low == 0 }
 
   /// How many fit before it is called full.
-  var limit: Int { slots.count / 8 * 7 }
+  var limit: Int { HashTable.limit(slots.count) }
+  static func limit(capacityBits: UInt64) -> Int { limit(1 << Int(capacityBits)) }
+  private static func limit(_ places: Int) -> Int { places / 8 * 7 }
   var isFull: Bool { count >= limit }
 
   func contains(_ hash: Hash128) -> Bool {
@@ -67,18 +69,23 @@ struct HashTable {
     self = larger
   }
 
-  /// All hashes in order. The walk meets them almost sorted, so that an insertion sort is linear.
-  var sorted: [Hash128] {
+  /// All hashes in order, in the memory of the table, which is of no use afterwards: a second copy would be the
+  /// largest piece of memory that the daemon ever asks for at once. The walk meets them almost sorted, so that an
+  /// insertion sort is linear.
+  mutating func takeSorted() -> [Hash128] {
     var out: [Hash128] = []
-    out.reserveCapacity(count)
-    for slot in slots where !HashTable.isFree(slot) {
-      out.append(slot)
-      var position = out.count - 1
+    swap(&out, &slots)
+    var end = 0
+    for place in out.indices where !HashTable.isFree(out[place]) {
+      out[end] = out[place]
+      var position = end
       while position > 0, out[position] < out[position - 1] {
         out.swapAt(position, position - 1)
         position -= 1
       }
+      end += 1
     }
+    out.removeLast(out.count - end)
     return out
   }
 }
@@ -127,7 +134,7 @@ package final class DedupeSet {
   private var runs: [ClosedRun] = []
   private var nextRun: Int64
   /// The full half that is on its way to disk, kept until the store says it is there.
-  private var closing: [(run: Int64, table: HashTable)] = []
+  private var closing: [(run: Int64, hashes: [Hash128])] = []
   private let capacityBits: UInt64
   private var newest = Instant.zero
   private(set) var filterQuestions = 0
@@ -138,14 +145,14 @@ package final class DedupeSet {
     current = HashTable(capacityBits: min(12, capacityBits))
   }
 
-  package var keysInMemory: Int { current.count + (previous?.count ?? 0) + closing.reduce(0) { $0 + $1.table.count } }
+  package var keysInMemory: Int { current.count + (previous?.count ?? 0) + closing.reduce(0) { $0 + $1.hashes.count } }
 
   /// True when the hash is new; it is known from now on. A full half comes back as a run to be stored.
   package func insert(_ hash: Hash128, now: Instant, committed: Int64, reader: StoreReader) throws(StoreError) -> (
     isNew: Bool, close: DedupeRun?
   ) {
     if previous?.contains(hash) == true { return (false, nil) }
-    for table in closing where table.table.contains(hash) { return (false, nil) }
+    for one in closing where DedupeSet.holds(one.hashes, hash) { return (false, nil) }
     if try isInRuns(hash, reader) { return (false, nil) }
     guard current.insert(hash) else { return (false, nil) }
     newest = max(newest, now)
@@ -156,21 +163,31 @@ package final class DedupeSet {
   /// Makes what `insert` will read come near; see `FlatTable.touch`.
   func touch(_ hashes: [Hash128]) -> UInt64 { current.touch(hashes) &+ (previous?.touch(hashes) ?? 0) }
 
+  private static func holds(_ sorted: [Hash128], _ hash: Hash128) -> Bool {
+    var low = 0
+    var high = sorted.count
+    while low < high {
+      let middle = (low + high) / 2
+      if sorted[middle] < hash { low = middle + 1 } else { high = middle }
+    }
+    return low < sorted.count && sorted[low] == hash
+  }
+
   private func makeRoom(committed: Int64) -> DedupeRun? {
-    let full = HashTable(capacityBits: capacityBits)
-    if current.limit < full.limit {
+    if current.limit < HashTable.limit(capacityBits: capacityBits) {
       current.grow()
       return nil
     }
-    let oldest = previous
+    var oldest = previous
     let covered = previousCovered
     previous = current
     previousCovered = committed
-    current = full
-    guard let oldest else { return nil }
+    // It grows to its size while the oldest half is on its way to disk.
+    current = HashTable(capacityBits: capacityBits > 5 ? capacityBits - 2 : capacityBits)
+    guard let hashes = oldest?.takeSorted() else { return nil }
     nextRun += 1
-    closing.append((nextRun, oldest))
-    return DedupeRun(run: nextRun, newest: newest, hashes: oldest.sorted, coveredThrough: covered)
+    closing.append((nextRun, hashes))
+    return DedupeRun(run: nextRun, newest: newest, hashes: hashes, coveredThrough: covered)
   }
 
   /// The store has the run on disk: from now on its filter stands for it.
