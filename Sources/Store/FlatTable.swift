@@ -159,11 +159,11 @@ package struct FlatTable {
   /// A table that was large for a while gives its memory back as it empties. Below a sixth it is made half as
   /// large, so that it is still far from growing again and the work is paid for by what was removed.
   private mutating func shrink() {
-    guard slots.count > FlatTable.smallest, count * 6 < slots.count else { return }
-    if count == 0 {
+    if count == 0, slots.count > FlatTable.smallest || values.capacity > FlatTable.compactFrom {
       self = FlatTable()
       return
     }
+    guard slots.count > FlatTable.smallest, count * 6 < slots.count else { return }
     resize(to: slots.count / 2)
     if values.count > (living + count * 8) * 3 / 2 { compact() }
   }

@@ -99,6 +99,8 @@ package final class StoreLoop {
   private var lastShare = 0.0
   /// Switched off by tests that want to see reads without it.
   package var sweepingAllowed = true
+  /// Smaller in tests that want to reach it.
+  package var mostBehindBytes = Limits.behindBytes
 
   // What deliveries need; see StoreDeliveries.
   let reader: StoreReader
@@ -241,7 +243,7 @@ package final class StoreLoop {
 
   /// Likewise of the memory that rows take which are not in their tables. Where the same rows change again and
   /// again the tail is what counts; where each event brings new ones, as when webhooks wait, this is.
-  private var behindShare: Double { Double(behind.bytes) / Double(Limits.behindBytes) }
+  private var behindShare: Double { Double(behind.bytes) / Double(mostBehindBytes) }
 
   // MARK: step
 
