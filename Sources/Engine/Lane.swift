@@ -157,6 +157,8 @@ package final class Lane {
   /// How many of this lane's subjects are in a segment.
   var tallies: [Int64: Int64] = [:]
   var segmentFailures: [Int64: Instant] = [:]
+  /// When the log last told that a schedule was missed by too much.
+  var missedSchedules: [Int64: Instant] = [:]
   /// Events below these are still to be counted.
   var fillCursors: [Int64: Int64] = [:]
   /// For those who wait for a book that is not the lane's yet.

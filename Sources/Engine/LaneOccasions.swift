@@ -59,7 +59,9 @@ extension Lane {
       if try segment(group, cell)?.due != timer.due { setAlarm(number, cell.subject, was: timer.due, due: nil) }
     case .schedule(let schedule):
       setAlarm(number, cell.subject, was: timer.due, due: nil)
-      try meet(schedule, number, due: timer.due, cell)
+      if !tellTooLate(schedule, number, due: timer.due, now: now) {
+        try meet(schedule, number, due: timer.due, cell)
+      }
     default: setAlarm(number, timer.subject, was: timer.due, due: nil)
     }
     finishOccasion(cell)

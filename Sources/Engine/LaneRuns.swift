@@ -65,7 +65,8 @@ extension Lane {
     }
     tellInShadow(told, row, version, cell)
     noteAgain(rule, againHash, cell, now: now)
-    try noteMet(position, key, event, cell, now: now)
+    // Who waits for the moment before a date has met nothing of the rule yet.
+    if rule.header.before == nil || outcome.date != nil { try noteMet(position, key, event, cell, now: now) }
     row.wait = wait
     try begin(row, cell, now: now)
     verdict.reason = Lane.join("run \(row.number) \(Lane.describe(wait))", isSilent ? "" : told)
@@ -553,9 +554,11 @@ extension Lane {
       return nil
     }
     let isBeginning = try beginCollected(&row, version, cell, now: now)
+    let isCalledFirst = isBeginning || Lane.callsFirst(run, version, trigger)
+    if isCalledFirst { row.isHeldOut = try sideToday(of: row, version, cell) }
     let outcome = try play(
       &row, version, isBeginning ? .start : trigger, event, cell, now: now, wanted: &wanted)
-    if isBeginning { noteBegun(row, version, outcome.ending, cell, now: now) }
+    if isCalledFirst { try noteCalled(row, version, event, was: run, outcome.ending, cell, now: now) }
     var verdict = Verdict(
       rule: version.rule.path, code: Lane.code(outcome.ending), line: outcome.line, reason: outcome.reason,
       reads: outcome.reads, effects: outcome.effects.count)

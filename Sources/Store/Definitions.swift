@@ -140,6 +140,8 @@ package struct ProgressRow: Sendable, Equatable {
     case done = 3
     /// What was known by a definition that nobody asks for is gone.
     case gone = 4
+    /// As `subjects`, on the day on which a schedule was published.
+    case firstSubjects = 5
   }
   package var phase: Phase
   /// The event below which, or the subject behind which it goes on.
