@@ -40,7 +40,7 @@ package enum SimulatedRules {
   /// With a seed, also rules that wait, one of them drawn.
   package static func load(seed: UInt64? = nil, hasPolicies: Bool = false) throws -> RuleSet {
     var sources = [("count", count), ("echo", echo), ("seen", seen), ("told", told)]
-    if let seed { sources += SimulatedJourneys.sources(seed) }
+    if let seed { sources += SimulatedJourneys.sources(seed) + SimulatedMoments.sources }
     if hasPolicies { sources += SimulatedPolicies.sources }
     let loading = RuleSet.load(
       sources: sources.map { RuleSource(path: $0.0 + ".lua", text: $0.1) }, knownDestinations: ["good", "bad", "mail"])

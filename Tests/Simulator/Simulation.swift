@@ -220,6 +220,11 @@ package final class Simulation {
   /// Starts of runs have a key each; answers and ends go to a key that was begun.
   private func sendForJourney(_ wanted: String? = nil) {
     let name = wanted ?? SimulatedJourneys.names[Int(random.next(below: UInt64(SimulatedJourneys.names.count)))]
+    if SimulatedMoments.ofMeetings.contains(name) {
+      let body = SimulatedMoments.meeting(name, events.count, &random)
+      events.append(Sent(id: "e\(events.count)", name: name, user: "", body: body.text))
+      return send(events.count - 1)
+    }
     let starts = ["answer": "ask", "close": "open"]
     var user = "u\(random.next(below: 12))"
     var k = "k\(events.count)"
@@ -389,7 +394,9 @@ package final class Simulation {
           Int(data?["n"]?.integer ?? 0)
         ))
     }
-    return SimulatedJourneys.expected(told, seed: seed)
+    let (complaint, moments) = try SimulatedMoments.expected(daemon.reader)
+    if let complaint { throw fail(complaint) }
+    return SimulatedJourneys.expected(told, seed: seed).union(moments)
   }
 
   private func fail(_ what: String) -> Violation {
