@@ -151,7 +151,8 @@ extension Lane {
     guard run.entriesBefore == 0, run.saved.isEmpty else { return false }
     if run.gathered != nil { return trigger == .start }
     guard version.rule.header.before != nil, case .date = trigger else { return false }
-    return run.journal.parts.count <= 1
+    // One that was late when it began has passed that moment over and waits for something else.
+    return run.journal.entryCount <= 1
   }
 
   /// `run` was called for the first time, as it is at once for a run that an event begins. `again` counts from here

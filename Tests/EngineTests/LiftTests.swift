@@ -224,6 +224,25 @@ import Testing
     #expect(try shop.run([]).shadowed.count == called.shadowed.count)
   }
 
+  @Test func `a run that is called at once because it is late keeps its side while it waits for its date`() throws {
+    let body = "send('bare', 'soon', {}) wait_until { date = 'data.at' } send('bare', 'now', {})"
+    func rule(_ share: Int) -> [String: String] {
+      let on = "on = before('data.at', '2 days', { event = 'a' }), late = 'send', hold_out = \(share)"
+      return ["r": Workshop.rule(on, body)]
+    }
+    let shop = try Workshop(rule(50))
+    let at = #"{"at":\#((1_700_000_000_000 + 26 * LiftTests.hour).description)}"#
+    var silent = 0
+    for user in 0..<20 {
+      silent += try shop.take(LiftTests.event("a", "\(user)", at, user: "u\(user)")).shadowed.count
+    }
+    #expect((4...16).contains(silent))
+    try shop.publish(rule(0), highest: 1)
+    shop.now = shop.now + 26 * LiftTests.hour
+    let later = try shop.run([])
+    #expect(later.shadowed.count == silent && later.deliveries.count == 20 - silent)
+  }
+
   @Test func `who moved on before the moment came has met nothing`() throws {
     let shop = try Workshop([
       "r": Workshop.rule(
