@@ -157,8 +157,10 @@ package final class Lane {
   /// How many of this lane's subjects are in a segment.
   var tallies: [Int64: Int64] = [:]
   var segmentFailures: [Int64: Instant] = [:]
-  /// Events below these are still to be counted.
+  /// Of the windows that are not filled, the events below which are still to be counted.
   var fillCursors: [Int64: Int64] = [:]
+  /// What rules emitted lately and a book that is on its way may take for newer than itself; see LaneWindows.
+  var ownEvents: [RoutedEvent] = []
   /// For those who wait for a book that is not the lane's yet.
   var heldCompletions: [@Sendable () -> Void] = []
 
@@ -249,6 +251,7 @@ package final class Lane {
   private func take(_ input: LaneInput, now: Instant) throws(StoreError) {
     switch input {
     case .event(let routed):
+      forgetOwn(through: routed.number)
       try decide(routed, now: now)
       if let ticket = routed.incoming.ticket { out.settle(ticket) }
       try decideEmitted(now: now)
@@ -276,9 +279,10 @@ package final class Lane {
       caughtUp = max(caughtUp, moment)
       asked = nil
     case .publish(let book, let cutoff):
-      if prepare(book, cutoff: cutoff) { return flushRows() }
+      if try prepare(book, cutoff: cutoff) { return flushRows() }
       filling = nil
       try take(book)
+      releaseCompletions()
     }
   }
 
@@ -288,8 +292,9 @@ package final class Lane {
       keepOlder(book, than: next)
       runtime = loaded
       runtime.windows = windows
+      let last = book
       book = next
-      takeWindows(of: next)
+      takeWindows(of: next, after: last)
       listen()
       releaseTimers()
       pendingRows += next.rows
@@ -312,6 +317,7 @@ package final class Lane {
     var position = 0
     while position < emitted.count {
       try decide(emitted[position], now: now)
+      noteOwn(emitted[position])
       position += 1
     }
     emitted.removeAll(keepingCapacity: true)

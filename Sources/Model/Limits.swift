@@ -71,6 +71,8 @@ package enum Limits {
   /// without it; and how much later than their time they may have come.
   package static let fillEvents = 200
   package static let fillEventsIdle = 2_000
+  /// How many events a lane emitted it remembers for a book that is on its way.
+  package static let ownEvents = 20_000
   /// Likewise subjects, for absences and segments that are new.
   package static let walkedSubjects = 100
   package static let walkedSubjectsIdle = 1_000
