@@ -174,7 +174,8 @@ import Testing
 
   // MARK: starts
 
-  @Test(arguments: [(3, 1), (2, 4)]) func `what nobody asks for any more is gone after starts with other numbers of lanes`(
+  @Test(arguments: [(3, 1), (2, 4)])
+  func `what nobody asks for any more is gone after starts with other numbers of lanes`(
     first: Int, second: Int
   ) throws {
     let disk = MemoryStore.Disk()
@@ -210,7 +211,7 @@ import Testing
     ]
     let before = try Workshop(files, disk: disk)
     before.now = ISO8601.parse("2026-03-20T12:00:00Z")!
-    _ = try before.take(event("identify", 1, "ann", #","traits":{"timezone":"\(zone)"}"#))
+    _ = try before.take(event("identify", 1, "ann", #","traits":{"timezone":"\#(zone)"}"#))
     try before.run([])
     let after = try Workshop(files, disk: disk)
     after.now = ISO8601.parse("2026-03-24T12:00:00Z")!
