@@ -88,6 +88,11 @@ package final class Lane {
   var turn: Int64 = 0
   /// The last step before this one that decided something.
   var decidedTurn: Int64 = 0
+  /// What steps found to do by themselves, as far as it is not on disk: for how many subjects.
+  private var ahead: [(turn: Int64, subjects: Int)] = []
+  private var aheadSubjects = 0
+  /// Likewise of the step at hand.
+  var foundSubjects = 0
   var out: Decisions
   private var verdicts = VerdictWriter()
   private var verdictRange: (first: Int64, last: Int64)?
@@ -214,16 +219,17 @@ package final class Lane {
     lastNow = now
     sequence += Int64(inputs.count)
     if !out.isEmpty { decidedTurn = turn }
+    noteAhead()
     turn += 1
     out = Decisions(lane: index, sequence: sequence)
     out.turn = turn
     out.changes.reserve(inputs.count * 3)
     flushRows()
     // A start with a short log is over before its first event is decided.
-    if filling != nil { try fillSome(isIdle: inputs.isEmpty || filling?.isFirst == true, now: now) }
+    if filling != nil, !isAhead { try fillSome(isIdle: inputs.isEmpty || filling?.isFirst == true, now: now) }
     try takeFilledBook()
-    if walk != nil { try walkOn(isIdle: inputs.isEmpty, now: now) }
-    if removal != nil { try removeOn(isIdle: inputs.isEmpty, now: now) }
+    if walk != nil, !isAhead { try walkOn(isIdle: inputs.isEmpty, now: now) }
+    if removal != nil, !isAhead { try removeOn(isIdle: inputs.isEmpty, now: now) }
     touch(inputs)
     for input in inputs { try take(input, now: now) }
     try finishListens(now: now)
@@ -238,6 +244,22 @@ package final class Lane {
     }
     return out
   }
+
+  private func noteAhead() {
+    if foundSubjects > 0, !out.isEmpty {
+      ahead.append((turn, foundSubjects))
+      aheadSubjects += foundSubjects
+    }
+    foundSubjects = 0
+    let known = durable.value
+    guard let first = ahead.first, first.turn <= known else { return }
+    for step in ahead where step.turn <= known { aheadSubjects -= step.subjects }
+    ahead.removeAll { $0.turn <= known }
+  }
+
+  /// What a lane finds to do by itself, as it is for all subjects, waits for the disk now and then: what is decided
+  /// and not on disk is only in the cache, which must never have to let go of it. The door bounds what others want.
+  var isAhead: Bool { aheadSubjects >= Limits.subjectsAhead }
 
   /// Makes the cells that will be looked up come near; see `FlatTable.touch`.
   private func touch(_ inputs: [LaneInput]) {

@@ -313,6 +313,7 @@ extension Lane {
     let limit = isIdle ? Limits.walkedSubjectsIdle : Limits.walkedSubjects
     let rows = try reader.rows(
       from: RowKey(.subject, walk.cursor + 1), to: RowKey(.subject, .max), limit: limit)
+    foundSubjects += rows.count
     for row in rows where Desk.lane(of: row.key.first, lanes: lanes) == index {
       let cell = try cell(row.key.first, isNew: false, reference: nil, now: now)
       try visit(cell, walk, now: now)
@@ -351,6 +352,7 @@ extension Lane {
     let limit = isIdle ? Limits.walkedSubjectsIdle : Limits.walkedSubjects
     let rows = try reader.rows(
       from: RowKey(.measure, removal.cursor + 1, .min), to: RowKey(.measure, .max, .max), limit: limit)
+    foundSubjects += rows.count
     // The last subject may have more rows than fit: it is met again.
     let last = rows.count < limit ? Int64.max : (rows.last?.key.first ?? 0)
     for row in rows where row.key.first < last {

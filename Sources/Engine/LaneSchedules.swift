@@ -95,7 +95,7 @@ extension Lane {
   private static let roundPause: Int64 = 10
 
   func fireSchedules(now: Instant) throws(StoreError) {
-    if schedules.isEmpty || now < timersFrom { return }
+    if schedules.isEmpty || now < timersFrom || isAhead { return }
     for place in schedules.indices {
       if schedules[place].last == nil { begin(place, now: now) }
       if schedules[place].round != nil { try goOn(place, now: now) }
@@ -149,6 +149,7 @@ extension Lane {
     let limit = min(max(allowed, Limits.walkedSubjects), Limits.walkedSubjectsIdle)
     let rows = try reader.rows(from: RowKey(.subject, round.cursor + 1), to: RowKey(.subject, .max), limit: limit)
     let most = round.met + allowed
+    foundSubjects += rows.count
     for row in rows {
       // Not all of them are meant; those that are may be more than the rate allows.
       if round.met == most { break }

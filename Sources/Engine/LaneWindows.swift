@@ -321,6 +321,7 @@ extension Lane {
     }
     let limit = isIdle ? Limits.fillEventsIdle : Limits.fillEvents
     let rows = try reader.engine.events(before: filling.cursor, limit: limit)
+    foundSubjects += rows.count
     for row in rows { try fill(row, filling, now: now) }
     filling.cursor = rows.last?.number ?? 0
     filling.oldest = rows.last?.received ?? filling.oldest

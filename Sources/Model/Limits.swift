@@ -135,6 +135,8 @@ package enum Limits {
   package static let timersInMemory = 20_000
   /// Due timers a lane takes in one step.
   package static let timersPerStep = 256
+  /// For so many subjects a lane does by itself what is not on disk yet: far fewer than its cache holds.
+  package static let subjectsAhead = 8_192
 
   /// A timer that fires later than this is late: its daemon was down, its rule was paused, or its lane is behind.
   package static let lateMilliseconds: Int64 = 60_000

@@ -245,4 +245,21 @@ import Testing
     #expect(most <= 3)
     #expect(all == 40)
   }
+
+  // MARK: the disk
+
+  @Test func `what a lane finds to do for all subjects waits for the disk`() throws {
+    let quiet = Workshop.rule("on = absence { of = 'login', lasting = '1 day' }", "log('x')")
+    let workshop = try Workshop(["quiet": quiet])
+    let users = 12_000
+    for user in 0..<users { _ = try workshop.take(event("seen", 1, "u\(user)")) }
+    workshop.now = workshop.now + MeasureAttackTests.day
+    var steps: [Decisions] = []
+    for _ in 0..<100 { steps.append(try workshop.decide([])) }
+    let told = steps.reduce(0) { $0 + $1.events.rows.count }
+    #expect((1..<users).contains(told))
+    _ = try workshop.commit(steps)
+    let rest = try workshop.run([]).events.count
+    #expect(told + rest == users)
+  }
 }
