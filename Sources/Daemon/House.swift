@@ -704,7 +704,9 @@ final class House: @unchecked Sendable {
     _ rules: RuleSet, switchedOff: Set<String> = [], more: (Int) -> [JSONValue.Member] = { _ in [] }
   ) -> JSONValue {
     let list: [JSONValue] = rules.rules.enumerated().filter { !$0.element.isSegment }.map { place, rule in
-      let occasion = rule.header.occasion.map { [$0.sentence] }
+      let before = rule.header.before.map { "\($0.lead.sentence) \($0.path) of " }
+      let occasion =
+        rule.header.occasion.map { [$0.sentence] } ?? before.map { lead in rule.header.on.map { lead + $0 } }
       var members: [JSONValue.Member] = [
         .init("rule", .string(rule.path)), .init("title", .string(rule.header.title)),
         .init("on", .array((occasion ?? rule.header.on).map { .string($0) })), .init("per", .string(rule.header.per)),

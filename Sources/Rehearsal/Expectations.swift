@@ -301,6 +301,20 @@ extension Stage {
 
   // MARK: what is remembered
 
+  func expectSegment(_ words: Words, isInside: Bool) throws {
+    try words.takeAtMost(2)
+    let name = try words.text(0, "the name of a segment", example: "\"at_risk\"")
+    let known = setting.rules.rules.filter(\.isSegment).map(\.segmentName)
+    guard known.contains(name) else {
+      throw WordError("there is no segment '\(name)'\(Suggestion.ending(for: name, among: known))")
+    }
+    let reference = try named(try words.options(1, known: Stage.whose)) ?? subject
+    let since = try rehearsal.inSegment(name, try number(of: reference))
+    if (since != nil) == isInside { return }
+    throw fail(
+      since.map { "\(reference) is in '\(name)' since \(ISO8601.format($0))" } ?? "\(reference) is not in '\(name)'")
+  }
+
   func expectTraits(_ words: Words) throws {
     try words.takeAtMost(2)
     guard let wanted = try words.object(0) else { throw WordError("it needs a table, such as { plan = \"pro\" }") }

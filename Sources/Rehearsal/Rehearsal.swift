@@ -219,4 +219,14 @@ package final class Rehearsal {
 
   /// The subject of a name such as user:42; nil when nobody has heard of it.
   package func subject(_ name: SubjectReference) throws -> Int64? { try desk.find(name) }
+
+  /// Since when a subject is in a segment; nil: it is not.
+  package func inSegment(_ name: String, _ subject: Int64) throws -> Instant? {
+    let definition = book.definitions.kept.first { stored in
+      if case .segment(let segment) = stored.what { segment.name == name } else { false }
+    }
+    guard let number = definition?.number else { return nil }
+    let row = try store.makeReader().value(RowKey(.measure, subject, -number)).flatMap { SegmentRecord($0) }
+    return row?.isInside == true ? row?.since : nil
+  }
 }

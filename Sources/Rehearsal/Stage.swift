@@ -90,6 +90,8 @@ final class Stage: TestWords {
     case .expectVerdict: try expectVerdict(words)
     case .expectState: try expectState(words)
     case .expectTraits: try expectTraits(words)
+    case .expectIn: try expectSegment(words, isInside: true)
+    case .expectNotIn: try expectSegment(words, isInside: false)
     case .expectEnded: try expectEnded(words)
     }
   }

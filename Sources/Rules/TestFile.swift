@@ -21,6 +21,8 @@ package enum TestWord: String, Sendable, CaseIterable {
   case expectVerdict = "expect_verdict"
   case expectState = "expect_state"
   case expectTraits = "expect_traits"
+  case expectIn = "expect_in"
+  case expectNotIn = "expect_not_in"
   case expectEnded = "expect_ended"
 }
 

@@ -1,5 +1,6 @@
 // Windows and silences against a plain computation: random events, some of them late, over starts and reloads that
-// ask for windows that are new. NUDGED_WINDOW_EVENTS sets how many events.
+// ask for windows that are new. NUDGED_WINDOW_EVENTS sets how many events;
+// many are divided into lives of 6,000.
 //
 // Thread: the test's. Promise: the plain side keeps every event and looks at all of them each time; it shares no code
 // with the rings but the definitions.
@@ -64,7 +65,7 @@ private struct PlainWindows {
 
 @Suite struct WindowPropertyTests {
   static let day: Int64 = 86_400_000
-  static let events = getenv("NUDGED_WINDOW_EVENTS").flatMap { Int(String(cString: $0)) } ?? 6_000
+  static let events = getenv("NUDGED_WINDOW_EVENTS").flatMap { Int(String(cString: $0)) } ?? 3_000
 
   private static let words: [(name: String, call: String, definition: WindowDefinition)] = {
     func window(
@@ -131,6 +132,12 @@ private struct PlainWindows {
 
   @Test(arguments: [(1, UInt64(1)), (2, UInt64(2)), (3, UInt64(3))])
   func `windows and silences agree with a plain computation`(lanes: Int, seed: UInt64) throws {
+    for start in stride(from: 0, to: WindowPropertyTests.events, by: 6_000) {
+      try live(lanes, seed: seed + UInt64(start), count: min(6_000, WindowPropertyTests.events - start))
+    }
+  }
+
+  private func live(_ lanes: Int, seed: UInt64, count: Int) throws {
     var random = SeededRandom(seed: seed)
     let disk = MemoryStore.Disk()
     var plain = PlainWindows()
@@ -138,7 +145,7 @@ private struct PlainWindows {
     var asked = 4
     var workshop = try Workshop(WindowPropertyTests.rules(asked), lanes: lanes, disk: disk)
     var wrong = 0
-    for number in 0..<WindowPropertyTests.events {
+    for number in 0..<count {
       let gap = random.chance(1, in: 200) ? 2 * WindowPropertyTests.day : 6 * 60_000
       workshop.now = workshop.now + Int64(random.next(below: UInt64(gap)))
       if random.chance(1, in: 400) {

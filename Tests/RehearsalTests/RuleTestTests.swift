@@ -46,6 +46,25 @@ import Testing
     #expect(result.complaints.isEmpty && result.results.allSatisfy { $0.failure == nil }, "\(result)")
   }
 
+  static let busy = "return segment { title = 'S', when = function(c) return count('login', '1 day') >= 2 end }"
+
+  @Test(arguments: [
+    ("t:event('login', { plan = 'none' }) t:expect_not_in('busy')", ""),
+    ("t:event('login') t:event('login') t:expect_in('busy') t:advance('2 days') t:expect_not_in('busy')", ""),
+    ("t:event('login') t:expect_in('busy')", "user:42 is not in 'busy'"),
+    ("t:event('login') t:event('login') t:expect_not_in('busy')", "user:42 is in 'busy' since 2026-"),
+    ("t:event('login') t:expect_in('bussy')", "there is no segment 'bussy' (did you mean 'busy'?)"),
+    ("t:expect_in()", "it needs the name of a segment"),
+  ])
+  func `a test may ask who is in a segment`(body: String, message: String) throws {
+    let result = RuleTestTests.run(
+      body, rule: Room.rule("on = 'login'", "check(event.data.plan ~= 'none', 'no plan')"),
+      more: ["segments/busy.lua": RuleTestTests.busy])
+    #expect(result.complaints.isEmpty, "\(result.complaints)")
+    let failure = result.results.first?.failure
+    #expect(message.isEmpty ? failure == nil : failure?.unmet.message.contains(message) == true, "\(result)")
+  }
+
   private static let begun = "t:event('signup', { plan = 'pro' })\n"
 
   @Test(arguments: [

@@ -37,11 +37,11 @@ import Testing
     return out.sorted { $0.path < $1.path }
   }
 
-  @Test func `every sample rule and library has a test beside it, and all of them pass`() {
+  @Test func `every sample rule, segment and library has a test beside it, and all of them pass`() {
     let sources = SampleTests.sources()
     let tests = sources.filter { $0.kind == .test }
     let tested = Set(tests.map { String($0.name.dropLast("_test".count)) })
-    #expect(tested == Set(sources.filter { $0.kind == .rule || $0.kind == .library }.map(\.name)))
+    #expect(tested == Set(sources.filter { [.rule, .library, .segment].contains($0.kind) }.map(\.name)))
     var run = TestRun(sources: sources, folder: "rules")
     run.knownDestinations = ["crm", "billing", "learning"]
     for file in run.run(tests, jobs: 2) {

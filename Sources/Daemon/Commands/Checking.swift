@@ -35,18 +35,19 @@ extension Command {
       return Finding(complaint, code: .configuration, text: text)
     }
     var texts: [String: String] = [:]
-    var count = 0
+    var count = (rules: 0, segments: 0)
     do throws(StartFailure) {
       // A destination that could not be read is no reason to blame the rules that use it.
       let checked = try House.check(configuration, knowsDestinations: complaints.isEmpty)
       findings += checked.report.findings
       for source in checked.sources { texts[configuration.rules + "/" + source.path] = source.text }
-      count = checked.report.set.count
+      let isSegment = checked.report.set.rules.map(\.isSegment)
+      count = (isSegment.count { !$0 }, isSegment.count { $0 })
     } catch {
       let complaint = RuleComplaint(file: configuration.rules, line: 1, message: error.description)
       findings.append(Finding(complaint, code: .configuration, text: nil))
     }
-    let shown = FindingList(findings: findings, rules: count, texts: texts)
+    let shown = FindingList(findings: findings, rules: count.rules, segments: count.segments, texts: texts)
     Terminal.print(arguments.wantsJSON ? shown.json.pretty : shown.text(inColour: Terminal.hasColours))
     let isBad = { (finding: Finding) in finding.severity == .error || arguments.has("--strict") }
     return findings.contains(where: isBad) ? 1 : 0

@@ -12,12 +12,14 @@ internal import Rules
 struct FindingList {
   let findings: [Finding]
   let rules: Int
+  private let segments: Int
   private let lines: [String: [Substring]]
 
   /// `texts`: of the files that were looked at, by their names in the findings.
-  init(findings: [Finding], rules: Int, texts: [String: String]) {
+  init(findings: [Finding], rules: Int, segments: Int = 0, texts: [String: String]) {
     self.findings = findings
     self.rules = rules
+    self.segments = segments
     lines = texts.filter { text in findings.contains { $0.file == text.key } }
       .mapValues { $0.split(separator: "\n", omittingEmptySubsequences: false) }
   }
@@ -65,7 +67,10 @@ struct FindingList {
   private static func count(_ number: Int, _ one: String) -> String { number == 1 ? "1 \(one)" : "\(number) \(one)s" }
 
   private var ending: String {
-    if findings.isEmpty { return FindingList.count(rules, "rule") + ", nothing to complain about" }
+    if findings.isEmpty {
+      let more = segments == 0 ? "" : " and " + FindingList.count(segments, "segment")
+      return FindingList.count(rules, "rule") + more + ", nothing to complain about"
+    }
     let parts = [(errors, "error"), (warnings, "warning")].filter { $0.0 > 0 }.map { FindingList.count($0.0, $0.1) }
     return parts.joined(separator: " and ") + (errors == 0 ? "; the rules can be loaded" : "")
   }
