@@ -627,7 +627,7 @@ extension Lane {
 
   /// Due timers, as many as fit into one step; after the events, so that an event that came in time wins.
   func fireTimers(now: Instant) throws(StoreError) {
-    guard now >= timersFrom else { return }
+    guard now >= timersFrom, !isAhead else { return }
     let lanes = lanes
     let index = index
     try takeLate(now: now)
@@ -653,6 +653,7 @@ extension Lane {
   }
 
   func fire(_ timer: Timer, isCaughtUp: Bool, now: Instant) throws(StoreError) {
+    foundSubjects += 1
     if Alarm.isOne(timer.run) { return try fireAlarm(timer, now: now) }
     if timer.run < 0 { return try releaseHeld(timer, now: now) }
     let cell = try cell(timer.subject, isNew: false, reference: nil, now: now)
@@ -691,7 +692,8 @@ extension Lane {
   package var wakeAt: Instant {
     if !pendingListens.isEmpty { return lastNow + 1 }
     if walk != nil || removal != nil, filling == nil { return lastNow + 1 }
-    if let filling { return filling.goesOn(lanes) ? lastNow : lastNow + 1 }
+    if let filling { return filling.goesOn(lanes) && !isAhead ? lastNow : lastNow + 1 }
+    if isAhead { return lastNow + 1 }
     let lateAt = late?.wakeAt(lastNow) ?? .distantFuture
     return max(timersFrom, asked == nil ? min(timers.wakeAt, schedulesWakeAt, lateAt) : lateAt)
   }

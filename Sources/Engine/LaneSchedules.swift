@@ -99,7 +99,7 @@ extension Lane {
   private static let roundPause: Int64 = 10
 
   func fireSchedules(now: Instant) throws(StoreError) {
-    if schedules.isEmpty || now < timersFrom { return }
+    if schedules.isEmpty || now < timersFrom || isAhead { return }
     for place in schedules.indices {
       if schedules[place].last == nil { begin(place, now: now) }
       if schedules[place].round != nil { try goOn(place, now: now) }
@@ -160,7 +160,7 @@ extension Lane {
       return plan(place)
     }
     round.began = round.began ?? now
-    let allowed = isOwnZone ? Limits.walkedSubjectsIdle : share(schedule, round, now: now)
+    let allowed = isOwnZone ? Limits.walkedSubjectsIdle : share(schedule, &round, now: now)
     guard allowed > 0 else {
       schedules[place].round = round
       return
@@ -169,31 +169,39 @@ extension Lane {
       let shift = Lane.earliestZoneMilliseconds
       round.following = ZoneRules.utc.civil(at: schedule.pattern.next(after: round.due + shift, .utc))
     }
-    let limit = min(allowed, Limits.walkedSubjectsIdle)
+    let limit = min(max(allowed, Limits.walkedSubjects), Limits.walkedSubjectsIdle)
     let rows = try reader.rows(from: RowKey(.subject, round.cursor + 1), to: RowKey(.subject, .max), limit: limit)
-    for row in rows where Desk.lane(of: row.key.first, lanes: lanes) == index {
+    let most = round.met + allowed
+    foundSubjects += rows.count
+    for row in rows {
+      // Not all of them are meant; those that are may be more than the rate allows.
+      if round.met == most { break }
+      round.cursor = row.key.first
+      guard Desk.lane(of: row.key.first, lanes: lanes) == index else { continue }
       let cell = try cell(row.key.first, isNew: false, reference: nil, now: now)
       guard kind(of: cell) == schedule.definition.forEach else { continue }
       round.met += 1
       if isOwnZone {
-        setOwnAlarm(schedule, &round, cell, now: now)
+        setOwnAlarm(schedule, &round, cell, after: round.isFirst ? schedule.published ?? now : nil, now: now)
       } else {
         try meet(schedule.definition, schedule.number, due: round.due, cell)
         finishOccasion(cell)
         try decideEmitted(now: now)
       }
     }
-    round.cursor = rows.last?.key.first ?? round.cursor
-    schedules[place].round = rows.count < limit ? nil : round
+    let isOver = rows.count < limit && round.cursor == rows.last?.key.first ?? round.cursor
+    schedules[place].round = isOver ? nil : round
     note(place)
     if schedules[place].round == nil { plan(place) }
   }
 
-  /// How many more may begin by now; lanes share the rate.
-  private func share(_ schedule: Schedule, _ round: Schedule.Round, now: Instant) -> Int {
+  /// How many more may begin by now; lanes share the rate. What was not used for a second, because few of those that
+  /// were looked at were meant, is not made up for.
+  private func share(_ schedule: Schedule, _ round: inout Schedule.Round, now: Instant) -> Int {
     let since = min(now - (round.began ?? now), 86_400_000) + Lane.roundPause
-    let allowed = since * Int64(schedule.definition.ratePerSecond) / Int64(1_000 * lanes)
-    return Int(max(allowed, 1)) - round.met
+    let allowed = Int(max(1, since * Int64(schedule.definition.ratePerSecond) / Int64(1_000 * lanes)))
+    round.met = max(round.met, allowed - max(1, schedule.definition.ratePerSecond / lanes))
+    return allowed - round.met
   }
 
   /// Whoever comes when a day has begun somewhere, and their own hour is still ahead, is met like all others.
@@ -204,12 +212,15 @@ extension Lane {
         schedule.definition.forEach == kind(of: cell), now - last < Lane.longestDayMilliseconds
       else { continue }
       var round = Schedule.Round(due: last, cursor: 0, isFirst: true)
-      setOwnAlarm(schedule, &round, cell, now: now)
+      setOwnAlarm(schedule, &round, cell, after: now, now: now)
     }
   }
 
-  /// The same time of day on the subject's own clock.
-  private func setOwnAlarm(_ schedule: Schedule, _ round: inout Schedule.Round, _ cell: SubjectCell, now: Instant) {
+  /// The same time of day on the subject's own clock, if it comes after a moment: published, or first seen, in the
+  /// middle of the day, it is over for some. What was missed is not.
+  private func setOwnAlarm(
+    _ schedule: Schedule, _ round: inout Schedule.Round, _ cell: SubjectCell, after moment: Instant?, now: Instant
+  ) {
     let traits = cell.traits(parser)?.root
     let name = traits?["timezone"]?.string ?? traits?["zone"]?.string ?? book.zone
     let zone = zones.zone(name) ?? zones.zone(book.zone) ?? .utc
@@ -218,14 +229,11 @@ extension Lane {
     round.perZone[zone.name] = place + 1
     let spread = place * 1_000 * Int64(lanes) / Int64(schedule.definition.ratePerSecond)
     let due = zone.instant(of: civil)
-    guard due > now || !round.isFirst || now - round.due < Lane.latestRound else { return }
+    if let moment, due <= moment { return }
     // Of two that were missed the later one counts.
     if due <= now, let following = round.following, zone.instant(of: following) <= now { return }
     setAlarm(schedule.number, cell.subject, was: nil, due: due + spread)
   }
-
-  /// A first round that begins so late leaves out those whose time is over.
-  private static let latestRound: Int64 = 60_000
 
   // MARK: too late
 

@@ -144,7 +144,7 @@ package struct ProgressRow: Sendable, Equatable {
     case firstSubjects = 5
   }
   package var phase: Phase
-  /// The event below which, or the subject behind which it goes on.
+  /// The event below which, or the subject behind which it goes on; of what is gone, how many lanes there were.
   package var cursor: Int64
   /// From when on everything is known, where the log does not reach as far back as would be needed.
   package var since: Instant?
