@@ -63,7 +63,10 @@ package struct Definitions: Sendable {
     for var definition in known where users[definition.what] == nil || definition.isLeaving {
       if definition.isGone {
         gone.append(definition)
-      } else if !definition.isLeaving, definition.rules.contains(where: livingRules.contains) {
+      } else if definition.what.window != nil, !definition.isLeaving,
+        definition.rules.contains(where: livingRules.contains)
+      {
+        // Only windows: what begins runs is the newest version's affair.
         kept.append(definition)
       } else {
         // What is on its way out has missed events: whoever asks for it again begins anew.

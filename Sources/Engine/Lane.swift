@@ -88,6 +88,11 @@ package final class Lane {
   var turn: Int64 = 0
   /// The last step before this one that decided something.
   var decidedTurn: Int64 = 0
+  /// What steps found to do by themselves, as far as it is not on disk: for how many subjects.
+  private var ahead: [(turn: Int64, subjects: Int)] = []
+  private var aheadSubjects = 0
+  /// Likewise of the step at hand.
+  var foundSubjects = 0
   var out: Decisions
   private var verdicts = VerdictWriter()
   private var verdictRange: (first: Int64, last: Int64)?
@@ -157,8 +162,12 @@ package final class Lane {
   /// How many of this lane's subjects are in a segment.
   var tallies: [Int64: Int64] = [:]
   var segmentFailures: [Int64: Instant] = [:]
-  /// Events below these are still to be counted.
+  /// When the log last told that a schedule was missed by too much.
+  var missedSchedules: [Int64: Instant] = [:]
+  /// Of the windows that are not filled, the events below which are still to be counted.
   var fillCursors: [Int64: Int64] = [:]
+  /// What rules emitted lately and a book that is on its way may take for newer than itself; see LaneWindows.
+  var ownEvents: [RoutedEvent] = []
   /// For those who wait for a book that is not the lane's yet.
   var heldCompletions: [@Sendable () -> Void] = []
 
@@ -212,16 +221,17 @@ package final class Lane {
     lastNow = now
     sequence += Int64(inputs.count)
     if !out.isEmpty { decidedTurn = turn }
+    noteAhead()
     turn += 1
     out = Decisions(lane: index, sequence: sequence)
     out.turn = turn
     out.changes.reserve(inputs.count * 3)
     flushRows()
     // A start with a short log is over before its first event is decided.
-    if filling != nil { try fillSome(isIdle: inputs.isEmpty || filling?.isFirst == true, now: now) }
+    if filling != nil, !isAhead { try fillSome(isIdle: inputs.isEmpty || filling?.isFirst == true, now: now) }
     try takeFilledBook()
-    if walk != nil { try walkOn(isIdle: inputs.isEmpty, now: now) }
-    if removal != nil { try removeOn(isIdle: inputs.isEmpty, now: now) }
+    if walk != nil, !isAhead { try walkOn(isIdle: inputs.isEmpty, now: now) }
+    if removal != nil, !isAhead { try removeOn(isIdle: inputs.isEmpty, now: now) }
     touch(inputs)
     for input in inputs { try take(input, now: now) }
     try finishListens(now: now)
@@ -237,6 +247,22 @@ package final class Lane {
     return out
   }
 
+  private func noteAhead() {
+    if foundSubjects > 0, !out.isEmpty {
+      ahead.append((turn, foundSubjects))
+      aheadSubjects += foundSubjects
+    }
+    foundSubjects = 0
+    let known = durable.value
+    guard let first = ahead.first, first.turn <= known else { return }
+    for step in ahead where step.turn <= known { aheadSubjects -= step.subjects }
+    ahead.removeAll { $0.turn <= known }
+  }
+
+  /// What a lane finds to do by itself, as it is for all subjects, waits for the disk now and then: what is decided
+  /// and not on disk is only in the cache, which must never have to let go of it. The door bounds what others want.
+  var isAhead: Bool { aheadSubjects >= Limits.subjectsAhead }
+
   /// Makes the cells that will be looked up come near; see `FlatTable.touch`.
   private func touch(_ inputs: [LaneInput]) {
     // A lone event gains nothing by it.
@@ -249,6 +275,7 @@ package final class Lane {
   private func take(_ input: LaneInput, now: Instant) throws(StoreError) {
     switch input {
     case .event(let routed):
+      forgetOwn(through: routed.number)
       try decide(routed, now: now)
       if let ticket = routed.incoming.ticket { out.settle(ticket) }
       try decideEmitted(now: now)
@@ -276,9 +303,10 @@ package final class Lane {
       caughtUp = max(caughtUp, moment)
       asked = nil
     case .publish(let book, let cutoff):
-      if prepare(book, cutoff: cutoff) { return flushRows() }
+      if try prepare(book, cutoff: cutoff) { return flushRows() }
       filling = nil
       try take(book)
+      releaseCompletions()
     }
   }
 
@@ -288,8 +316,9 @@ package final class Lane {
       keepOlder(book, than: next)
       runtime = loaded
       runtime.windows = windows
+      let last = book
       book = next
-      takeWindows(of: next)
+      takeWindows(of: next, after: last)
       listen()
       releaseTimers()
       pendingRows += next.rows
@@ -312,6 +341,7 @@ package final class Lane {
     var position = 0
     while position < emitted.count {
       try decide(emitted[position], now: now)
+      noteOwn(emitted[position])
       position += 1
     }
     emitted.removeAll(keepingCapacity: true)

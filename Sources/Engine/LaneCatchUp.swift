@@ -81,7 +81,7 @@ extension Lane {
     return true
   }
 
-  private func catchUp(of rule: Int64) -> RuleHeader.CatchUp {
+  func catchUp(of rule: Int64) -> RuleHeader.CatchUp {
     book.places[rule].map { book.rules.rules[$0].header.catchUp } ?? .fire
   }
 

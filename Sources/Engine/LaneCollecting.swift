@@ -21,7 +21,9 @@ extension Lane {
     let ruleNumber = book.numbers[position]
     let collecting = try living(of: cell).runs.first {
       $0.isCollecting && $0.status == .waiting && $0.rule == ruleNumber && $0.key == key
+        && isForTrial($0) == event.isTest
     }
+    if let failure { throw failure }
     // What an older version of the rule has begun to collect is collected to its end.
     guard collecting != nil || rule.header.gather != nil else { return nil }
     if collecting == nil, let verdict = try meetBegun(rule, ruleNumber, key, number, cell, now: now) { return verdict }
@@ -31,6 +33,9 @@ extension Lane {
     guard let gather = rule.header.gather else { return nil }
     return try open(gather, position, key, event, number, dedupe, cell, now: now)
   }
+
+  /// What was sent for a trial does not mix with what was not: where a run's webhooks go is one thing for all of it.
+  private func isForTrial(_ run: RunRow) -> Bool { event(run.event)?.isTest ?? false }
 
   /// Whether an event may open a collection beside runs that have begun. One that is to replace them does so
   /// when it begins.
@@ -130,19 +135,10 @@ extension Lane {
     row.wait = nil
     guard version.rule.header.second == .restart else { return true }
     let older = try living(of: cell).runs.filter { [row] in
-      $0.rule == row.rule && $0.key == row.key && $0.number != row.number && !$0.isCollecting
+      $0.rule == row.rule && $0.key == row.key && $0.number != row.number
+        && !($0.isCollecting && $0.status == .waiting)
     }
     for run in older { try end(run, .replaced, "a newer run of the same key", cell, now: now) }
     return true
-  }
-
-  /// `again` counts from here, as it does for a run that an event began.
-  func noteBegun(
-    _ row: RunRow, _ version: RunVersion, _ ending: ActivationOutcome.Ending, _ cell: SubjectCell, now: Instant
-  ) {
-    switch ending {
-    case .waiting, .finished: noteAgain(version.rule, againHash(row.rule, row.key), cell, now: now)
-    default: break
-    }
   }
 }

@@ -95,6 +95,13 @@ extension Lane {
       ?? !draw(version.rule.path, book.shares(version.rule.header), cell).isEmpty
   }
 
+  /// On which side a run is whose `run` is called now for the first time: with what holds now, and not when its first
+  /// event came, because the subject meets the rule now.
+  func sideToday(of run: RunRow, _ version: RunVersion, _ cell: SubjectCell) throws(StoreError) -> Bool {
+    if let position = book.places[run.rule] { return try isHeldOut(position, cell) }
+    return isHeldOut(run, version, cell)
+  }
+
   /// What a run on the held-out side would have sent is a verdict of the event that began it, whenever it wakes.
   func tellHeldOut(_ told: String, _ run: RunRow) {
     noteVerdict(run.event, 0, [Verdict(rule: rulePath(run), code: .heldOut, reason: told)])
@@ -136,6 +143,33 @@ extension Lane {
     // Who was put on a side by other shares is on it for reasons that the others on it do not have.
     guard met.since != counts.since, met.shares == shares else { return }
     count(ExposureRow(sides: met.sides, shares: shares, since: counts.since, at: now, key: key), number, cell)
+  }
+
+  /// Whether this calls `run` for the first time although the run lives already: it has waited for the moment before
+  /// its date, or could not begin with what it had collected.
+  static func callsFirst(_ run: RunRow, _ version: RunVersion, _ trigger: Trigger) -> Bool {
+    guard run.entriesBefore == 0, run.saved.isEmpty else { return false }
+    if run.gathered != nil { return trigger == .start }
+    guard version.rule.header.before != nil, case .date = trigger else { return false }
+    // One that was late when it began has passed that moment over and waits for something else.
+    return run.journal.entryCount <= 1
+  }
+
+  /// `run` was called for the first time, as it is at once for a run that an event begins. `again` counts from here
+  /// for what was collected; for a date it has counted since the run began to wait.
+  func noteCalled(
+    _ row: RunRow, _ version: RunVersion, _ event: Event, was: RunRow, _ ending: ActivationOutcome.Ending,
+    _ cell: SubjectCell, now: Instant
+  ) throws(StoreError) {
+    switch ending {
+    case .waiting, .finished:
+      if row.gathered != nil { noteAgain(version.rule, againHash(row.rule, row.key), cell, now: now) }
+    case .failed, .overBudget, .diverged:
+      // What stands before a checkpoint has happened.
+      if row.entriesBefore == was.entriesBefore, row.saved == was.saved { return }
+    default: return
+    }
+    if let position = book.places[row.rule] { try noteMet(position, row.key, event, cell, now: now) }
   }
 
   private func count(_ exposure: ExposureRow, _ rule: Int64, _ cell: SubjectCell) {

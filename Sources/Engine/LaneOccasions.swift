@@ -55,11 +55,17 @@ extension Lane {
         break
       }
       try look(group, cell, isTold: true, now: now)
-      // One that was looked at meanwhile has another alarm, or none.
-      if try segment(group, cell)?.due != timer.due { setAlarm(number, cell.subject, was: timer.due, due: nil) }
+      // One that was looked at meanwhile has another alarm, or none; one that still has this alarm has failed.
+      if try segment(group, cell)?.due != timer.due {
+        setAlarm(number, cell.subject, was: timer.due, due: nil)
+      } else {
+        try lookLater(group, cell, now: now)
+      }
     case .schedule(let schedule):
       setAlarm(number, cell.subject, was: timer.due, due: nil)
-      try meet(schedule, number, due: timer.due, cell)
+      if !tellTooLate(schedule, number, due: timer.due, now: now) {
+        try meet(schedule, number, due: timer.due, cell)
+      }
     default: setAlarm(number, timer.subject, was: timer.due, due: nil)
     }
     finishOccasion(cell)
@@ -177,6 +183,16 @@ extension Lane {
     if isTold { tell(group, isInside, since: before?.since, cell) }
   }
 
+  /// Nothing but time may ever change what a segment that failed says.
+  private func lookLater(_ group: Feeds.Group, _ cell: SubjectCell, now: Instant) throws(StoreError) {
+    guard var record = try segment(group, cell) else { return }
+    let was = record.due
+    record.due = now + Limits.segmentLookMilliseconds
+    cell.setMeasure(-group.number, record.packed)
+    out.changes.append(RowKey(.measure, cell.subject, -group.number), record.packed)
+    setAlarm(group.number, cell.subject, was: was, due: record.due)
+  }
+
   /// What the segment says; nil: it failed, and everything stays as it was.
   private func decide(
     _ group: Feeds.Group, _ before: SegmentRecord?, _ cell: SubjectCell, now: Instant
@@ -281,8 +297,10 @@ extension Lane {
     try takeSchedules(of: book)
   }
 
-  func beginWalk(_ next: RuleBook) {
-    let open = next.definitions.fresh.filter(\.what.isOfAll)
+  /// What the lane's last book did not have is new, even where a book between them had it that was overtaken.
+  func beginWalk(_ next: RuleBook, after last: RuleBook) {
+    let known = Set(last.definitions.kept.map(\.number))
+    let open = next.definitions.kept.filter { $0.what.isOfAll && !known.contains($0.number) }
     // A walk that was under way begins again with those of it that are still wanted.
     let wanted = Set(next.definitions.kept.map(\.number))
     let rest = (walk?.definitions ?? []).filter { known in
@@ -297,6 +315,7 @@ extension Lane {
     let limit = isIdle ? Limits.walkedSubjectsIdle : Limits.walkedSubjects
     let rows = try reader.rows(
       from: RowKey(.subject, walk.cursor + 1), to: RowKey(.subject, .max), limit: limit)
+    foundSubjects += rows.count
     for row in rows where Desk.lane(of: row.key.first, lanes: lanes) == index {
       let cell = try cell(row.key.first, isNew: false, reference: nil, now: now)
       try visit(cell, walk, now: now)
@@ -335,6 +354,7 @@ extension Lane {
     let limit = isIdle ? Limits.walkedSubjectsIdle : Limits.walkedSubjects
     let rows = try reader.rows(
       from: RowKey(.measure, removal.cursor + 1, .min), to: RowKey(.measure, .max, .max), limit: limit)
+    foundSubjects += rows.count
     // The last subject may have more rows than fit: it is met again.
     let last = rows.count < limit ? Int64.max : (rows.last?.key.first ?? 0)
     for row in rows where row.key.first < last {
@@ -348,7 +368,7 @@ extension Lane {
     }
     for definition in removal.definitions {
       out.changes.append(
-        RowKey(.progress, definition, Int64(index)), ProgressRow(phase: .gone, cursor: 0).packed)
+        RowKey(.progress, definition, Int64(index)), ProgressRow(phase: .gone, cursor: Int64(lanes)).packed)
       out.changes.append(RowKey(.tally, definition, Int64(index)), nil)
     }
     self.removal = nil

@@ -65,7 +65,8 @@ extension Lane {
     }
     tellInShadow(told, row, version, cell)
     noteAgain(rule, againHash, cell, now: now)
-    try noteMet(position, key, event, cell, now: now)
+    // Who waits for the moment before a date has met nothing of the rule yet.
+    if rule.header.before == nil || outcome.date != nil { try noteMet(position, key, event, cell, now: now) }
     row.wait = wait
     try begin(row, cell, now: now)
     verdict.reason = Lane.join("run \(row.number) \(Lane.describe(wait))", isSilent ? "" : told)
@@ -553,9 +554,11 @@ extension Lane {
       return nil
     }
     let isBeginning = try beginCollected(&row, version, cell, now: now)
+    let isCalledFirst = isBeginning || Lane.callsFirst(run, version, trigger)
+    if isCalledFirst { row.isHeldOut = try sideToday(of: row, version, cell) }
     let outcome = try play(
       &row, version, isBeginning ? .start : trigger, event, cell, now: now, wanted: &wanted)
-    if isBeginning { noteBegun(row, version, outcome.ending, cell, now: now) }
+    if isCalledFirst { try noteCalled(row, version, event, was: run, outcome.ending, cell, now: now) }
     var verdict = Verdict(
       rule: version.rule.path, code: Lane.code(outcome.ending), line: outcome.line, reason: outcome.reason,
       reads: outcome.reads, effects: outcome.effects.count)
@@ -624,7 +627,7 @@ extension Lane {
 
   /// Due timers, as many as fit into one step; after the events, so that an event that came in time wins.
   func fireTimers(now: Instant) throws(StoreError) {
-    guard now >= timersFrom else { return }
+    guard now >= timersFrom, !isAhead else { return }
     let lanes = lanes
     let index = index
     try takeLate(now: now)
@@ -650,6 +653,7 @@ extension Lane {
   }
 
   func fire(_ timer: Timer, isCaughtUp: Bool, now: Instant) throws(StoreError) {
+    foundSubjects += 1
     if Alarm.isOne(timer.run) { return try fireAlarm(timer, now: now) }
     if timer.run < 0 { return try releaseHeld(timer, now: now) }
     let cell = try cell(timer.subject, isNew: false, reference: nil, now: now)
@@ -688,7 +692,8 @@ extension Lane {
   package var wakeAt: Instant {
     if !pendingListens.isEmpty { return lastNow + 1 }
     if walk != nil || removal != nil, filling == nil { return lastNow + 1 }
-    if let filling { return filling.goesOn(lanes) ? lastNow : lastNow + 1 }
+    if let filling { return filling.goesOn(lanes) && !isAhead ? lastNow : lastNow + 1 }
+    if isAhead { return lastNow + 1 }
     let lateAt = late?.wakeAt(lastNow) ?? .distantFuture
     return max(timersFrom, asked == nil ? min(timers.wakeAt, schedulesWakeAt, lateAt) : lateAt)
   }

@@ -16,6 +16,8 @@ struct Schedule {
   /// beginning.
   var last: Instant?
   var due = Instant.distantFuture
+  /// When it began in this process; nil: in an earlier one.
+  var published: Instant?
   var round: Round?
 
   /// The way through the subjects for one moment.
@@ -23,11 +25,15 @@ struct Schedule {
     var due: Instant
     /// Behind this subject it goes on.
     var cursor: Int64
+    /// The day in which it was published: those whose hour is over are none of its business.
+    var isFirst = false
     /// Since when it goes in this process, and how many were met since then.
     var began: Instant?
     var met = 0
     /// How many of each zone have their alarm, so that they are spread.
     var perZone: [String: Int64] = [:]
+    /// The time of day that follows on everyone's own clock, as if these were UTC.
+    var following: CivilTime?
   }
 }
 
@@ -49,9 +55,9 @@ extension Lane {
       }
       var schedule = Schedule(number: stored.number, definition: definition, pattern: pattern)
       let progress = try reader.value(RowKey(.progress, stored.number, Int64(index))).flatMap { ProgressRow($0) }
-      if let progress, progress.phase == .subjects, let due = progress.since {
+      if let progress, [.subjects, .firstSubjects].contains(progress.phase), let due = progress.since {
         schedule.last = due
-        schedule.round = Schedule.Round(due: due, cursor: progress.cursor)
+        schedule.round = Schedule.Round(due: due, cursor: progress.cursor, isFirst: progress.phase == .firstSubjects)
       } else if let progress {
         schedule.last = Instant(milliseconds: progress.cursor)
       }
@@ -93,7 +99,7 @@ extension Lane {
   private static let roundPause: Int64 = 10
 
   func fireSchedules(now: Instant) throws(StoreError) {
-    if schedules.isEmpty || now < timersFrom { return }
+    if schedules.isEmpty || now < timersFrom || isAhead { return }
     for place in schedules.indices {
       if schedules[place].last == nil { begin(place, now: now) }
       if schedules[place].round != nil { try goOn(place, now: now) }
@@ -106,6 +112,7 @@ extension Lane {
   /// everywhere.
   private func begin(_ place: Int, now: Instant) {
     schedules[place].last = zone(of: schedules[place]) == nil ? now + -Lane.longestDayMilliseconds : now
+    schedules[place].published = now
     note(place)
     plan(place)
   }
@@ -113,7 +120,9 @@ extension Lane {
   private func note(_ place: Int) {
     let schedule = schedules[place]
     let row =
-      schedule.round.map { ProgressRow(phase: .subjects, cursor: $0.cursor, since: $0.due) }
+      schedule.round.map {
+        ProgressRow(phase: $0.isFirst ? .firstSubjects : .subjects, cursor: $0.cursor, since: $0.due)
+      }
       ?? ProgressRow(phase: .done, cursor: schedule.last?.milliseconds ?? 0)
     out.changes.append(RowKey(.progress, schedule.number, Int64(index)), row.packed)
   }
@@ -121,53 +130,78 @@ extension Lane {
   /// Its moment has come. Of several that were missed the last one counts.
   private func meet(_ place: Int, now: Instant) throws(StoreError) {
     let schedule = schedules[place]
-    let shift = zone(of: schedule) == nil ? Lane.earliestZoneMilliseconds : 0
-    let due = schedule.pattern.latest(upTo: now + shift, zone(of: schedule) ?? .utc) + -shift
-    schedules[place].last = max(due, schedule.due)
-    if schedule.definition.forEach == nil {
-      tellRule(schedule, due: max(due, schedule.due), now: now)
+    let isOwnZone = zone(of: schedule) == nil
+    let shift = isOwnZone ? Lane.earliestZoneMilliseconds : 0
+    // With everyone's own clock a day is missed only when it is over everywhere.
+    let missed = isOwnZone ? now + -Lane.longestDayMilliseconds : now
+    let latest = schedule.pattern.latest(upTo: missed + shift, zone(of: schedule) ?? .utc) + -shift
+    let due = max(latest, schedule.due)
+    schedules[place].last = due
+    // With everyone's own clock it is each one's alarm that may be too late.
+    let isTooLate = isOwnZone ? false : tellTooLate(schedule.definition, schedule.number, due: due, now: now)
+    if isTooLate || schedule.definition.forEach == nil {
+      if !isTooLate { tellRule(schedule, due: due, now: now) }
       note(place)
       return plan(place)
     }
-    schedules[place].round = Schedule.Round(due: max(due, schedule.due), cursor: 0, began: now)
+    let isFirst = schedule.published.map { due <= $0 } ?? false
+    schedules[place].round = Schedule.Round(due: due, cursor: 0, isFirst: isFirst, began: now)
     try goOn(place, now: now)
   }
 
   private func goOn(_ place: Int, now: Instant) throws(StoreError) {
     guard var round = schedules[place].round else { return }
-    round.began = round.began ?? now
     let schedule = schedules[place]
     let isOwnZone = zone(of: schedule) == nil
-    let allowed = isOwnZone ? Limits.walkedSubjectsIdle : share(schedule, round, now: now)
+    // Cut short by the end of a process: its rule may not want the rest any more.
+    if round.began == nil, !isOwnZone, tellTooLate(schedule.definition, schedule.number, due: round.due, now: now) {
+      schedules[place].round = nil
+      note(place)
+      return plan(place)
+    }
+    round.began = round.began ?? now
+    let allowed = isOwnZone ? Limits.walkedSubjectsIdle : share(schedule, &round, now: now)
     guard allowed > 0 else {
       schedules[place].round = round
       return
     }
-    let limit = min(allowed, Limits.walkedSubjectsIdle)
+    if isOwnZone, round.following == nil {
+      let shift = Lane.earliestZoneMilliseconds
+      round.following = ZoneRules.utc.civil(at: schedule.pattern.next(after: round.due + shift, .utc))
+    }
+    let limit = min(max(allowed, Limits.walkedSubjects), Limits.walkedSubjectsIdle)
     let rows = try reader.rows(from: RowKey(.subject, round.cursor + 1), to: RowKey(.subject, .max), limit: limit)
-    for row in rows where Desk.lane(of: row.key.first, lanes: lanes) == index {
+    let most = round.met + allowed
+    foundSubjects += rows.count
+    for row in rows {
+      // Not all of them are meant; those that are may be more than the rate allows.
+      if round.met == most { break }
+      round.cursor = row.key.first
+      guard Desk.lane(of: row.key.first, lanes: lanes) == index else { continue }
       let cell = try cell(row.key.first, isNew: false, reference: nil, now: now)
       guard kind(of: cell) == schedule.definition.forEach else { continue }
       round.met += 1
       if isOwnZone {
-        setOwnAlarm(schedule, &round, cell, now: now)
+        setOwnAlarm(schedule, &round, cell, after: round.isFirst ? schedule.published ?? now : nil, now: now)
       } else {
         try meet(schedule.definition, schedule.number, due: round.due, cell)
         finishOccasion(cell)
         try decideEmitted(now: now)
       }
     }
-    round.cursor = rows.last?.key.first ?? round.cursor
-    schedules[place].round = rows.count < limit ? nil : round
+    let isOver = rows.count < limit && round.cursor == rows.last?.key.first ?? round.cursor
+    schedules[place].round = isOver ? nil : round
     note(place)
     if schedules[place].round == nil { plan(place) }
   }
 
-  /// How many more may begin by now; lanes share the rate.
-  private func share(_ schedule: Schedule, _ round: Schedule.Round, now: Instant) -> Int {
+  /// How many more may begin by now; lanes share the rate. What was not used for a second, because few of those that
+  /// were looked at were meant, is not made up for.
+  private func share(_ schedule: Schedule, _ round: inout Schedule.Round, now: Instant) -> Int {
     let since = min(now - (round.began ?? now), 86_400_000) + Lane.roundPause
-    let allowed = since * Int64(schedule.definition.ratePerSecond) / Int64(1_000 * lanes)
-    return Int(max(allowed, 1)) - round.met
+    let allowed = Int(max(1, since * Int64(schedule.definition.ratePerSecond) / Int64(1_000 * lanes)))
+    round.met = max(round.met, allowed - max(1, schedule.definition.ratePerSecond / lanes))
+    return allowed - round.met
   }
 
   /// Whoever comes when a day has begun somewhere, and their own hour is still ahead, is met like all others.
@@ -177,13 +211,16 @@ extension Lane {
       guard schedule.round == nil, let last = schedule.last, zone(of: schedule) == nil,
         schedule.definition.forEach == kind(of: cell), now - last < Lane.longestDayMilliseconds
       else { continue }
-      var round = Schedule.Round(due: last, cursor: 0)
-      setOwnAlarm(schedule, &round, cell, now: now)
+      var round = Schedule.Round(due: last, cursor: 0, isFirst: true)
+      setOwnAlarm(schedule, &round, cell, after: now, now: now)
     }
   }
 
-  /// The same time of day on the subject's own clock.
-  private func setOwnAlarm(_ schedule: Schedule, _ round: inout Schedule.Round, _ cell: SubjectCell, now: Instant) {
+  /// The same time of day on the subject's own clock, if it comes after a moment: published, or first seen, in the
+  /// middle of the day, it is over for some. What was missed is not.
+  private func setOwnAlarm(
+    _ schedule: Schedule, _ round: inout Schedule.Round, _ cell: SubjectCell, after moment: Instant?, now: Instant
+  ) {
     let traits = cell.traits(parser)?.root
     let name = traits?["timezone"]?.string ?? traits?["zone"]?.string ?? book.zone
     let zone = zones.zone(name) ?? zones.zone(book.zone) ?? .utc
@@ -192,13 +229,26 @@ extension Lane {
     round.perZone[zone.name] = place + 1
     let spread = place * 1_000 * Int64(lanes) / Int64(schedule.definition.ratePerSecond)
     let due = zone.instant(of: civil)
-    // Published or woken in the middle of the day: for some it is over.
-    guard due > now || now - round.due < Lane.latestRound else { return }
+    if let moment, due <= moment { return }
+    // Of two that were missed the later one counts.
+    if due <= now, let following = round.following, zone.instant(of: following) <= now { return }
     setAlarm(schedule.number, cell.subject, was: nil, due: due + spread)
   }
 
-  /// A round that begins so late leaves out those whose time is over.
-  private static let latestRound: Int64 = 60_000
+  // MARK: too late
+
+  /// Whether a moment was missed by more than its rule's `catch_up` allows; the log tells of it, once an hour for all
+  /// subjects. Without a word in the header it is met, however late: there is no run that could be parked.
+  func tellTooLate(_ schedule: ScheduleDefinition, _ number: Int64, due: Instant, now: Instant) -> Bool {
+    guard let rule = book.known[schedule.rule], catchUp(of: rule) != .fire,
+      let reason = tooLate(rule, due: due, now: now)
+    else { return false }
+    if let last = missedSchedules[number], now - last < 3_600_000 { return true }
+    missedSchedules[number] = now
+    out.logs.append(
+      RuleLog(rule: schedule.rule, subject: 0, event: 0, text: "it does not begin: \(reason)", isWarning: true))
+    return true
+  }
 
   // MARK: telling
 

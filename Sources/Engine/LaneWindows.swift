@@ -27,9 +27,6 @@ struct Filling {
   /// It is not the lane's book yet.
   var isWaiting: Bool
   var definitions: [StoredDefinition]
-  var cutoff: Int64
-  /// What was decided until then has to be on disk.
-  var turn: Int64
   var phase = Phase.settling
   /// Where it goes on.
   var cursor: Int64
@@ -108,9 +105,9 @@ extension Lane {
 
   /// Why a rule cannot be asked yet; nil when its windows are ready.
   func unready(_ position: Int) -> String? {
-    guard let filling, !filling.isWaiting else { return nil }
-    let open = Set(filling.definitions.map(\.number))
-    guard book.definitions.windows(of: book.rules.rules[position]).contains(where: open.contains) else { return nil }
+    if fillCursors.isEmpty { return nil }
+    let windows = book.definitions.windows(of: book.rules.rules[position])
+    guard windows.contains(where: { fillCursors[$0] != nil }) else { return nil }
     return "its windows are being filled from the log of events; it goes live when they are"
   }
 
@@ -137,30 +134,25 @@ extension Lane {
   /// The windows of the first book: those that are new, and those that a kill interrupted.
   func recoverWindows(lastEvent: Int64) throws(StoreError) {
     var open: [StoredDefinition] = []
-    var cursor: Int64 = 0
-    let fresh = Set(book.definitions.fresh.map(\.number))
+    var unbegun = Set(book.definitions.fresh.map(\.number))
     for definition in book.definitions.kept where definition.what.window != nil {
       let progress = try reader.value(RowKey(.progress, definition.number, Int64(index))).flatMap { ProgressRow($0) }
       if let known = progress?.since { since[definition.number] = known }
       if definition.isFilled || progress?.phase == .done { continue }
-      if fresh.contains(definition.number) {
-        open.append(definition)
-        cursor = lastEvent + 1
-      } else {
-        open.append(definition)
-        cursor = max(cursor, progress?.cursor ?? definition.cutoff + 1)
-      }
+      open.append(definition)
+      // This lane was killed before it heard of it: all that it has decided is older.
+      if progress == nil { unbegun.insert(definition.number) }
     }
-    takeFeeds(book.definitions.kept.map { fresh.contains($0.number) ? cut($0, lastEvent) : $0 }, book.rules)
+    takeFeeds(book.definitions.kept.map { unbegun.contains($0.number) ? cut($0, lastEvent) : $0 }, book.rules)
     writeDefinitions(book, cutoff: lastEvent)
     try recoverWalk()
     if open.isEmpty { return }
     // Where several were interrupted the one that has to look back from farthest tells where to begin; what was
     // counted already is below the others' own marks.
     filling = Filling(
-      book: book, isWaiting: false, definitions: open.map { fresh.contains($0.number) ? cut($0, lastEvent) : $0 },
-      cutoff: lastEvent, turn: 0, phase: .events, cursor: cursor)
+      book: book, isWaiting: false, definitions: open.map { kept(of: $0) }, phase: .events, cursor: 0)
     try readProgress()
+    filling?.cursor = fillCursors.values.max() ?? 0
   }
 
   private func cut(_ definition: StoredDefinition, _ cutoff: Int64) -> StoredDefinition {
@@ -179,26 +171,81 @@ extension Lane {
     }
   }
 
-  /// A book with windows that nobody kept: they are filled first, and until then the old book holds. False: it can
-  /// be taken at once.
-  func prepare(_ next: RuleBook, cutoff: Int64) -> Bool {
-    let fresh = next.definitions.fresh.filter { $0.what.window != nil }
-    if fresh.isEmpty {
-      for definition in next.definitions.fresh { ownDefinitions[definition.number] = cut(definition, cutoff) }
-      if index == 0 { writeDefinitions(next, cutoff: cutoff) }
-      return false
-    }
-    let definitions = fresh.map { cut($0, cutoff) }
-    // Those of the old book go on, and those of a book that did not make it are given up.
-    takeFeeds(book.definitions.kept.map { kept(of: $0) } + definitions, book.rules)
+  /// A book with windows that are not filled: they are filled first, and until then the old book holds. False: it can
+  /// be taken at once. A book that is overtaken by this one leaves behind what it had begun.
+  func prepare(_ next: RuleBook, cutoff: Int64) throws(StoreError) -> Bool {
     for definition in next.definitions.fresh { ownDefinitions[definition.number] = cut(definition, cutoff) }
-    if index == 0 { writeDefinitions(next, cutoff: cutoff) }
-    filling = Filling(
-      book: next, isWaiting: true, definitions: definitions, cutoff: cutoff, turn: turn, cursor: cutoff + 1)
-    fillCursors = Dictionary(uniqueKeysWithValues: definitions.map { ($0.number, cutoff + 1) })
+    writeDefinitions(next, cutoff: cutoff)
+    let wanted = Set(next.definitions.kept.map(\.number))
+    let begun = (filling?.definitions ?? []).filter { wanted.contains($0.number) }
+    let fresh = next.definitions.fresh.filter { $0.what.window != nil }.map { kept(of: $0) }
+    fillCursors = fillCursors.filter { wanted.contains($0.key) }
     let gate = next.gate
     out.completions.append { gate.settle() }
+    guard !begun.isEmpty || !fresh.isEmpty else {
+      // Other lanes may have to wait for this one.
+      out.completions.append { gate.fill() }
+      return false
+    }
+    feedEarly(begun + fresh, wanted: wanted)
+    try beginFilling(fresh, cutoff: cutoff)
+    let oldest = fresh.isEmpty ? filling?.oldest : nil
+    filling = Filling(
+      book: next, isWaiting: true, definitions: begun + fresh, cursor: fillCursors.values.max() ?? 0, oldest: oldest)
     return true
+  }
+
+  /// The windows of a book that is not the lane's yet are fed together with those of the old one.
+  private func feedEarly(_ windows: [StoredDefinition], wanted: Set<Int64>) {
+    let known = ownDefinitions
+    let held = Set(book.definitions.kept.map(\.number))
+    takeFeeds(
+      book.definitions.kept.map { kept(of: $0) } + windows.filter { !held.contains($0.number) }, book.rules)
+    ownDefinitions.merge(known.filter { wanted.contains($0.key) }) { current, _ in current }
+  }
+
+  private func beginFilling(_ fresh: [StoredDefinition], cutoff: Int64) throws(StoreError) {
+    for definition in fresh {
+      fillCursors[definition.number] = cutoff + 1
+      let row = ProgressRow(phase: .events, cursor: cutoff + 1)
+      out.changes.append(RowKey(.progress, definition.number, Int64(index)), row.packed)
+    }
+    for own in ownEvents where own.number > cutoff { try count(own, fresh) }
+  }
+
+  // MARK: what rules emit while a book is on its way
+
+  /// The desk gave a book its cutoff before this lane took it. What the lane's rules emitted in between has a higher
+  /// number although it is older than the book: neither the log up to the cutoff nor the feeds would count it.
+  func noteOwn(_ routed: RoutedEvent) {
+    if routed.incoming.event.name.hasPrefix("nudged.") { return }
+    ownEvents.append(routed)
+    if ownEvents.count > Limits.ownEvents { ownEvents.removeFirst(Limits.ownEvents / 2) }
+  }
+
+  /// A book that comes behind an event from the desk has no lower cutoff.
+  func forgetOwn(through number: Int64) {
+    if !ownEvents.isEmpty { ownEvents.removeAll { $0.number <= number } }
+  }
+
+  private func count(_ own: RoutedEvent, _ definitions: [StoredDefinition]) throws(StoreError) {
+    let event = own.incoming.event
+    let kind = event.user != nil ? "user" : event.primary?.namespace ?? "user"
+    for definition in definitions {
+      guard let window = definition.what.window, window.event == event.name, window.per == kind else { continue }
+      let cell = try cell(own.subject, isNew: false, reference: nil, now: lastNow)
+      try count(event, own.number, definition.number, window, cell, now: lastNow)
+    }
+  }
+
+  /// Adds one event to one window.
+  private func count(
+    _ event: Event, _ number: Int64, _ definition: Int64, _ window: WindowDefinition, _ cell: SubjectCell, now: Instant
+  ) throws(StoreError) {
+    let key = WindowGroup.number(ofEvent: window.event)
+    var group = WindowGroup(try cell.measure(key, reader))
+    if add(event, number, to: definition, window, &group, now: now) { keep(group, key, cell) }
+    cells.keep(cell)
   }
 
   /// The lane's own idea of a definition: it knows where the log ends for it.
@@ -213,27 +260,28 @@ extension Lane {
     for definition in definitions {
       next.add(definition, rules)
       own[definition.number] = definition
-      keptNumbers[definition.what] = definition.number
+      // Rules that are asked now come first.
+      if keptNumbers[definition.what] == nil { keptNumbers[definition.what] = definition.number }
     }
     feeds = next
     ownDefinitions = own
   }
 
   /// The windows of a book that is the lane's from now on.
-  func takeWindows(of next: RuleBook) {
+  func takeWindows(of next: RuleBook, after last: RuleBook) {
     takeFeeds(next.definitions.kept.map { kept(of: $0) }, next.rules)
-    beginWalk(next)
+    beginWalk(next, after: last)
     do throws(StoreError) { try takeSchedules(of: next) } catch { failure = error }
   }
 
-  /// By one lane for all.
+  /// By one lane for all; what is new by every lane, so that nothing is ever kept under a number that no row tells of.
   private func writeDefinitions(_ next: RuleBook, cutoff: Int64) {
-    guard index == 0 else { return }
     let fresh = Set(next.definitions.fresh.map(\.number))
-    for definition in next.definitions.kept {
+    for definition in next.definitions.kept where index == 0 || fresh.contains(definition.number) {
       let row = fresh.contains(definition.number) ? cut(definition, cutoff) : kept(of: definition)
       pendingRows.append(Change(RowKey(.definition, definition.number), row.packed))
     }
+    guard index == 0 else { return }
     for definition in next.definitions.leaving + next.definitions.gone {
       pendingRows.append(Change(RowKey(.definition, definition.number), definition.packed))
     }
@@ -246,6 +294,10 @@ extension Lane {
     guard let filling, filling.phase == .meeting, filling.book.gate.isFilled(lanes) else { return }
     self.filling = nil
     if filling.isWaiting { try take(filling.book) }
+    releaseCompletions()
+  }
+
+  func releaseCompletions() {
     for completion in heldCompletions { out.completions.append(completion) }
     heldCompletions = []
   }
@@ -261,24 +313,32 @@ extension Lane {
     filling.isFirst = false
     let reach = filling.definitions.compactMap(\.what.window?.windowMilliseconds).max() ?? 0
     let horizon = now + -(reach + Limits.fillSlackMilliseconds)
+    // Those that an overtaken book had filled are all there is.
+    if fillCursors.isEmpty {
+      finish(&filling)
+      self.filling = filling
+      return
+    }
     let limit = isIdle ? Limits.fillEventsIdle : Limits.fillEvents
     let rows = try reader.engine.events(before: filling.cursor, limit: limit)
+    foundSubjects += rows.count
     for row in rows { try fill(row, filling, now: now) }
     filling.cursor = rows.last?.number ?? 0
     filling.oldest = rows.last?.received ?? filling.oldest
     let isPast = filling.oldest.map { $0 < horizon } ?? false
     if rows.count < limit || isPast {
       if !isPast { filling.since = filling.oldest ?? now }
-      try finish(&filling)
+      finish(&filling)
     } else {
       note(filling, .events)
     }
     self.filling = filling.phase == .meeting && !filling.isWaiting ? nil : filling
   }
 
-  private func finish(_ filling: inout Filling) throws(StoreError) {
+  private func finish(_ filling: inout Filling) {
     note(filling, .done)
-    for definition in filling.definitions { since[definition.number] = filling.since }
+    for number in fillCursors.keys { since[number] = filling.since }
+    fillCursors = [:]
     filling.phase = .meeting
     // A start waits for no other lane: its rules are asked lane by lane.
     guard filling.isWaiting else { return }
@@ -287,11 +347,11 @@ extension Lane {
   }
 
   private func note(_ filling: Filling, _ phase: ProgressRow.Phase) {
-    for definition in filling.definitions {
-      let cursor = min(fillCursors[definition.number] ?? .max, filling.cursor)
-      fillCursors[definition.number] = cursor
+    for (number, known) in fillCursors.sorted(by: { $0.key < $1.key }) {
+      let cursor = min(known, filling.cursor)
+      fillCursors[number] = cursor
       let row = ProgressRow(phase: phase, cursor: cursor, since: phase == .done ? filling.since : nil)
-      out.changes.append(RowKey(.progress, definition.number, Int64(index)), row.packed)
+      out.changes.append(RowKey(.progress, number, Int64(index)), row.packed)
     }
   }
 
@@ -299,8 +359,8 @@ extension Lane {
     var decoded: Event?
     for definition in filling.definitions {
       guard let window = definition.what.window, window.event == row.name else { continue }
-      // Counted before a kill, or as it was decided.
-      guard row.number <= definition.cutoff, row.number < fillCursors[definition.number] ?? .max else { continue }
+      // Counted before, or as it was decided.
+      guard let cursor = fillCursors[definition.number], row.number < cursor else { continue }
       if decoded == nil {
         guard let document = try? parser.parse(row.body),
           let event = try? EventDecoder(source: row.source).decode(document.root, received: row.received)
@@ -310,10 +370,7 @@ extension Lane {
       guard let event = decoded, let subject = try subject(of: event, row, window.per) else { continue }
       guard Desk.lane(of: subject, lanes: lanes) == index else { continue }
       let cell = try cell(subject, isNew: false, reference: nil, now: now)
-      let key = WindowGroup.number(ofEvent: window.event)
-      var group = WindowGroup(try cell.measure(key, reader))
-      if add(event, row.number, to: definition.number, window, &group, now: now) { keep(group, key, cell) }
-      cells.keep(cell)
+      try count(event, row.number, definition.number, window, cell, now: now)
     }
   }
 

@@ -44,13 +44,20 @@ package enum Recovery {
           from: RowKey(.progress, definition.number, 0), to: RowKey(.progress, definition.number, .max), limit: 1_000)
         let done = progress.count { $0.value.flatMap { ProgressRow($0) }?.phase == .done }
         definition.isFilled = definition.isFilled || done >= definition.lanes
-        let gone = progress.count { $0.value.flatMap { ProgressRow($0) }?.phase == .gone }
-        definition.isGone = definition.isLeaving && gone >= max(definition.lanes, lanes)
-        definition.isLeaving = definition.isLeaving || !definition.isFilled && definition.lanes != lanes
+        definition.isGone = definition.isLeaving && isGone(progress.compactMap { $0.value.flatMap { ProgressRow($0) } })
+        // A schedule looks back at nothing: its moments are the same for any number of lanes.
+        let isInterrupted = !definition.isFilled && definition.lanes != lanes && definition.what.schedule == nil
+        definition.isLeaving = definition.isLeaving || isInterrupted
       }
       found.append(definition)
     }
     return found
+  }
+
+  /// Whether all lanes of one time have removed it.
+  private static func isGone(_ progress: [ProgressRow]) -> Bool {
+    let lanes = progress.filter { $0.phase == .gone }.map(\.cursor)
+    return Set(lanes).contains { count in lanes.count { $0 == count } >= max(count, 1) }
   }
 
   /// The numbers of all rules there ever were, by path.

@@ -67,7 +67,7 @@ extension DatePlan {
   package var sentence: String? {
     if date.isEmpty { return nil }
     return isLate
-      ? "until \(date), \(path), unless that moves: its moment is past" : "\(lead.sentence) \(date), \(path)"
+      ? "\(date), \(path), unless that moves: its moment is past" : "\(lead.sentence) \(date), \(path)"
   }
 }
 

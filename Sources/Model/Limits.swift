@@ -71,6 +71,8 @@ package enum Limits {
   /// without it; and how much later than their time they may have come.
   package static let fillEvents = 200
   package static let fillEventsIdle = 2_000
+  /// How many events a lane emitted it remembers for a book that is on its way.
+  package static let ownEvents = 20_000
   /// Likewise subjects, for absences and segments that are new.
   package static let walkedSubjects = 100
   package static let walkedSubjectsIdle = 1_000
@@ -133,6 +135,8 @@ package enum Limits {
   package static let timersInMemory = 20_000
   /// Due timers a lane takes in one step.
   package static let timersPerStep = 256
+  /// For so many subjects a lane does by itself what is not on disk yet: far fewer than its cache holds.
+  package static let subjectsAhead = 8_192
 
   /// A timer that fires later than this is late: its daemon was down, its rule was paused, or its lane is behind.
   package static let lateMilliseconds: Int64 = 60_000

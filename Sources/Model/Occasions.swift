@@ -200,6 +200,15 @@ package enum Occasion: Sendable, Equatable {
     }
   }
 
+  /// What stands in the data of the event that it begins with.
+  package var fields: [String] {
+    switch self {
+    case .absence: ["rule", "event", "since", "lasting"]
+    case .enters, .leaves: ["segment", "since"]
+    case .every: ["rule", "due"]
+    }
+  }
+
   /// The own event that it begins with.
   package var eventName: String {
     switch self {

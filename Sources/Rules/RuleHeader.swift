@@ -178,20 +178,18 @@ struct HeaderReader {
     header.stopOn = stopOn()
     header.goal = goal()
     header.gather = gather()
-    if header.gather != nil, header.before != nil || header.occasion != nil {
-      complain(
-        root["collect"] != nil ? "collect" : "debounce",
-        "'collect' and 'debounce' gather events, and so 'on' must name events; before(…) and its like begin by themselves"
-      )
-    }
     header.catchUp = catchUp()
     header.second = second(gathers: header.gather != nil)
     header.limit = limit(header.second)
     header.zone = zone()
     readPolicies(&header)
     header.before = late()
+    checkGathering(header)
     checkKeyEvents(header)
     checkPaths(header)
+    checkSides(header)
+    checkEnds(header)
+    checkOwnKey(header)
     return complaints.isEmpty ? header : nil
   }
 
@@ -346,6 +344,48 @@ struct HeaderReader {
       complain("stop_on", RuleHeader.pathNeedsKey("stop_on", path))
     }
     if let path = header.goal?.path { complain("goal", RuleHeader.pathNeedsKey("goal", path)) }
+  }
+
+  private mutating func checkGathering(_ header: RuleHeader) {
+    guard header.gather != nil, header.before != nil || header.occasion != nil else { return }
+    complain(
+      root["collect"] != nil ? "collect" : "debounce",
+      "'collect' and 'debounce' gather events, and so 'on' must name events; before(…) and its like begin by themselves"
+    )
+  }
+
+  /// What begins by itself has an event of nudged's own, of which it is known what it carries.
+  private mutating func checkOwnKey(_ header: RuleHeader) {
+    guard case .path(let path) = header.key, let fields = header.occasion?.fields else { return }
+    let steps = path.split(separator: ".").map(String.init)
+    let isThere =
+      steps[0] == "data" ? steps.count == 2 && fields.contains(steps[1]) : ["id", "name"].contains(steps[0])
+    if isThere || steps[0] == header.per { return }
+    complain(
+      "key",
+      "'key' is '\(path)', and the event that this rule begins with carries no more than \(fields.map { "data." + $0 }.joined(separator: ", ")); leave 'key' out, the subject alone is enough"
+    )
+  }
+
+  /// Of one subject there are no two sides to compare.
+  private mutating func checkSides(_ header: RuleHeader) {
+    guard case .every(let schedule) = header.occasion, schedule.forEach == nil else { return }
+    for key in ["hold_out", "goal"] where root[name: key] != nil {
+      complain(
+        key,
+        "'\(key)' is about many subjects, and every(…) without for_each begins for the rule alone; add for_each, such as { for_each = \"user\" }, or remove '\(key)'"
+      )
+    }
+  }
+
+  /// An event that ends a collection before it can join it would never be collected a second time.
+  private mutating func checkEnds(_ header: RuleHeader) {
+    if header.gather == nil { return }
+    let ends = header.stopOn.filter { $0.path == nil }.map { ("stop_on", $0.event) }
+    let goals = header.goal.map { $0.path == nil ? [("goal", $0.event)] : [] } ?? []
+    for (key, event) in ends + goals where header.on.contains(event) {
+      complain(key, "'\(event)' of 'on' is collected, and so it cannot end what it joins: take it out of '\(key)'")
+    }
   }
 
   private mutating func again() -> RuleHeader.Again {

@@ -140,9 +140,11 @@ package struct ProgressRow: Sendable, Equatable {
     case done = 3
     /// What was known by a definition that nobody asks for is gone.
     case gone = 4
+    /// As `subjects`, on the day on which a schedule was published.
+    case firstSubjects = 5
   }
   package var phase: Phase
-  /// The event below which, or the subject behind which it goes on.
+  /// The event below which, or the subject behind which it goes on; of what is gone, how many lanes there were.
   package var cursor: Int64
   /// From when on everything is known, where the log does not reach as far back as would be needed.
   package var since: Instant?

@@ -92,6 +92,36 @@ import Testing
     #expect(try row(shop)?.gathered?.count == 1)
   }
 
+  @Test(arguments: [CollectTests.collecting, CollectTests.silent])
+  func `what is sent for a trial and what is not are collected apart`(rule: String) throws {
+    let shop = try Workshop(["gate": rule])
+    try shop.take(tried(1))
+    let trial = try shop.take(tried(2), source: "test:web")
+    #expect(trial.verdict("gate")?.reason.hasPrefix("run 2 collects it (1") == true)
+    try shop.take(tried(3))
+    try shop.take(tried(4), source: "test:web")
+    #expect(try row(shop, 1)?.gathered?.count == 2 && row(shop, 2)?.gathered?.count == 2)
+    shop.now = shop.now + 10 * CollectTests.minute
+    let sent = bodies(try shop.run([]))
+    #expect(sent.count == 1 && sent[0].contains(#""newest":3"#), "what is for a trial reaches no real receiver")
+  }
+
+  @Test func `a collection that could not begin meets its rule when a person lets it go on`() throws {
+    let shop = try Workshop([
+      "gate": CollectTests.rule(
+        "collect = { up_to = 2, within = '1 hour' }, again = '1 day', goal = { event = 'won' }",
+        "if customer.traits.ok then send('crm', 'told', {}) else error('not yet') end")
+    ])
+    try shop.take(tried(1), tried(2))
+    #expect(try row(shop)?.status == .parked)
+    try shop.take(#"{"id":"i","name":"identify","user":"ada","traits":{"ok":true}}"#)
+    let subject = try #require(try row(shop)?.subject)
+    #expect(try shop.run([.command(RunCommand(.wake, run: 1, subject: subject))]).deliveries.count == 1)
+    let reader = try shop.store.makeReader()
+    #expect(try reader.rows(from: RowKey(.exposure, 0), to: RowKey(.exposure, .max), limit: 9).count == 1)
+    #expect(try shop.take(tried(3)).verdict("gate")?.code == .notAgain)
+  }
+
   @Test func `when is asked of each event before it joins, and not again when the run begins`() throws {
     let shop = try Workshop([
       "gate": CollectTests.rule(

@@ -167,6 +167,95 @@ import Testing
     #expect(counts.sent == LiftSide(subjects: 20 - silent.count, converted: 20 - silent.count))
   }
 
+  // MARK: rules whose run is called later
+
+  /// What people bring about whose run is called a day or an hour after their event.
+  private static func meetLater(_ shop: Workshop, _ users: Range<Int>, _ data: String) throws -> (
+    sent: Set<String>, heldOut: Set<String>
+  ) {
+    for user in users { try shop.take(event("a", "m\(user)", data, user: "u\(user)")) }
+    #expect(try exposures(shop) == 0, "nobody has met the rule while its run is not called")
+    shop.now = shop.now + 25 * hour
+    let happened = try shop.run([])
+    func who(_ rows: [DeliveryRow]) -> Set<String> {
+      Set(rows.map { String(decoding: $0.delivery.body, as: UTF8.self) })
+    }
+    return (who(happened.deliveries), who(happened.shadowed))
+  }
+
+  private static let later = [
+    ("on = 'a', collect = { up_to = 9, within = '1 hour' }", "{}"), ("on = 'a', debounce = '1 hour'", "{}"),
+    (
+      "on = before('data.at', '1 hour', { event = 'a' })",
+      #"{"at":\#((1_700_000_000_000 + 26 * 3_600_000).description)}"#
+    ),
+  ]
+
+  @Test(arguments: LiftTests.later)
+  func `both sides of a rule whose run is called later are counted when it is called`(on: String, data: String) throws {
+    let body = "send('bare', 'offer', { who = customer.id })"
+    let shop = try Workshop([
+      "r": Workshop.rule("\(on), hold_out = 50, goal = { event = 'bought', within = '2 hours' }", body)
+    ])
+    let met = try LiftTests.meetLater(shop, 0..<30, data)
+    #expect(met.sent.count + met.heldOut.count == 30 && met.heldOut.count > 5)
+    shop.now = shop.now + LiftTests.hour
+    for user in 0..<30 { try shop.take(LiftTests.event("bought", "b\(user)", user: "u\(user)")) }
+    let counts = try LiftTests.counts(shop)
+    #expect(counts.sent == LiftSide(subjects: met.sent.count, converted: met.sent.count))
+    #expect(counts.heldOut == LiftSide(subjects: met.heldOut.count, converted: met.heldOut.count))
+  }
+
+  @Test(arguments: LiftTests.later)
+  func `a run that is called later is on the side that holds then`(on: String, data: String) throws {
+    let body = "send('bare', 'offer', { who = customer.id }) wait('1 day') send('bare', 'more', { who = customer.id })"
+    func rule(_ share: String) -> [String: String] { ["r": Workshop.rule("\(on), \(share)\(LiftTests.goal)", body)] }
+    let shop = try Workshop(rule(""))
+    for user in 0..<30 { try shop.take(LiftTests.event("a", "m\(user)", data, user: "u\(user)")) }
+    try shop.publish(rule("hold_out = 50, "), highest: 1)
+    shop.now = shop.now + 25 * LiftTests.hour
+    let called = try shop.run([])
+    let counts = try LiftTests.counts(shop)
+    #expect(counts.heldOut.subjects == called.shadowed.count && called.shadowed.count > 5)
+    #expect(counts.sent.subjects == called.deliveries.count && called.deliveries.count > 5)
+    // From there on it stays.
+    try shop.publish(rule(""), highest: 1)
+    shop.now = shop.now + 25 * LiftTests.hour
+    #expect(try shop.run([]).shadowed.count == called.shadowed.count)
+  }
+
+  @Test func `a run that is called at once because it is late keeps its side while it waits for its date`() throws {
+    let body = "send('bare', 'soon', {}) wait_until { date = 'data.at' } send('bare', 'now', {})"
+    func rule(_ share: Int) -> [String: String] {
+      let on = "on = before('data.at', '2 days', { event = 'a' }), late = 'send', hold_out = \(share)"
+      return ["r": Workshop.rule(on, body)]
+    }
+    let shop = try Workshop(rule(50))
+    let at = #"{"at":\#((1_700_000_000_000 + 26 * LiftTests.hour).description)}"#
+    var silent = 0
+    for user in 0..<20 {
+      silent += try shop.take(LiftTests.event("a", "\(user)", at, user: "u\(user)")).shadowed.count
+    }
+    #expect((4...16).contains(silent))
+    try shop.publish(rule(0), highest: 1)
+    shop.now = shop.now + 26 * LiftTests.hour
+    let later = try shop.run([])
+    #expect(later.shadowed.count == silent && later.deliveries.count == 20 - silent)
+  }
+
+  @Test func `who moved on before the moment came has met nothing`() throws {
+    let shop = try Workshop([
+      "r": Workshop.rule(
+        "on = before('data.at', '1 hour', { event = 'a', cancelled = 'off' }), \(LiftTests.goal)", "log('x')")
+    ])
+    let at = #"{"at":\#((1_700_000_000_000 + 26 * LiftTests.hour).description)}"#
+    try shop.take(LiftTests.event("a", "1", at, user: "u1"), LiftTests.event("a", "2", at, user: "u2"))
+    try shop.take(LiftTests.event("off", "3", user: "u1"))
+    shop.now = shop.now + 40 * LiftTests.hour
+    try shop.run([])
+    #expect(try LiftTests.exposures(shop) == 0, "one was cancelled, the date of the other was past")
+  }
+
   // MARK: sides
 
   @Test func `a run keeps the side it began on, whatever becomes of the shares`() throws {

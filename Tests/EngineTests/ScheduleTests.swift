@@ -23,9 +23,10 @@ import Testing
   }
 
   private func workshop(
-    _ files: [String: String], lanes: Int = 1, disk: MemoryStore.Disk = .init(), now: Instant = ScheduleTests.monday
+    _ files: [String: String], lanes: Int = 1, disk: MemoryStore.Disk = .init(), now: Instant = ScheduleTests.monday,
+    catchUpRate: Int? = nil
   ) throws -> Workshop {
-    let workshop = try Workshop(files, lanes: lanes, disk: disk)
+    let workshop = try Workshop(files, lanes: lanes, disk: disk, catchUpRate: catchUpRate)
     workshop.now = now
     try workshop.run([])
     return workshop
@@ -66,6 +67,71 @@ import Testing
       deliveries.map { String(decoding: $0.delivery.body, as: UTF8.self) } == [
         #"{"due":"2026-03-26T09:00:00.000Z","who":"report"}"#
       ])
+  }
+
+  private static let everyKind = [
+    ("'day 09:00'", ", zone = 'UTC'"), ("'day 09:00', { for_each = 'user' }", ", zone = 'UTC'"),
+    ("'day 09:00', { for_each = 'user' }", ""),
+  ]
+
+  /// What is met of the last of two moments by a process that comes back so many hours after the last one.
+  private func met(_ kind: (every: String, header: String), catchUp: String, late hours: Int64) throws -> (
+    sent: Int, logs: [String]
+  ) {
+    let disk = MemoryStore.Disk()
+    let files = ["all": rule(kind.every, kind.header + catchUp)]
+    let before = try workshop(files, disk: disk, catchUpRate: 100)
+    try see(["ann"], before)
+    // On the day on which it is published the hour is met as ever.
+    #expect(try pass(10 * ScheduleTests.hour, before, step: ScheduleTests.hour).count == 1)
+    let after = try Workshop(files, disk: disk, catchUpRate: 100)
+    after.now = ScheduleTests.monday + (51 + hours) * ScheduleTests.hour
+    var happened = try after.run([])
+    for _ in 0..<20 {
+      after.now = after.now + 500
+      let more = try after.run([])
+      happened.deliveries += more.deliveries
+      happened.logs += more.logs
+    }
+    return (happened.deliveries.count, happened.logs)
+  }
+
+  @Test(arguments: ScheduleTests.everyKind)
+  func `a moment that was missed is met late, unless its rule does not want it any more`(every: String, header: String)
+    throws
+  {
+    let kind = (every, header)
+    #expect(try met(kind, catchUp: "", late: 3).sent == 1)
+    #expect(try met(kind, catchUp: ", catch_up = 'fire'", late: 20).sent == 1)
+    #expect(try met(kind, catchUp: ", catch_up = '2 hours'", late: 1).sent == 1)
+    for (catchUp, hours) in [(", catch_up = 'skip'", Int64(1)), (", catch_up = '2 hours'", 3)] {
+      let (sent, logs) = try met(kind, catchUp: catchUp, late: hours)
+      #expect(sent == 0)
+      #expect(
+        logs.count == 1 && logs[0].hasPrefix("it does not begin: its time was 2026-03-25T09:00:00.000Z"), "\(logs)")
+    }
+  }
+
+  @Test func `a schedule without a word about lateness is met although a month has passed`() throws {
+    #expect(try met(ScheduleTests.everyKind[0], catchUp: "", late: 24 * 30).sent == 1)
+  }
+
+  @Test func `the rest of those that a process had no time for is left out when it is too late`() throws {
+    let disk = MemoryStore.Disk()
+    let files = ["all": rule("'day 09:00', { for_each = 'user', rate = 10 }", ", zone = 'UTC', catch_up = '2 hours'")]
+    let before = try workshop(files, disk: disk, catchUpRate: 100)
+    try see((0..<40).map { "u\($0)" }, before)
+    before.now = ScheduleTests.monday + 3 * ScheduleTests.hour
+    let begun = bodies(try before.run([])).count
+    #expect((1..<40).contains(begun))
+    let soon = try Workshop(files, disk: disk, catchUpRate: 100)
+    soon.now = before.now + ScheduleTests.hour
+    let more = try pass(1_000, soon, step: 100).count
+    #expect((1..<40 - begun).contains(more))
+    let late = try Workshop(files, disk: disk, catchUpRate: 100)
+    late.now = before.now + 3 * ScheduleTests.hour
+    #expect(try pass(10_000, late, step: 100).isEmpty)
+    #expect(try pass(21 * ScheduleTests.hour + 10_000, late).count == 40)
   }
 
   @Test(arguments: [1, 2]) func `each user is met once, spread to the rate`(lanes: Int) throws {

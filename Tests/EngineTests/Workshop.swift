@@ -188,6 +188,14 @@ final class Workshop {
   func publish(
     _ files: [String: String], forgotten: [String: Int64] = [:], highest: Int64, policies: Policies? = nil
   ) throws {
+    try run([.publish(try draft(files, forgotten: forgotten, highest: highest, policies: policies))])
+  }
+
+  /// The next book as a reload hands it to the desk: the reload after it goes on from this one, whether or not the
+  /// lanes have taken it.
+  func draft(
+    _ files: [String: String], forgotten: [String: Int64] = [:], highest: Int64, policies: Policies? = nil
+  ) throws -> RuleBook {
     let known = book.known.merging(forgotten) { current, _ in current }
     book = RuleBook(
       rules: try Workshop.rules(files), known: known, highest: highest, destinations: Workshop.destinations,
@@ -195,7 +203,7 @@ final class Workshop {
       created: now,
       definitions: book.definitions.all, highestDefinition: book.definitions.highest,
       livingRules: Set(try Recovery.livingRuns(store.makeReader()).filter { $0.value > 0 }.keys))
-    try run([.publish(book)])
+    return book
   }
 
   // MARK: out

@@ -28,6 +28,6 @@ import Testing
     wait.plan?.lead = .duration(milliseconds: 5_400_000)
     #expect(wait.awaited == "1 hour 30 minutes before 2026-03-01T09:00:00Z, data.at")
     wait.plan?.isLate = true
-    #expect(wait.planned == " (until 2026-03-01T09:00:00Z, data.at, unless that moves: its moment is past)")
+    #expect(wait.planned == " (2026-03-01T09:00:00Z, data.at, unless that moves: its moment is past)")
   }
 }

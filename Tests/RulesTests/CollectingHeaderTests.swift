@@ -57,6 +57,57 @@ import Testing
     #expect(Fixture.complaints(Fixture.rule("", header: "\n\(text),")) == ["rules/a.lua:2: \(complaint)"])
   }
 
+  /// What a header with these keys and this `on` is refused for.
+  private func refused(_ on: String, _ keys: String) -> [String] {
+    Fixture.complaints("return rule { title = 'T', on = \(on), \(keys), run = function(event) end }").map {
+      String($0.dropFirst("rules/a.lua:1: ".count))
+    }
+  }
+
+  @Test(arguments: [
+    "before('data.at', '1 hour', { event = 'a' })", "every('09:00')", "absence { of = 'a', lasting = '1 day' }",
+  ])
+  func `what begins by itself gathers nothing`(on: String) {
+    for key in ["collect = { up_to = 3, within = '1 h' }", "debounce = '1 h'"] {
+      let complaints = refused(on, key)
+      #expect(
+        complaints.count == 1 && complaints[0].hasPrefix("'collect' and 'debounce' gather events"), "\(complaints)")
+    }
+  }
+
+  @Test func `an event that would end every collection which it joins is refused`() {
+    for (key, ends) in [
+      ("stop_on", "stop_on = { 'b', 'a' }"), ("goal", "goal = { event = 'a' }"), ("stop_on", "stop_on = 'a'"),
+    ] {
+      for gather in ["collect = { up_to = 3, within = '1 h' }", "debounce = '1 h'"] {
+        #expect(
+          refused("'a'", "\(gather), \(ends)") == [
+            "'a' of 'on' is collected, and so it cannot end what it joins: take it out of '\(key)'"
+          ])
+      }
+      #expect(refused("'a'", ends) == [], "a rule that begins at once may be ended by the next one")
+    }
+    #expect(refused("'a'", "debounce = '1 h', key = 'data.k', stop_on = { a = 'data.old' }") == [])
+  }
+
+  @Test func `a rule for itself alone has no sides`() {
+    for key in ["hold_out = 10", "goal = { event = 'a' }"] {
+      let complaints = refused("every('09:00')", key)
+      #expect(complaints.count == 1 && complaints[0].contains("is about many subjects"), "\(complaints)")
+      #expect(refused("every('09:00', { for_each = 'user' })", key) == [])
+    }
+  }
+
+  @Test func `a key that no own event carries is refused, because the rule would never run`() {
+    for on in ["every('09:00', { for_each = 'user' })", "absence { of = 'a', lasting = '1 day' }"] {
+      for path in ["data.invoice", "traits.plan", "thing", "account", "data.due.day"] {
+        let complaints = refused(on, "key = '\(path)'")
+        #expect(complaints.count == 1 && complaints[0].hasPrefix("'key' is '\(path)', and the event"), "\(complaints)")
+      }
+      for path in ["user", "data.rule", "id"] { #expect(refused(on, "key = '\(path)'") == [], "\(path)") }
+    }
+  }
+
   @Test func `an unknown key of collect is told with what was meant`() {
     let complaints = Fixture.complaints(
       Fixture.rule("", header: "collect = { up_too = 3, up_to = 3, within = '1 h' },"))

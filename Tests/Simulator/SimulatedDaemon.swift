@@ -67,7 +67,8 @@ final class SimulatedDaemon {
     let book = RuleBook(
       rules: rules, known: known, highest: store.highestRule, destinations: destinations,
       versions: try Recovery.versions(reader), highestVersion: store.highestVersion,
-      policies: policies, created: Instant(milliseconds: 1))
+      policies: policies, created: Instant(milliseconds: 1),
+      definitions: try Recovery.definitions(reader, lanes: count))
     let store = store
     let durable = (0..<count).map { _ in Counter() }
     self.durable = durable
@@ -75,7 +76,7 @@ final class SimulatedDaemon {
       try Lane(
         index: index, lanes: count, reader: try store.makeReader(), numbers: numbers, hashKey: store.recovered.hashKey,
         mark: EvaluationMark(), book: book, highestSubject: store.highestSubject,
-        highestRun: store.highestRun, durable: durable[index])
+        highestRun: store.highestRun, durable: durable[index], lastEvent: store.recovered.event)
     }
     for lane in lanes { lane.caughtUp = .zero }
     let taken = taken

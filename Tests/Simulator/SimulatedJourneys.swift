@@ -99,7 +99,8 @@ enum SimulatedJourneys {
   }
 
   /// Names of events a client sends, with their chances.
-  static let names = ["ask", "answer", "open", "close", "join", "moved", "pay", "drawn", "noise"]
+  static let names =
+    ["ask", "answer", "open", "close", "join", "moved", "pay", "drawn", "noise"] + SimulatedMoments.names
 
   /// The webhooks that must have been sent, told from the events in the order in which they were decided.
   static func expected(_ events: [(number: Int64, name: String, user: String, k: String, n: Int)], seed: UInt64)

@@ -71,12 +71,17 @@ package final class Simulation {
   private let hasJourneys: Bool
   /// Whether messages are held back, and one rule has two sides.
   private let hasPolicies: Bool
+  /// Whether its rules ask windows, a segment and an absence.
+  private let hasMeasures: Bool
   private let policies: Policies
   package private(set) var held = 0
   package private(set) var suppressed = 0
   package private(set) var heldOut = 0
 
-  package init(seed: UInt64, rules: RuleSet, hasJourneys: Bool = false, hasPolicies: Bool = false) throws {
+  package init(
+    seed: UInt64, rules: RuleSet, hasJourneys: Bool = false, hasPolicies: Bool = false, hasMeasures: Bool = false
+  ) throws {
+    self.hasMeasures = hasMeasures
     self.hasPolicies = hasPolicies
     policies = hasPolicies ? SimulatedPolicies.policies(seed) : Policies()
     // One life begins at night, the next by day.
@@ -220,6 +225,11 @@ package final class Simulation {
   /// Starts of runs have a key each; answers and ends go to a key that was begun.
   private func sendForJourney(_ wanted: String? = nil) {
     let name = wanted ?? SimulatedJourneys.names[Int(random.next(below: UInt64(SimulatedJourneys.names.count)))]
+    if SimulatedMoments.ofMeetings.contains(name) {
+      let body = SimulatedMoments.meeting(name, events.count, &random)
+      events.append(Sent(id: "e\(events.count)", name: name, user: "", body: body.text))
+      return send(events.count - 1)
+    }
     let starts = ["answer": "ask", "close": "open"]
     var user = "u\(random.next(below: 12))"
     var k = "k\(events.count)"
@@ -313,6 +323,7 @@ package final class Simulation {
   /// Clients send until everything is acknowledged; then all deliveries run dry.
   private func quiesce() throws {
     try settle(jumps: false)
+    if hasMeasures { try endSilences() }
     if hasPolicies { return try settle(jumps: true) }
     guard hasJourneys else { return }
     // Everything that was begun gets what it waits for.
@@ -324,6 +335,16 @@ package final class Simulation {
     // Old events are purged from here on, except those that runs still refer to.
     journeyWebhooks = try expectedOfJourneys()
     try settle(jumps: true)
+  }
+
+  /// Everybody is silent for longer than the absence lasts, and the process ends now and then while that is told.
+  private func endSilences() throws {
+    now = now + 3 * 86_400_000
+    for _ in 0..<300 {
+      try turn()
+      if random.chance(1, in: 40) { try crash() }
+    }
+    try settle(jumps: false)
   }
 
   private func sendAnswer(_ start: Sent) {
@@ -389,7 +410,9 @@ package final class Simulation {
           Int(data?["n"]?.integer ?? 0)
         ))
     }
-    return SimulatedJourneys.expected(told, seed: seed)
+    let (complaint, moments) = try SimulatedMoments.expected(daemon.reader)
+    if let complaint { throw fail(complaint) }
+    return SimulatedJourneys.expected(told, seed: seed).union(moments)
   }
 
   private func fail(_ what: String) -> Violation {
@@ -421,8 +444,27 @@ package final class Simulation {
       throw fail(
         "run \(run.number) never ended: \(run.status.word) \(run.reason), it waits for \(String(describing: run.wait))")
     }
+    if hasMeasures { return try checkMeasures(users: users, accounts: accounts) }
     let timers = try daemon.reader.rows(from: RowKey(.timer, .min), to: RowKey(.timer, .max), limit: 10)
     if !timers.isEmpty { throw fail("\(timers.count) timers belong to no run") }
+  }
+
+  /// Windows know what a plain count knows; a border is told once, a silence is told once, and the tally of a segment
+  /// is how many are in it.
+  private func checkMeasures(users: [String: Int64], accounts: [String: Int64]) throws {
+    for (user, count) in users {
+      try expect("user:\(user)", "window", count, "what a window counts")
+      try expect("user:\(user)", "echo_window", count / 2, "what a window counts of emitted events")
+      try expect("user:\(user)", "entered", count >= 3 ? 1 : 0, "times it came into the segment")
+      try expect("user:\(user)", "silent", 1, "silences told")
+    }
+    for (account, count) in accounts {
+      try expect("account:\(account)", "account_window", count, "what an account's window counts")
+    }
+    let members = Int64(users.count { $0.value >= 3 })
+    let tallies = try daemon.reader.rows(from: RowKey(.tally, 0), to: RowKey(.tally, .max, .max), limit: 100)
+    let told = tallies.reduce(0) { $0 + ($1.value.flatMap(NumberRow.unpack) ?? 0) }
+    if told != members { throw fail("the segment counts \(told), \(members) are in it") }
   }
 
   private func expect(_ subject: String, _ key: String, _ expected: Int64, _ what: String) throws {

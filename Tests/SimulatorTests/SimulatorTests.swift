@@ -49,6 +49,18 @@ import Testing
     #expect(one != nil || sums.crashes > 0 && sums.held > 0 && sums.suppressed > 0 && sums.heldOut > 0, "\(sums)")
   }
 
+  @Test func `windows, segments and silences are those of a plain count, whenever the process ends`() throws {
+    let rules = try SimulatedRules.load(hasMeasures: true)
+    let one = SimulatorTests.number("NUDGED_SEED")
+    var crashes = 0
+    for seed in one.map({ $0...$0 }) ?? 1...(SimulatorTests.number("NUDGED_SEEDS") ?? 30) {
+      let simulation = try Simulation(seed: seed, rules: rules, hasMeasures: true)
+      try simulation.run(events: 120)
+      crashes += simulation.crashes
+    }
+    #expect(one != nil || crashes > 0)
+  }
+
   @Test func `runs that wait do everything once, whenever the process ends and however the clock jumps`() throws {
     if let seed = SimulatorTests.number("NUDGED_SEED") {
       try Simulation(seed: seed, rules: SimulatedRules.load(seed: seed), hasJourneys: true).run(events: 100)
