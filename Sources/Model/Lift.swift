@@ -91,13 +91,19 @@ extension Lift {
   /// `who` is what a subject is called, of several: "people", "accounts".
   package func sentence(who: String) -> String {
     if sent.subjects + heldOut.subjects == 0 { return "Nobody new has met the rule since this count began." }
-    let got = "\(Lift.count(sent.subjects)) \(who) got it: \(Lift.percent(sent.rate)) reached the goal."
+    let got = "\(Lift.group(sent.subjects, who)) got it: \(Lift.percent(sent.rate)) reached the goal."
     if verdict == .noHoldOut {
       return got + " Nobody is held out, so that nobody knows how many would have without it; write hold_out = 10."
     }
+    let were = heldOut.subjects == 1 ? "was" : "were"
     let held =
-      "\(Lift.count(heldOut.subjects)) \(who) were held out: \(Lift.percent(heldOut.rate)) reached the goal. "
+      "\(Lift.group(heldOut.subjects, who)) \(were) held out: \(Lift.percent(heldOut.rate)) reached the goal. "
     return held + got + " " + conclusion(who)
+  }
+
+  private static func group(_ number: Int, _ who: String) -> String {
+    if number == 1 { return who == "people" ? "1 person" : "1 " + who.dropLast() }
+    return "\(count(number)) \(who)"
   }
 
   private func conclusion(_ who: String) -> String {
