@@ -67,6 +67,8 @@ package enum Limits {
   /// Of one value that `first` and `last` keep, as JSON.
   package static let windowValueBytes = 200
   package static let windowsPerRule = 32
+  /// Of these, so many `distinct`: each may keep a thousand values, all of which are written with every new one.
+  package static let distinctWindowsPerRule = 4
   /// How many events of the log a lane looks at in one step for windows that are new, besides other work and
   /// without it; and how much later than their time they may have come.
   package static let fillEvents = 200

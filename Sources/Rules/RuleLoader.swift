@@ -216,6 +216,14 @@ package struct RuleLoader {
           file: own.file, line: own.windows.first?.line ?? 1,
           message: "a rule may ask for \(Limits.windowsPerRule) windows; this one asks for \(found.count)"))
     }
+    let distinct = found.count { $0.kind == .distinct }
+    if distinct > Limits.distinctWindowsPerRule {
+      let line = own.windows.first { $0.definition.kind == .distinct }?.line ?? 1
+      complaints.append(
+        RuleComplaint(
+          file: own.file, line: line,
+          message: "a rule may ask for \(Limits.distinctWindowsPerRule) windows of distinct; this one asks for \(distinct)"))
+    }
     return found
   }
 

@@ -219,6 +219,19 @@ import Testing
     #expect(loading.complaints.map(\.message).contains { $0.contains(message) }, "\(loading.complaints)")
   }
 
+  @Test(arguments: [
+    ("count", 33, "a rule may ask for 32 windows; this one asks for 33"),
+    ("distinct", 5, "a rule may ask for 4 windows of distinct; this one asks for 5"),
+  ])
+  func `a rule that asks for too much is told so`(word: String, number: Int, message: String) {
+    let field = word == "count" ? "" : ", 'data.x'"
+    let calls = (1...number).map { "log(tostring(\(word)('login'\(field), '\($0) days')))" }
+    let loading = RuleSet.load(
+      sources: [RuleSource(path: "a.lua", text: Workshop.rule("on = 'login'", calls.joined(separator: "\n")))],
+      knownDestinations: nil)
+    #expect(loading.complaints.map(\.message).contains(message), "\(loading.complaints)")
+  }
+
   @Test func `a name of one's own is no window`() throws {
     let rule = Workshop.rule(
       "on = 'login'",

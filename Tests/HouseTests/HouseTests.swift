@@ -46,6 +46,16 @@ import Testing
     }
   }
 
+  @Test func `no merge was left half done`() {
+    let folders = ["Sources", "Tests", "etc", "rules"]
+    let files = folders.flatMap { tree.files(under: $0, endingWith: [".swift", ".c", ".h", ".md", ".lua", "dev"]) }
+    #expect(files.count > 300)
+    for file in files + [SourceFile(path: "README.md", text: tree.read("README.md"))] {
+      let marks = file.lines.filter { line in ["<<<<<<< ", ">>>>>>> "].contains { line.hasPrefix($0) } }
+      #expect(marks.isEmpty, "\(file.path) has both sides of a conflict")
+    }
+  }
+
   private static func imported(_ line: Substring) -> String? {
     let words = line.split(separator: " ")
     guard let position = words.firstIndex(of: "import"), position <= 1, position + 1 < words.count else { return nil }
