@@ -378,7 +378,7 @@ final class House: @unchecked Sendable {
           }
           for completion in outputs.completions { completion() }
           for line in outputs.logs {
-            let about: Log.Pairs = ["rule": line.rule, "event": "\(line.event)"]
+            let about: Log.Pairs = line.rule.isEmpty ? [:] : ["rule": line.rule, "event": "\(line.event)"]
             if line.isWarning { log.warning(line.text, about) } else { log.info(line.text, about) }
           }
         },

@@ -338,6 +338,10 @@ extension Lane {
   private func finish(_ filling: inout Filling) {
     note(filling, .done)
     for number in fillCursors.keys { since[number] = filling.since }
+    if let oldest = filling.oldest {
+      let text = "\(fillCursors.count) windows know what the log of events knows, back to \(ISO8601.format(oldest))"
+      out.logs.append(RuleLog(rule: "", subject: 0, event: 0, text: text))
+    }
     fillCursors = [:]
     filling.phase = .meeting
     // A start waits for no other lane: its rules are asked lane by lane.
