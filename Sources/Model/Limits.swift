@@ -204,7 +204,7 @@ package enum Limits {
   package static let tailBytes = 64 * 1024 * 1024
   /// What the rows that are not in their tables yet may take of memory; from half of it on they are swept, so that
   /// a million webhooks that come at once and wait leave the daemon below 100 MB.
-  package static let behindBytes = 16 * 1024 * 1024
+  package static let behindBytes = 24 * 1024 * 1024
   /// Each of the two young halves of the dedupe set has two to this power of places. A half must hold
   /// far more than can be under way: what leaves it for a closed run has to be on disk by then.
   package static let dedupeHalfBits: UInt64 = 19
