@@ -222,7 +222,8 @@ package struct RuleLoader {
       complaints.append(
         RuleComplaint(
           file: own.file, line: line,
-          message: "a rule may ask for \(Limits.distinctWindowsPerRule) windows of distinct; this one asks for \(distinct)"))
+          message:
+            "a rule may ask for \(Limits.distinctWindowsPerRule) windows of distinct; this one asks for \(distinct)"))
     }
     return found
   }
