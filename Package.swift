@@ -77,12 +77,13 @@ let package = Package(
     .executableTarget(name: "nudged", dependencies: ["Daemon"], swiftSettings: plain),
 
     // Tests mirror the rooms. Plain targets under Tests are shared by several of them.
+    .target(name: "Files", path: "Tests/Files", swiftSettings: plain),
     .testTarget(name: "BasicsTests", dependencies: ["Basics", "CZlib"], swiftSettings: plain),
     .testTarget(name: "ModelTests", dependencies: ["Basics", "Model"], swiftSettings: plain),
     .testTarget(name: "MeasuresTests", dependencies: ["Basics", "Model", "Measures"], swiftSettings: plain),
     .testTarget(name: "RulesTests", dependencies: ["Basics", "Model", "Rules"], swiftSettings: plain),
     .testTarget(
-      name: "RuleCheckTests", dependencies: ["Basics", "Model", "Rules", "RuleCheck"], swiftSettings: plain),
+      name: "RuleCheckTests", dependencies: ["Basics", "Model", "Rules", "RuleCheck", "Files"], swiftSettings: plain),
     .testTarget(name: "IntakeTests", dependencies: ["Basics", "Model", "Intake", "CPlatform"], swiftSettings: plain),
     .executableTarget(
       name: "intake-bench", dependencies: ["Basics", "Intake", "CPlatform"], path: "Tests/IntakeBench",
@@ -105,21 +106,21 @@ let package = Package(
     .testTarget(
       name: "EngineTests", dependencies: ["Basics", "Model", "Rules", "Store", "Engine"], swiftSettings: plain),
     .testTarget(
-      name: "RehearsalTests", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Rehearsal"],
+      name: "RehearsalTests", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Rehearsal", "Files"],
       swiftSettings: plain),
     .executableTarget(
       name: "journey-bench", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Rehearsal"],
       path: "Tests/JourneyBench", swiftSettings: plain),
     .testTarget(
-      name: "DaemonTests", dependencies: ["Basics", "Model", "Store", "Intake"], swiftSettings: plain),
+      name: "DaemonTests", dependencies: ["Basics", "Model", "Store", "Intake", "Files"], swiftSettings: plain),
     .executableTarget(
       name: "crash", dependencies: ["Basics", "Model", "Store", "Intake", "Delivery", "CSQLite"],
       path: "Tests/Crash/Driver",
       swiftSettings: plain),
-    .testTarget(name: "HouseTests", swiftSettings: plain),
+    .testTarget(name: "HouseTests", dependencies: ["Files"], swiftSettings: plain),
     .testTarget(
       name: "DocsTests",
-      dependencies: ["Basics", "Model", "Rules", "RuleCheck", "Rehearsal", "Daemon", "Delivery"],
+      dependencies: ["Basics", "Model", "Rules", "RuleCheck", "Rehearsal", "Daemon", "Delivery", "Files"],
       swiftSettings: plain),
     .testTarget(
       name: "DeliveryTests", dependencies: ["Basics", "Model", "Store", "Delivery", "CPlatform"], swiftSettings: plain),

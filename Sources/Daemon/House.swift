@@ -64,7 +64,7 @@ final class House: @unchecked Sendable {
   private var delivery: DeliveryThread?
   private var loop: ConnectionLoop?
   private var gate: Gate?
-  private let book = Mutex<RuleBook?>(nil)
+  private let book = Guarded<RuleBook?>(nil)
   private var highestRule: Int64 = 0
   private let stopping = Atomic(false)
   private let startedAt: Instant
@@ -339,7 +339,7 @@ final class House: @unchecked Sendable {
   }
 
   /// What is remembered of destinations, for reports.
-  private let destinationStates = Mutex<[String: DestinationState]>([:])
+  private let destinationStates = Guarded<[String: DestinationState]>([:])
 
   private func startStore(_ loop: StoreLoop) {
     let answers = answers

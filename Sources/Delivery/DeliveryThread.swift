@@ -108,9 +108,9 @@ package final class DeliveryThread: Sendable {
 /// What other threads may look at.
 private final class Gauges: Sendable {
   let progress = Atomic<Int>(0)
-  let figures = Mutex(
+  let figures = Guarded(
     DeliveryThread.Figures(counters: DeliveryLoop.Counters(), held: 0, bytesHeld: 0, transfersUnderWay: 0))
-  let standings = Mutex<[DeliveryLoop.Standing]>([])
+  let standings = Guarded<[DeliveryLoop.Standing]>([])
 }
 
 /// The body of the thread: one round takes what came in, decides, sends and reports.

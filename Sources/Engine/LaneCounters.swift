@@ -5,7 +5,6 @@
 package import Basics
 internal import Model
 package import Rules
-internal import Synchronization
 
 package final class LaneCounters: Sendable {
   package let events = Counter()
@@ -31,11 +30,11 @@ package final class LaneCounters: Sendable {
     var complaint: RuleComplaint?
     var count = 0
   }
-  private let publish = Mutex(Publish())
+  private let publish = Guarded(Publish())
 
   package init() {}
 
-  private let living = Mutex<[Int64: Int64]>([:])
+  private let living = Guarded<[Int64: Int64]>([:])
   /// Runs that live, by version.
   package var livingRuns: [Int64: Int64] { living.withLock { $0 } }
   func setLiving(_ version: Int64, _ count: Int64) { living.withLock { $0[version] = count } }

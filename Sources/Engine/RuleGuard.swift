@@ -6,7 +6,6 @@
 
 internal import Basics
 internal import Model
-internal import Synchronization
 
 package final class RuleGuard: Sendable {
   private struct Watched {
@@ -15,7 +14,7 @@ package final class RuleGuard: Sendable {
     var hour: Int64 = 0
     var effects = 0
   }
-  private let rules: Mutex<[Int64: Watched]>
+  private let rules: Guarded<[Int64: Watched]>
   /// 0: none.
   private let effectsPerHour: Int
 
@@ -23,7 +22,7 @@ package final class RuleGuard: Sendable {
   private let pausedCount: Counter
 
   package init(pauses: [Int64: String] = [:], effectsPerHour: Int = 0) {
-    rules = Mutex(pauses.mapValues { Watched(pause: $0) })
+    rules = Guarded(pauses.mapValues { Watched(pause: $0) })
     pausedCount = Counter(Int64(pauses.count))
     self.effectsPerHour = effectsPerHour
   }

@@ -15,20 +15,17 @@ final class SubjectCell {
   /// further than an event needs it.
   private let bytes: [UInt8]
   private let rowPlace: Range<Int>
-  private let statesPlace: Range<Int>
   private let againPlace: Range<Int>
-  /// What windows know, packed, as far as it was looked up.
-  private let measuresPlace: Range<Int>
-  /// Likewise, as far as it was looked up or changed since. Empty bytes: nothing.
-  private var measures: [(group: Int64, packed: [UInt8])] = []
+  /// What rules remember, by rule.
+  private var states: NumberedBytes
+  /// What windows know, by group.
+  private var measures: NumberedBytes
   /// What lives of it, packed; nil while nobody has asked.
   private let livingPlace: Range<Int>?
   private var living: Living?
   private var unreadable: [Int64] = []
   private var openedRow: SubjectRow?
   private let face: SubjectRow.Face
-  /// What rules remember, as far as it was looked up or changed since. Empty bytes: nothing.
-  private var states: [(rule: Int64, json: [UInt8])] = []
   /// When `again` last let a rule run, by hash; likewise. 0: never.
   private var again: [(hash: Int64, time: Int64)] = []
   /// A subject that was made just now has nothing in the store to look up.
@@ -52,10 +49,10 @@ final class SubjectCell {
     self.isNew = isNew
     bytes = row
     rowPlace = 0..<row.count
-    statesPlace = 0..<0
     againPlace = 0..<0
     livingPlace = nil
-    measuresPlace = 0..<0
+    states = NumberedBytes(row, 0..<0)
+    measures = NumberedBytes(row, 0..<0)
     if isNew { living = Living() }
     face = SubjectRow.face(row, rowPlace)
   }
@@ -93,10 +90,10 @@ final class SubjectCell {
     isNew = parts.flags & 1 != 0
     isUnwritten = parts.flags & 2 != 0
     rowPlace = parts.row
-    statesPlace = parts.states
+    states = NumberedBytes(packed, parts.states)
     againPlace = parts.again
     livingPlace = parts.flags & 4 != 0 ? parts.living : nil
-    measuresPlace = parts.measures
+    measures = NumberedBytes(packed, parts.measures)
     face = SubjectRow.face(packed, parts.row)
   }
 
@@ -140,75 +137,25 @@ final class SubjectCell {
   // MARK: what rules remember
 
   func state(of rule: Int64, _ reader: StoreReader) throws(StoreError) -> [UInt8] {
-    for known in states where known.rule == rule { return known.json }
-    var found: [UInt8]?
-    visitStates { number, json in if number == rule { found = Array(json) } }
-    if let found { return found }
+    if let known = states[rule] { return known }
     let json = isNew ? [] : try reader.value(RowKey(.state, subject, rule)) ?? []
-    states.append((rule, json))
+    states[rule] = json
     return json
   }
 
-  func setState(of rule: Int64, _ json: [UInt8]) {
-    for position in states.indices where states[position].rule == rule {
-      states[position].json = json
-      return
-    }
-    states.append((rule, json))
-  }
-
-  private func visitStates(_ body: (Int64, Slice<UnsafeRawBufferPointer>) -> Void) { visit(statesPlace, body) }
-
-  /// Numbers with bytes, one after the other.
-  private func visit(_ place: Range<Int>, _ body: (Int64, Slice<UnsafeRawBufferPointer>) -> Void) {
-    bytes.withUnsafeBytes { raw in
-      var reader = PackedReader(UnsafeRawBufferPointer(rebasing: raw[place]))
-      while !reader.atEnd {
-        let number = reader.signed()
-        let count = Int(reader.unsigned())
-        let start = place.lowerBound + reader.position
-        reader.skip(count)
-        if reader.failed { return }
-        body(number, raw[start..<start + count])
-      }
-    }
-  }
+  func setState(of rule: Int64, _ json: [UInt8]) { states[rule] = json }
 
   // MARK: what windows know
 
   /// Empty: nothing.
   func measure(_ group: Int64, _ reader: StoreReader) throws(StoreError) -> [UInt8] {
-    for known in measures where known.group == group { return known.packed }
-    var found: [UInt8]?
-    visit(measuresPlace) { number, packed in if number == group { found = Array(packed) } }
-    if let found { return found }
+    if let known = measures[group] { return known }
     let packed = isNew ? [] : try reader.value(RowKey(.measure, subject, group)) ?? []
-    measures.append((group, packed))
+    measures[group] = packed
     return packed
   }
 
-  func setMeasure(_ group: Int64, _ packed: [UInt8]) {
-    for position in measures.indices where measures[position].group == group {
-      measures[position].packed = packed
-      return
-    }
-    measures.append((group, packed))
-  }
-
-  private func packMeasures(into writer: inout PackedWriter) {
-    writer.bytes.removeAll(keepingCapacity: true)
-    visit(measuresPlace) { group, packed in
-      if !measures.contains(where: { $0.group == group }) {
-        writer.signed(group)
-        writer.unsigned(UInt64(packed.count))
-        writer.bytes.append(contentsOf: packed)
-      }
-    }
-    for (group, packed) in measures {
-      writer.signed(group)
-      writer.counted(packed)
-    }
-  }
+  func setMeasure(_ group: Int64, _ packed: [UInt8]) { measures[group] = packed }
 
   /// When the rule last ran for this key; nil: never.
   func lastRun(_ hash: Int64, _ reader: StoreReader) throws(StoreError) -> Instant? {
@@ -305,7 +252,7 @@ final class SubjectCell {
 
   /// The cell as one stretch of bytes, for `SubjectCache`. `scratch` is only there to be used again.
   func pack(into writer: inout PackedWriter, _ scratch: inout PackedWriter) {
-    let tellsMeasures = !measures.isEmpty || !measuresPlace.isEmpty
+    let tellsMeasures = !measures.isEmpty
     writer.byte(
       (isNew ? 1 : 0) | (isUnwritten ? 2 : 0) | (living == nil && livingPlace == nil ? 0 : 4) | (tellsMeasures ? 8 : 0))
     writer.signed(chain)
@@ -314,11 +261,13 @@ final class SubjectCell {
     } else {
       writer.counted(bytes[rowPlace])
     }
-    packStates(into: &scratch)
+    scratch.bytes.removeAll(keepingCapacity: true)
+    states.pack(into: &scratch)
     writer.counted(scratch.bytes[...])
     packLiving(into: &writer)
     if tellsMeasures {
-      packMeasures(into: &scratch)
+      scratch.bytes.removeAll(keepingCapacity: true)
+      measures.pack(into: &scratch)
       writer.counted(scratch.bytes[...])
     }
     visitAgain { hash, time in
@@ -330,21 +279,6 @@ final class SubjectCell {
     for (hash, time) in again {
       writer.signed(hash)
       writer.signed(time)
-    }
-  }
-
-  private func packStates(into writer: inout PackedWriter) {
-    writer.bytes.removeAll(keepingCapacity: true)
-    visitStates { rule, json in
-      if !states.contains(where: { $0.rule == rule }) {
-        writer.signed(rule)
-        writer.unsigned(UInt64(json.count))
-        writer.bytes.append(contentsOf: json)
-      }
-    }
-    for (rule, json) in states {
-      writer.signed(rule)
-      writer.counted(json)
     }
   }
 }

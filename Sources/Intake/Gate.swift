@@ -88,7 +88,7 @@ package final class Gate: RequestHandler, @unchecked Sendable {
   let answers: AnswerBox
   let clocks: Clocks
   let reports: Reports
-  private let keyring: Mutex<Keyring>
+  private let keyring: Guarded<Keyring>
   private var endpoint: EventsEndpoint
   /// The events of this round, handed over as one batch when it ends.
   private var batch: [IncomingEvent] = []
@@ -103,7 +103,7 @@ package final class Gate: RequestHandler, @unchecked Sendable {
     self.answers = answers
     self.clocks = clocks
     self.counters = counters
-    self.keyring = Mutex(keyring)
+    self.keyring = Guarded(keyring)
     reports = Reports(hashKey: hashKey)
     endpoint = EventsEndpoint(hashKey: hashKey)
     ring = keyring

@@ -7,7 +7,6 @@ internal import Basics
 internal import Engine
 package import Model
 package import Rules
-internal import Synchronization
 
 package struct TestRun: Sendable {
   /// Every Lua file below the rules folder.
@@ -68,9 +67,9 @@ package struct TestRun: Sendable {
 
   /// What is still to do, and what came of the rest.
   private final class Board: Sendable {
-    private let state: Mutex<(next: Int, results: [FileResult])>
+    private let state: Guarded<(next: Int, results: [FileResult])>
 
-    init(count: Int) { state = Mutex((0, Array(repeating: FileResult(file: ""), count: count))) }
+    init(count: Int) { state = Guarded((0, Array(repeating: FileResult(file: ""), count: count))) }
 
     func next() -> Int? {
       state.withLock { state in

@@ -6,7 +6,6 @@
 
 package import Basics
 internal import Model
-internal import Synchronization
 
 package final class MemoryStore: StoreEngine {
   /// What would be on the disk.
@@ -36,7 +35,7 @@ package final class MemoryStore: StoreEngine {
       var commitsLeft: Int?
       var hasReserve = true
     }
-    let content = Mutex(Content())
+    let content = Guarded(Content())
     package let hashKey: (UInt64, UInt64)
 
     package init(hashKey: (UInt64, UInt64) = (1, 2)) { self.hashKey = hashKey }

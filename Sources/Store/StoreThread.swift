@@ -6,7 +6,6 @@
 // committed, the write-behind set is swept to the end, the engine is closed; then `join`.
 
 package import Basics
-internal import Synchronization
 
 /// Called on the store's thread, after the commit.
 package struct StoreExits: Sendable {
@@ -40,7 +39,7 @@ package final class StoreCounters: Sendable {
   package let sizeBytes = Counter()
   /// Deliveries that are not settled, by destination, at most half a second ago.
   package var openByDestination: [String: Int] { open.withLock { $0 } }
-  private let open = Mutex<[String: Int]>([:])
+  private let open = Guarded<[String: Int]>([:])
 
   package init() {}
 

@@ -7,7 +7,6 @@
 
 internal import Basics
 internal import Model
-internal import Synchronization
 
 package final class WriteBehind: Sendable {
   /// Each table in parts: one that grows or is packed anew is copied, and a copy of all of a large table would
@@ -40,7 +39,7 @@ package final class WriteBehind: Sendable {
       return all[first..<first + Parts.perTable]
     }
   }
-  private let tables = Mutex(Parts())
+  private let tables = Guarded(Parts())
 
   package init() {}
 

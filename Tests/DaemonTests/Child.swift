@@ -2,6 +2,7 @@
 //
 // Thread: the test's. Promise: a child never outlives its test, and inherits no descriptor by accident.
 
+import Files
 import Glibc
 
 /// Two of glibc's spawn actions that the Glibc module does not show.
@@ -76,8 +77,8 @@ final class Child {
   }
 
   /// What it printed so far.
-  var text: String { Place.read(output) }
-  var complaint: String { Place.read(errors) }
+  var text: String { Files.read(output) }
+  var complaint: String { Files.read(errors) }
   var lines: [Substring] { text.split(separator: "\n") }
 
   func signal(_ number: Int32) { if status == nil { kill(pid, number) } }

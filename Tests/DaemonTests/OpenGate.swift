@@ -15,16 +15,16 @@ import Testing
 final class Behind: Sendable {
   typealias Done = @Sendable (RunAnswer) -> Void
 
-  let obstacle = Mutex<Obstacle?>(nil)
+  let obstacle = Guarded<Obstacle?>(nil)
   let takes = Atomic(true)
   let underWay = Counter()
   let disk = MemoryStore.Disk()
   /// Whether the store can be read.
   let isBroken = Atomic(false)
   /// The reads of each question, in the order in which they were asked.
-  let questions = Mutex<[Reads]>([])
+  let questions = Guarded<[Reads]>([])
   /// Commands to runs that nobody has obeyed yet.
-  private let commands = Mutex<[Done]>([])
+  private let commands = Guarded<[Done]>([])
 
   struct Reads: Sendable {
     var rows = 0

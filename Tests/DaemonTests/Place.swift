@@ -2,6 +2,7 @@
 //
 // Thread: the test's. Promise: everything of it is gone when the test ends.
 
+import Files
 import Glibc
 
 /// Waiting for something, with an end.
@@ -21,7 +22,8 @@ enum Wait {
 }
 
 final class Place {
-  let folder: String
+  private let kept = TemporaryFolder([])
+  var folder: String { kept.path }
 
   static let welcome = """
     return rule {
@@ -35,14 +37,10 @@ final class Place {
 
   /// `destination` is the port of the receiver, 0 for none: then webhooks are only logged; `more` are further lines of the configuration.
   init(destination port: UInt16 = 0, more: String = "", rules: [String: String] = ["welcome": Place.welcome]) {
-    var template = Array("/tmp/nudged-XXXXXX".utf8CString)
-    folder = String(cString: mkdtemp(&template))
     mkdir(folder + "/rules", 0o700)
     for (name, text) in rules { write("rules/\(name).lua", text) }
     configure(destination: port, more: more)
   }
-
-  deinit { Place.remove(folder) }
 
   func configure(destination port: UInt16, more: String = "") {
     write(
@@ -68,40 +66,7 @@ final class Place {
 
   func path(_ name: String) -> String { folder + "/" + name }
 
-  func write(_ name: String, _ text: String) {
-    guard let file = fopen(path(name), "w") else { return }
-    fputs(text, file)
-    fclose(file)
-  }
-
-  func read(_ name: String) -> String { Place.read(path(name)) }
-
-  static func read(_ path: String) -> String {
-    guard let file = fopen(path, "r") else { return "" }
-    defer { fclose(file) }
-    var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 1 << 16)
-    while true {
-      let count = fread(&chunk, 1, chunk.count, file)
-      if count == 0 { return String(decoding: bytes, as: UTF8.self) }
-      bytes += chunk[..<count]
-    }
-  }
-
-  func delete(_ name: String) { unlink(path(name)) }
-
-  private static func remove(_ path: String) {
-    if let folder = opendir(path) {
-      while let entry = readdir(folder) {
-        let name = withUnsafePointer(to: &entry.pointee.d_name) {
-          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-        }
-        if name != ".", name != ".." { remove(path + "/" + name) }
-      }
-      closedir(folder)
-      rmdir(path)
-    } else {
-      unlink(path)
-    }
-  }
+  func write(_ name: String, _ text: String) { Files.write(path(name), text) }
+  func read(_ name: String) -> String { Files.read(path(name)) }
+  func delete(_ name: String) { Files.remove(path(name)) }
 }

@@ -3,6 +3,7 @@
 // Thread: the test's. Promise: the real binary, loopback only.
 
 import Basics
+import Files
 import Glibc
 import Testing
 
@@ -161,7 +162,7 @@ import Testing
     #expect(result.code == 70)
     #expect(result.err.contains("nudged.db is damaged") && result.err.contains("restore it from a backup"), "\(result)")
     #expect(place.read("nudged.db").hasPrefix("This was"), "it is left as it was found")
-    #expect(Place.read(Child.root + "/etc/nudged.service").contains("RestartPreventExitStatus=70"))
+    #expect(Files.read(Child.root + "/etc/nudged.service").contains("RestartPreventExitStatus=70"))
     let doctor = Child.run(["doctor"] + place.configuration, in: place)
     #expect(doctor.code == 1 && doctor.out.contains("wrong: the store"))
   }

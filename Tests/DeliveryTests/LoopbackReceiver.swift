@@ -86,7 +86,7 @@ final class LoopbackReceiver: Sendable {
   private let requests = Mailbox<ReceivedRequest>(capacity: 1_000_000)
   private let stopped = Atomic<Bool>(false)
   private let connections = Atomic<Int>(0)
-  private let workers = Mutex<[Worker]>([])
+  private let workers = Guarded<[Worker]>([])
 
   init(family: Int32 = AF_INET, _ behaviour: @escaping Behaviour) {
     listener = socket(family, Int32(SOCK_STREAM.rawValue), 0)

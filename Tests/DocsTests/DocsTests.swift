@@ -5,6 +5,7 @@
 
 import Basics
 import Daemon
+import Files
 import Glibc
 import Model
 import Rehearsal
@@ -65,11 +66,10 @@ import Testing
 
   @Test func `the rule of the first page is the one that init writes`() throws {
     let first = try #require(Pages.blocks("lua", in: ["README.md"]).first)
-    let folder = Pages.folder([])
-    #expect(Nudged.run(["init", folder]) == 0)
-    let written = Pages.readAbsolute(folder + "/rules/welcome.lua")
+    let folder = TemporaryFolder()
+    #expect(Nudged.run(["init", folder.path]) == 0)
+    let written = Files.read(folder.path + "/rules/welcome.lua")
     #expect(written == first.text)
-    Pages.remove(folder, ["rules/welcome.lua", "rules/welcome_test.lua", "nudged.lua", "webhook.secret"])
   }
 
   @Test func `everything that a check can say is on the page`() {
@@ -189,10 +189,9 @@ import Testing
         files.append((name, secret))
       }
     }
-    let folder = Pages.folder(files)
-    setenv("CREDENTIALS_DIRECTORY", folder, 1)
-    #expect(Nudged.run(["check", "--config", folder + "/nudged.lua"]) == 0)
-    Pages.remove(folder, files.map(\.0))
+    let folder = TemporaryFolder(files)
+    setenv("CREDENTIALS_DIRECTORY", folder.path, 1)
+    #expect(Nudged.run(["check", "--config", folder.path + "/nudged.lua"]) == 0)
   }
 
   @Test func `every key of the configuration is on its page`() {

@@ -1,7 +1,8 @@
 // The documentation as text: its pages, and the blocks of code in them.
 //
-// Thread: a test's. Promise: reads only, but for a folder of its own under the one for temporary files.
+// Thread: a test's. Promise: reads only.
 
+import Files
 import Glibc
 
 /// A block between ``` lines; `words` are what stands after the first ```.
@@ -17,25 +18,12 @@ struct Block: Sendable, CustomStringConvertible {
 }
 
 enum Pages {
-  static let root = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
   static let all = [
     "README.md", "etc/CHANGELOG.md", "etc/BENCHMARKS.md", "etc/doc/rules.md", "etc/doc/events.md",
     "etc/doc/configuration.md", "etc/doc/webhooks.md", "etc/doc/operating.md", "etc/doc/testing.md",
   ]
 
-  static func read(_ path: String) -> String { readAbsolute(root + "/" + path) }
-
-  static func readAbsolute(_ path: String) -> String {
-    guard let file = fopen(path, "r") else { return "" }
-    defer { fclose(file) }
-    var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 1 << 16)
-    while true {
-      let count = fread(&chunk, 1, chunk.count, file)
-      if count == 0 { return String(decoding: bytes, as: UTF8.self) }
-      bytes += chunk[..<count]
-    }
-  }
+  static func read(_ path: String) -> String { Files.read(Files.root + "/" + path) }
 
   static func blocks(_ language: String, in pages: [String] = all) -> [Block] {
     pages.flatMap { page in
@@ -79,27 +67,5 @@ enum Pages {
     }
   }
 
-  static func exists(_ path: String) -> Bool { access(root + "/" + path, F_OK) == 0 }
-
-  /// A new folder with these files.
-  static func folder(_ files: [(name: String, text: String)]) -> String {
-    var pattern = Array("/tmp/nudged-docs-XXXXXX".utf8CString)
-    guard let made = mkdtemp(&pattern) else { return "" }
-    let path = String(cString: made)
-    for (name, text) in files {
-      let steps = name.split(separator: "/").dropLast()
-      for count in 0..<steps.count { mkdir(path + "/" + steps[...count].joined(separator: "/"), 0o755) }
-      guard let file = fopen(path + "/" + name, "w") else { continue }
-      fputs(text, file)
-      fclose(file)
-    }
-    return path
-  }
-
-  static func remove(_ folder: String, _ files: [String]) {
-    for name in files { unlink(folder + "/" + name) }
-    let folders = Set(files.filter { $0.contains("/") }.map { $0.prefix { $0 != "/" } })
-    for name in folders { rmdir(folder + "/" + name) }
-    rmdir(folder)
-  }
+  static func exists(_ path: String) -> Bool { access(Files.root + "/" + path, F_OK) == 0 }
 }

@@ -4,6 +4,7 @@
 
 import Basics
 import Delivery
+import Files
 import Glibc
 import Model
 import Testing
@@ -59,14 +60,13 @@ import Testing
     let signer = WebhookSigner(.standard([Secret(bytes: [UInt8](repeating: 9, count: 24)), secret]))
     let headers = signer.headers(id: "msg_1", timestampSeconds: time, body: body)
     let signature = try #require(headers.first { $0.name == "webhook-signature" }).value
-    let folder = Pages.folder([
+    let kept = TemporaryFolder([
       (example.file, block.text), ("body", String(decoding: body, as: UTF8.self)), ("run", example.command),
     ])
-    defer { Pages.remove(folder, [example.file, "body", "run", "webhook.secret", "__pycache__"]) }
     func run(time: Int64, signature: String) -> Bool {
       let variables =
         "SECRET='\(WebhookSecret.text(secret))' ID=msg_1 TIME=\(time) SIGNATURE='\(signature)' PYTHONDONTWRITEBYTECODE=1"
-      return system("cd \(folder) && \(variables) sh run > /dev/null 2>&1") == 0
+      return system("cd \(kept.path) && \(variables) sh run > /dev/null 2>&1") == 0
     }
     #expect(run(time: time, signature: signature))
     #expect(!run(time: time + 1, signature: signature))

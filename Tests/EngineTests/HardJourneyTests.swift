@@ -8,12 +8,11 @@ import Engine
 import Model
 import Rules
 import Store
-import Synchronization
 import Testing
 
 /// What people were told of their commands.
 private final class Told: Sendable {
-  private let list = Mutex<[RunAnswer]>([])
+  private let list = Guarded<[RunAnswer]>([])
   var answers: [RunAnswer] { list.withLock { $0 } }
   func add(_ answer: RunAnswer) { list.withLock { $0.append(answer) } }
 }

@@ -30,6 +30,7 @@ import Testing
   /// Files that hold C handles or locks and answer for what the compiler cannot see.
   private static let answerable: Set<String> = [
     "Sources/Basics/JSON/Document.swift", "Sources/Basics/Threads/Worker.swift", "Sources/Basics/Threads/Mailbox.swift",
+    "Sources/Basics/Threads/Guarded.swift",
     "Sources/Basics/Threads/Carried.swift", "Sources/Engine/EvaluationMark.swift",
     "Sources/Intake/ConnectionLoop.swift",
     "Sources/Intake/Gate.swift", "Sources/Daemon/House.swift", "Sources/Daemon/Commands/Receive.swift",

@@ -2,7 +2,7 @@
 //
 // Thread: a test's. Promise: reads only; the build folder and git's are left out.
 
-import Glibc
+import Files
 
 struct SourceFile {
   var path: String
@@ -27,55 +27,14 @@ struct SourceFile {
 }
 
 struct Tree {
-  private let root: String
-
-  init(file: String = #filePath) {
-    root = file.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
-  }
-
-  var topLevel: [String] { names(root) }
+  var topLevel: [String] { Files.names(Files.root) }
   var swiftSources: [SourceFile] { files(under: "Sources", endingWith: [".swift"]) }
 
-  func read(_ path: String) -> String {
-    guard let file = fopen(root + "/" + path, "r") else { return "" }
-    defer { fclose(file) }
-    var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 1 << 16)
-    while true {
-      let count = fread(&chunk, 1, chunk.count, file)
-      if count == 0 { return String(decoding: bytes, as: UTF8.self) }
-      bytes += chunk[..<count]
-    }
-  }
+  func read(_ path: String) -> String { Files.read(Files.root + "/" + path) }
 
   func files(under folder: String, endingWith endings: [String]) -> [SourceFile] {
-    var out: [SourceFile] = []
-    for name in names(root + "/" + folder).sorted() {
-      let path = folder + "/" + name
-      if endings.contains(where: { name.hasSuffix($0) }) {
-        out.append(SourceFile(path: path, text: read(path)))
-      } else if isFolder(root + "/" + path) {
-        out += files(under: path, endingWith: endings)
-      }
-    }
-    return out
-  }
-
-  private func isFolder(_ path: String) -> Bool {
-    var status = stat()
-    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-  }
-
-  private func names(_ path: String) -> [String] {
-    guard let folder = opendir(path) else { return [] }
-    defer { closedir(folder) }
-    var out: [String] = []
-    while let entry = readdir(folder) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if name != ".", name != ".." { out.append(name) }
-    }
-    return out
+    Files.paths(below: Files.root + "/" + folder).map { folder + "/" + $0 }
+      .filter { path in endings.contains { path.hasSuffix($0) } }
+      .map { SourceFile(path: $0, text: read($0)) }
   }
 }

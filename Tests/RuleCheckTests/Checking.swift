@@ -3,46 +3,21 @@
 // Thread: the test's own. Promise: reads only.
 
 import Basics
+import Files
 import Glibc
 import Model
 import RuleCheck
 import Rules
 
 enum Checking {
-  static let root = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
   static let destinations: Set<String> = ["crm", "billing", "learning"]
 
   static let isVerbose = getenv("NUDGED_VERBOSE") != nil
 
-  static func read(_ path: String) -> String {
-    guard let file = fopen(path, "r") else { return "" }
-    defer { fclose(file) }
-    var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 1 << 16)
-    while true {
-      let count = fread(&chunk, 1, chunk.count, file)
-      if count == 0 { return String(decoding: bytes, as: UTF8.self) }
-      bytes += chunk[..<count]
-    }
-  }
-
   /// The rules that come with the product, with their catalogue.
-  static let samples: [RuleSource] = {
-    let folders = ["", "certificates/", "churn/", "dunning/", "events/", "lib/", "segments/", "upsell/"]
-    return folders.flatMap { folder -> [RuleSource] in
-      guard let open = opendir(root + "/rules/" + folder) else { return [] }
-      defer { closedir(open) }
-      var out: [RuleSource] = []
-      while let entry = readdir(open) {
-        let name = withUnsafePointer(to: &entry.pointee.d_name) {
-          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-        }
-        guard name.hasSuffix(".lua") else { continue }
-        out.append(RuleSource(path: folder + name, text: read(root + "/rules/" + folder + name)))
-      }
-      return out
-    }.sorted { $0.path < $1.path }
-  }()
+  static let samples = Files.paths(below: Files.root + "/rules").filter { $0.hasSuffix(".lua") }
+    .map { RuleSource(path: $0, text: Files.read(Files.root + "/rules/" + $0)) }
+    .sorted { $0.path < $1.path }
 
   /// What the static pass says about one rule among libraries.
   static func findings(_ text: String, libraries: [String: String] = [:], world: World = world()) -> [Finding] {

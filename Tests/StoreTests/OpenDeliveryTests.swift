@@ -6,7 +6,6 @@
 import Basics
 import Model
 import Store
-import Synchronization
 import Testing
 
 /// A store that can be killed, and a delivery loop that does what it is told.
@@ -21,10 +20,10 @@ private final class Depot {
   var blocking: Set<String> = []
   var listens: Set<String> = []
   /// By itself, because a store that was never asked to its end keeps who waits for an answer.
-  private final class Answers: Sendable { let list = Mutex<[DeliveryAnswer]>([]) }
+  private final class Answers: Sendable { let list = Guarded<[DeliveryAnswer]>([]) }
   private let answers = Answers()
   var answered: [DeliveryAnswer] { answers.list.withLock { $0 } }
-  let replay = Mutex<Int64>(0)
+  let replay = Guarded<Int64>(0)
 
   init() throws {
     loop = try StoreLoop(engine: MemoryStore(disk))

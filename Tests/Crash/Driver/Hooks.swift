@@ -21,8 +21,8 @@ struct Arrived: Sendable {
 
 final class Hooks: RequestHandler, @unchecked Sendable {
   private let signing: Destination.Signing
-  private let arrived = Mutex(Arrived())
-  private let loop: Mutex<ConnectionLoop?> = Mutex(nil)
+  private let arrived = Guarded(Arrived())
+  private let loop: Guarded<ConnectionLoop?> = Guarded(nil)
   private var worker: Worker?
   private var received: UInt64 = 0
   /// Refuses everything.
@@ -92,7 +92,7 @@ final class Hooks: RequestHandler, @unchecked Sendable {
 
 /// Webhooks that a job sends once more: each has to come again after it was asked for.
 final class ComesAgain: Sendable {
-  private let counts = Mutex<[String: Int]>([:])
+  private let counts = Guarded<[String: Int]>([:])
 
   func note(_ before: [String: Int]) { counts.withLock { $0 = before } }
 

@@ -4,7 +4,6 @@
 // nothing the daemon can have is unknown here.
 
 import Basics
-import Synchronization
 
 struct SentEvent: Sendable {
   var id: String
@@ -61,7 +60,7 @@ final class Ledger: Sendable {
     var complaint: String?
     var doubted = 0
   }
-  private let content = Mutex(Content())
+  private let content = Guarded(Content())
   /// What was in the store before its life here began.
   private let inherited: Expected
 
