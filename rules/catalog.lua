@@ -2,6 +2,39 @@
 -- send. `nudged check` holds every rule against it. Amounts are in minor units.
 return catalog {
   events = {
+    -- Upsell
+    ["Usage Reported"]  = { metric = "text", used = "number", limit = "number", period_end = "time" },
+    ["Feature Used"]    = { feature = "text" },
+    ["Feature Blocked"] = { feature = "text", plan = "text" },
+    ["Subscription Upgraded"]   = { subscription = "text", plan = "text", amount = "money", currency = "text" },
+    ["Subscription Downgraded"] = { subscription = "text", plan = "text", amount = "money", currency = "text" },
+
+    -- Support and churn
+    ["Ticket Opened"] = { ticket_id = "text", priority = "text" },
+    ["Ticket Solved"] = { ticket_id = "text", rating = "integer" },
+    ["Cancellation Started"] = { subscription = "text", reason = "text" },
+    ["Downgrade Requested"]  = { from = "text", to = "text" },
+    ["Task Done"]            = { task_id = "text" },
+
+    -- Events: webinars, office hours, study groups, mentorship
+    ["Event Registered"] = {
+      event_id = "text", kind = "text", title = "text", starts_at = "time", ends_at = "time", timezone = "text",
+      url = "text", location = "text",
+    },
+    ["Event Rescheduled"] = { event_id = "text", starts_at = "time", ends_at = "time" },
+    ["Event Cancelled"]   = { event_id = "text", reason = "text" },
+    ["Event Registration Cancelled"] = { event_id = "text" },
+    ["Event Joined"] = { event_id = "text" },
+    ["Event Left"]   = { event_id = "text" },
+    ["Event Ended"]  = { event_id = "text" },
+
+    -- Courses
+    ["Course Enrolled"]  = { course_id = "text", title = "text", due_at = "time" },
+    ["Lesson Completed"] = { course_id = "text", lesson_id = "text", score = "number" },
+    ["Course Completed"] = { course_id = "text", title = "text", score = "number" },
+    ["Course Due Date Moved"] = { course_id = "text", due_at = "time" },
+
+    -- The names of the first sample rules; they go as their packs come
     usage_limit_approaching  = { metric = "text", percent = "number", plan = "text" },
     feature_locked           = { feature = "text", plan = "text" },
     plan_upgraded            = { plan = "text" },
@@ -16,7 +49,12 @@ return catalog {
     ["invoice.voided"]       = { invoice = "text" },
   },
 
-  traits = { payment_failing = "boolean", plan = "text" },
+  traits = {
+    plan = "text", email = "text", name = "text", timezone = "text", billing_interval = "text", seats = "integer",
+    payment_failing = "boolean", access = "text", open_tickets = "integer", health = "number", health_band = "text",
+    health_reasons = "list", churned = "boolean", owner = "text", champion = "boolean", last_offer = "text",
+    last_offer_at = "integer",
+  },
 
   templates = {
     ["certificate.order"]    = { customer = "text", course = "text", score = "number" },
