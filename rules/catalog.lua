@@ -72,4 +72,7 @@ return catalog {
     ["webinar.reminder"]     = { customer = "text", title = "text", starts_at = "time" },
     ["webinar.confirmation"] = { customer = "text", webinar = "text", title = "text", starts_at = "time" },
   },
+
+  -- Where there is no configuration at hand, as on a build server.
+  destinations = { "billing", "crm", "learning" },
 }
