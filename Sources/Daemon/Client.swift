@@ -23,6 +23,8 @@ struct Client {
   struct Response {
     var status: Int
     var body: [UInt8]
+    /// What the daemon says about a clock of its own; nil: it has none.
+    var clock: String?
     var text: String { String(decoding: body, as: UTF8.self) }
   }
 
@@ -120,7 +122,12 @@ struct Client {
     guard let end = Client.headEnd(all), all.count > 12,
       let status = Int(String(decoding: all[9..<12], as: UTF8.self))
     else { throw ClientError(description: "the answer is not HTTP; is another program listening there?") }
-    return Response(status: status, body: Array(all[end...]))
+    let head = String(decoding: all[..<end], as: UTF8.self).split(separator: "\r\n")
+    let clock = head.first { $0.hasPrefix(ClockMark.name + ": ") }.map {
+      String($0.dropFirst(ClockMark.name.count + 2))
+    }
+    ClockMark.tell(clock)
+    return Response(status: status, body: Array(all[end...]), clock: clock)
   }
 
   private static func headEnd(_ bytes: [UInt8]) -> Int? {

@@ -36,6 +36,8 @@ struct Configuration: Sendable {
   /// A rule with more is paused; 0: none is.
   var effectsPerHour = 1_000_000
   var policies = Policies()
+  /// A clock that runs fast, for demonstrations.
+  var clock: FastClock?
   /// Where each secret was read from, by its path in the file.
   var secretPlaces: [String: String] = [:]
   /// Where relative paths of the file begin.
@@ -59,7 +61,7 @@ struct ConfigurationReader {
 
   static let keys = [
     "listen", "admin", "store", "rules", "lanes", "open_locally", "keys", "destinations", "retention", "zone",
-    "timers_after_start", "catch_up_rate", "effects_per_hour", "policies",
+    "timers_after_start", "catch_up_rate", "effects_per_hour", "policies", "clock",
   ]
 
   private init(_ file: EvaluatedFile) { self.file = file }
@@ -106,6 +108,7 @@ struct ConfigurationReader {
     for (name, value) in members(root, "destinations") { readDestination(name, value) }
     if let retention = root["retention"] { readRetention(retention) }
     if let policies = root["policies"] { readPolicies(policies) }
+    if let clock = root["clock"] { readClock(clock) }
     cutComplaints()
   }
 
@@ -152,6 +155,24 @@ struct ConfigurationReader {
     if let limit = integer(root, "effects_per_hour", at: "effects_per_hour", in: 0...1_000_000_000_000) {
       configuration.effectsPerHour = Int(limit)
     }
+  }
+
+  private mutating func readClock(_ clock: JSONCursor) {
+    checkNames(clock, at: "clock", known: ["behind", "rate"])
+    let most: Int64 = 366 * 86_400_000
+    let behind = duration(clock, "behind", at: "clock.behind")
+    let rate = integer(clock, "rate", at: "clock.rate", in: 2...20_000)
+    guard let behind, behind <= most, let rate else {
+      let isKnown = clock[name: "behind"] != nil && clock[name: "rate"] != nil
+      if !isKnown || (behind ?? 0) > most {
+        complain(
+          "clock",
+          "needs both: how far in the past it begins, at most 366 days, and how many times as fast it runs, such as { behind = \"20 days\", rate = 10000 }"
+        )
+      }
+      return
+    }
+    configuration.clock = FastClock(behindMilliseconds: behind, rate: rate)
   }
 
   // MARK: values

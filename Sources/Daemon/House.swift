@@ -86,6 +86,11 @@ final class House: @unchecked Sendable {
 
   func start() throws(StartFailure) {
     let store = try openStore()
+    if configuration.clock != nil, store.recovered.event > 0 {
+      throw StartFailure(
+        "a clock that runs fast begins in the past, and the store \(configuration.storePath) knows later times; name a new one, or take 'clock' out of the configuration"
+      )
+    }
     let rules = try loadRules(configuration)
     let known = try knownRules(store)
     let versions = try knownVersions(store)
@@ -147,9 +152,14 @@ final class House: @unchecked Sendable {
         "cannot read the rules folder \(configuration.rules): \(String(cString: strerror(errno))); name another with --rules"
       )
     }
+    var known = knowsDestinations ? Set(configuration.destinations.map(\.name)) : nil
+    // Without a configuration, as on a build server, the catalogue says which ones there are.
+    if configuration.file.isEmpty, configuration.destinations.isEmpty {
+      let catalogue = RuleCheck.check(sources: files.sources.filter { $0.kind == .catalogue }, knownDestinations: nil)
+      known = catalogue.catalogue.destinations.isEmpty ? known : catalogue.catalogue.destinations
+    }
     var report = RuleCheck.check(
-      sources: files.sources,
-      knownDestinations: knowsDestinations ? Set(configuration.destinations.map(\.name)) : nil,
+      sources: files.sources, knownDestinations: known,
       folder: configuration.rules, zones: { ZoneFolder().names() })
     report.findings += files.complaints.map { Finding($0, code: .load, text: nil) }
     let libraries = report.set.libraries.map(\.name)
@@ -434,10 +444,15 @@ final class House: @unchecked Sendable {
   }
 
   private func startIntake(_ listeners: sending [Listener], hashKey: (UInt64, UInt64)) {
+    let clocks = clocks
+    let marking: (@Sendable () -> [UInt8])? =
+      configuration.clock == nil ? nil : { @Sendable in ClockMark.header(clocks) }
     let gate = Gate(
       exits: gateExits(), answers: answers, keyring: keyring(configuration), hashKey: hashKey, clocks: clocks,
       counters: GateCounters(underWay: underWay))
-    let loop = ConnectionLoop(listeners: listeners, handler: gate, answers: answers, clocks: clocks, log: log)
+    let loop = ConnectionLoop(
+      listeners: listeners, handler: gate, answers: answers, clocks: clocks, log: log,
+      marking: marking)
     self.gate = gate
     self.loop = loop
     intakeWorker = Worker.start("intake") { loop.run() }

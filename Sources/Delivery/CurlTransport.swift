@@ -157,7 +157,8 @@ package final class CurlTransport {
     guard DestinationCheck.isSafeValue(start.delivery.id) else {
       return refuse(start, now: now, "its id contains a control character")
     }
-    let seconds = now.milliseconds / 1000
+    // A receiver compares it with its own clock.
+    let seconds = clocks.real().milliseconds / 1000
     guard destination.signer.canSign(at: Instant(milliseconds: seconds * 1000)) else {
       // A person will give it another one, and then the next try goes out.
       return refuse(start, now: now, "none of its secrets counts any more", isPermanent: false)

@@ -169,7 +169,7 @@ private final class Rounds {
 
   private func waitingTime() -> Int64? {
     if let stopBy { return max(0, (stopBy - clocks.steadyNanoseconds()) / 1_000_000 + 1) }
-    return wakeUpAt.map { max(0, $0 - clocks.wall()) }
+    return wakeUpAt.map { max(0, clocks.realMilliseconds($0 - clocks.wall())) }
   }
 
   private func round(_ commands: [DeliveryThread.Command]) {

@@ -101,6 +101,8 @@ package final class Lane {
   var wishes: [Wish] = []
   /// `now` never runs backwards, whatever the clock does.
   var lastNow = Instant.zero
+  /// How many times as fast as a real one the clock runs.
+  var clockRate: Int64 = 1
   private var subjects: [(first: Int64, second: Int64)] = []
   private var touched = 0
   package let counters: LaneCounters

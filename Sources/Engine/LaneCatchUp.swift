@@ -16,7 +16,7 @@ extension Lane {
   func takeLate(now: Instant) throws(StoreError) {
     guard late != nil else { return }
     late?.tidy(now)
-    let moment = min(caughtUp, now + -(Limits.lateMilliseconds + 1))
+    let moment = min(caughtUp, now + -(lateMilliseconds + 1))
     if timers.wakeAt <= moment {
       let given = timers.giveUp(through: moment)
       late?.add(given.timers)
@@ -85,10 +85,12 @@ extension Lane {
     book.places[rule].map { book.rules.rules[$0].header.catchUp } ?? .fire
   }
 
+  private var lateMilliseconds: Int64 { Limits.lateMilliseconds * clockRate }
+
   /// Why what was due then is not done any more; nil: it is.
   func tooLate(_ rule: Int64, due: Instant, now: Instant) -> String? {
     let lateness = now - due
-    guard late != nil, lateness > Limits.lateMilliseconds else { return nil }
+    guard late != nil, lateness > lateMilliseconds else { return nil }
     let said: String
     switch catchUp(of: rule) {
     case .fire:

@@ -49,7 +49,9 @@ extension Lane {
     switch effect {
     case .send(let webhook): judge(webhook, entry: entry, of: origin, cell, now: now)
     // A call waits for its answer: no policy holds it back.
-    case .call(let webhook): deliver(webhook, entry: entry, of: origin, cell, now: now)
+    case .call(var webhook):
+      webhook.withinMilliseconds = webhook.withinMilliseconds.map { $0 * clockRate }
+      deliver(webhook, entry: entry, of: origin, cell, now: now)
     case .set(let traits):
       wanted.append(traits)
     case .emit(let name, let data, let subject):

@@ -67,7 +67,7 @@ extension Lane {
     noteAgain(rule, againHash, cell, now: now)
     // Who waits for the moment before a date has met nothing of the rule yet.
     if rule.header.before == nil || outcome.date != nil { try noteMet(position, key, event, cell, now: now) }
-    row.wait = wait
+    row.wait = inRealTime(wait)
     try begin(row, cell, now: now)
     verdict.reason = Lane.join("run \(row.number) \(Lane.describe(wait))", isSilent ? "" : told)
     return verdict
@@ -313,6 +313,14 @@ extension Lane {
     packed.runs = living.runs.map(\.number)
     packed.hasWaiters = living.hasWaiters
     out.changes.append(RowKey(.living, cell.subject), packed.isEmpty ? nil : packed.packed)
+  }
+
+  /// How long an answer may take is no matter of the rule's calendar: it does not shrink under a clock that runs fast.
+  private func inRealTime(_ wait: Wait) -> Wait {
+    guard clockRate > 1, wait.kind == .call, let until = wait.until else { return wait }
+    var longer = wait
+    longer.until = lastNow + (until - lastNow) * clockRate
+    return longer
   }
 
   private func setTimer(_ row: RunRow, was: Instant?) {
@@ -566,7 +574,7 @@ extension Lane {
     tellInShadow(told, row, version, cell)
     switch outcome.ending {
     case .waiting(let wait):
-      row.wait = wait
+      row.wait = inRealTime(wait)
       try keep(row, was: due, cell)
       verdict.reason = "run \(row.number) \(Lane.describe(wait))"
     case .unchanged, .checkpoint:

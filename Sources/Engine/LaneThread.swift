@@ -37,7 +37,7 @@ package enum LaneThreads {
         let lane = try make()
         lane.caughtUp = .zero
         var clock = BelievedClock()
-        while let inputs = mailbox.receive(timeoutMilliseconds: pause(lane, clock.now(clocks))) {
+        while let inputs = mailbox.receive(timeoutMilliseconds: pause(lane, clock.now(clocks), clocks)) {
           let decisions = try lane.step(inputs, now: clock.now(clocks))
           lane.counters.steps.add(1)
           if !decisions.isEmpty { exits.decisions(decisions) }
@@ -59,7 +59,7 @@ package enum LaneThreads {
         let (desk, lane) = try make()
         lane.caughtUp = .zero
         var clock = BelievedClock()
-        while let inputs = mailbox.receive(timeoutMilliseconds: pause(lane, clock.now(clocks))) {
+        while let inputs = mailbox.receive(timeoutMilliseconds: pause(lane, clock.now(clocks), clocks)) {
           if inputs.isEmpty { try turn([], desk, lane, others, clock.now(clocks), exits) }
           // Not all at once: the store commits what the first part came to while the next is decided.
           for start in stride(from: 0, to: inputs.count, by: Limits.laneStepInputs) {
@@ -75,8 +75,9 @@ package enum LaneThreads {
   }
 
   /// Until the next timer, and never so long that the watchdog would take the lane for dead.
-  private static func pause(_ lane: Lane, _ now: Instant) -> Int64 {
-    min(max(lane.wakeAt - now, 0), 5_000)
+  private static func pause(_ lane: Lane, _ now: Instant, _ clocks: Clocks) -> Int64 {
+    lane.clockRate = clocks.rate()
+    return min(max(clocks.realMilliseconds(lane.wakeAt - now), 0), 5_000)
   }
 
   private static func turn(

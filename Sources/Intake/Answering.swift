@@ -74,7 +74,7 @@ extension ConnectionLoop {
     let last = lastAnswer(connection, answer)
     if last { connection.isClosing = true }
     let header: ConnectionHeader = last ? .close : due.isCurrentVersion ? .none : .keepAlive
-    ConnectionLoop.write(answer, to: &connection.output, withoutBody: due.withoutBody, connection: header)
+    ConnectionLoop.write(answer, to: &connection.output, withoutBody: due.withoutBody, connection: header, mark: mark())
     values.answers += 1
     connection.oldest &+= 1
   }
@@ -93,14 +93,19 @@ extension ConnectionLoop {
   }
 
   static func write(
-    _ answer: Answer, to output: inout ByteBuffer, withoutBody: Bool, connection: ConnectionHeader
+    _ answer: Answer, to output: inout ByteBuffer, withoutBody: Bool, connection: ConnectionHeader, mark: [UInt8] = []
   ) {
     answer.bytes.withUnsafeBytes { bytes in
       let end = withoutBody ? answer.headLength + 2 : bytes.count
       guard let start = bytes.baseAddress else { return }
-      if case .none = connection { return output.append(start, end) }
+      if case .none = connection, mark.isEmpty { return output.append(start, end) }
       output.append(start, answer.headLength)
-      output.append(connection == .close ? "Connection: close\r\n" : "Connection: keep-alive\r\n")
+      mark.withUnsafeBytes { output.append($0) }
+      switch connection {
+      case .none: break
+      case .close: output.append("Connection: close\r\n")
+      default: output.append("Connection: keep-alive\r\n")
+      }
       output.append(start + answer.headLength, end - answer.headLength)
     }
   }
@@ -128,6 +133,7 @@ extension ConnectionLoop {
     if closes { connection.isClosing = true }
     let head = stream.head
     head.bytes.withUnsafeBytes { connection.output.append(UnsafeRawBufferPointer(rebasing: $0[..<head.headLength])) }
+    mark().withUnsafeBytes { connection.output.append($0) }
     if due.isCurrentVersion { connection.output.append("Transfer-Encoding: chunked\r\n") }
     if closes { connection.output.append("Connection: close\r\n") }
     connection.output.append("\r\n")

@@ -30,6 +30,8 @@ package final class ConnectionLoop: @unchecked Sendable {
   let handler: any RequestHandler
   let log: Log
   private let clocks: Clocks
+  /// A line that every answer carries; nil but in demonstrations.
+  private let marking: (@Sendable () -> [UInt8])?
   let epoll: Int32
   var listeners: [Listener]
   var connections: [Connection] = []
@@ -57,18 +59,25 @@ package final class ConnectionLoop: @unchecked Sendable {
   private let stopWithin = Atomic<Int64>(-1)
   private var finished = false
 
+  func mark() -> [UInt8] {
+    guard let marking else { return [] }
+    return marking()
+  }
+
   static let listenerTag: UInt64 = 1 << 63
   static let wakeTag: UInt64 = .max
 
   package init(
     listeners: sending [Listener], handler: any RequestHandler, answers: AnswerBox,
-    limits: IntakeLimits = IntakeLimits(), clocks: Clocks = .system, log: Log = .silent
+    limits: IntakeLimits = IntakeLimits(), clocks: Clocks = .system, log: Log = .silent,
+    marking: (@Sendable () -> [UInt8])? = nil
   ) {
     self.listeners = listeners
     self.handler = handler
     self.answers = answers
     self.limits = limits
     self.clocks = clocks
+    self.marking = marking
     self.log = log
     let slots = limits.connections + limits.adminConnections
     reading = Deadlines(slots: slots)

@@ -63,6 +63,19 @@ import Testing
     #expect(check.out.contains(sentence) && serve.err.contains(sentence), "\(check.out)\n\(serve.err)")
   }
 
+  @Test func `without a configuration the catalogue says which destinations there are`() {
+    let place = Place(rules: ["welcome": Place.welcome])
+    place.delete("nudged.lua")
+    let without = Child.run(["check", "--rules", place.path("rules")], in: place)
+    #expect(without.code == 1 && without.out.contains("there is no destination 'crm'"), "\(without.out)")
+    place.write("rules/catalog.lua", #"return catalog { destinations = { "crm" } }"#)
+    let with = Child.run(["check", "--rules", place.path("rules")], in: place)
+    #expect(with.code == 0, "\(with.out)")
+    place.write("rules/catalog.lua", #"return catalog { destinations = { "crn" } }"#)
+    let wrong = Child.run(["check", "--rules", place.path("rules")], in: place)
+    #expect(wrong.code == 1 && wrong.out.contains("there is no destination 'crm'"), "\(wrong.out)")
+  }
+
   @Test func `a catalogue makes unknown events errors`() {
     let place = Place(rules: ["a": CheckTests.doubtful])
     place.write("rules/catalog.lua", "return catalog { events = { signpu = {} } }")

@@ -47,6 +47,11 @@ package struct Log: Sendable {
   package func info(_ sentence: String, _ pairs: Pairs = [:]) { self(.info, sentence, pairs) }
   package func debug(_ sentence: String, _ pairs: Pairs = [:]) { self(.debug, sentence, pairs) }
 
+  /// The same, with something in front of each sentence; nil: nothing.
+  package func marked(_ mark: @escaping @Sendable () -> String?) -> Log {
+    Log { [write] level, line in write(level, mark().map { $0 + " " + line } ?? line) }
+  }
+
   /// Nothing is written: for commands whose output is their answer, and for tests.
   package static let silent = Log { _, _ in }
 

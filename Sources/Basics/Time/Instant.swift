@@ -24,10 +24,25 @@ package struct Instant: Sendable, Hashable, Comparable {
 package struct Clocks: Sendable {
   package var wall: @Sendable () -> Instant
   package var steadyNanoseconds: @Sendable () -> Int64
+  /// How many times as fast as a real clock `wall` runs just now: 1, but in demonstrations.
+  package var rate: @Sendable () -> Int64
+  /// What others take for the time: `wall`, but in demonstrations.
+  package var real: @Sendable () -> Instant
 
-  package init(wall: @escaping @Sendable () -> Instant, steadyNanoseconds: @escaping @Sendable () -> Int64) {
+  package init(
+    wall: @escaping @Sendable () -> Instant, steadyNanoseconds: @escaping @Sendable () -> Int64,
+    rate: @escaping @Sendable () -> Int64 = { 1 }, real: (@Sendable () -> Instant)? = nil
+  ) {
     self.wall = wall
     self.steadyNanoseconds = steadyNanoseconds
+    self.rate = rate
+    self.real = real ?? wall
+  }
+
+  /// How long a thread has to sleep until `wall` has moved on by so much.
+  package func realMilliseconds(_ milliseconds: Int64) -> Int64 {
+    let rate = rate()
+    return rate <= 1 || milliseconds <= 0 ? milliseconds : max(1, milliseconds / rate)
   }
 
   package static let system = Clocks(

@@ -1,4 +1,4 @@
-// nudged check, init and doctor: is everything as it should be, and if not, what to do.
+// nudged check and doctor: is everything as it should be, and if not, what to do.
 //
 // Thread: main. Promise: all complaints in one pass, each with file and line; doctor changes nothing.
 
@@ -53,49 +53,6 @@ extension Command {
     return findings.contains(where: isBad) ? 1 : 0
   }
 
-  static let initialize = Command(
-    name: "init", summary: "make a configuration and a first rule in this folder",
-    help: """
-      nudged init [DIR]
-
-      Writes DIR/nudged.lua, DIR/rules/welcome.lua with its test, and DIR/webhook.secret (default: this
-      folder). Files that exist are left as they are.
-      """
-  ) { raw in
-    let arguments = try Arguments(raw)
-    guard arguments.words.count <= 1 else { throw UsageError("write: init, or init DIR") }
-    let folder = arguments.words.first ?? "."
-    Files.makeFolder(folder + "/rules")
-    var random = SystemRandom()
-    let secret = (0..<4).flatMap { _ in withUnsafeBytes(of: random.next()) { Array($0) } }
-    let files: [(String, String, mode_t)] = [
-      ("nudged.lua", Starter.configuration, 0o644), ("rules/welcome.lua", Starter.rule, 0o644),
-      ("rules/welcome_test.lua", Starter.test, 0o644),
-      ("webhook.secret", "whsec_" + Base64.encode(secret) + "\n", 0o600),
-    ]
-    for (name, text, mode) in files {
-      let path = folder + "/" + name
-      if Files.exists(path) {
-        Terminal.print("\(path) is there already and stays as it is")
-      } else if Files.create(path, text, mode: mode) {
-        Terminal.print("wrote \(path)")
-      } else {
-        throw StartFailure("cannot write \(path): \(String(cString: strerror(errno)))")
-      }
-    }
-    let place = folder == "." ? "" : "cd \(folder) && "
-    Terminal.print(
-      """
-
-      Next:
-        \(place)nudged test                                   (runs the test of the rule)
-        \(place)nudged receive --secret-file webhook.secret   (in one terminal)
-        \(place)nudged serve                                  (in another)
-        \(place)nudged send signup --user 42                  (in a third)
-      """)
-    return 0
-  }
-
   static let doctor = Command(
     name: "doctor", summary: "check machine, configuration, store and rules, and say what to do",
     help:
@@ -105,54 +62,6 @@ extension Command {
     try arguments.takeNoWords()
     return try Doctor(arguments).run()
   }
-}
-
-/// What `init` writes.
-enum Starter {
-  static let configuration = """
-    -- The configuration of nudged. Relative paths begin at this file's folder.
-    return {
-      listen = "127.0.0.1:8484",
-      store  = "sqlite:nudged.db",
-      rules  = "rules",
-
-      -- Who receives webhooks. Secrets stand in files or systemd credentials, never here.
-      destinations = {
-        crm = {
-          url    = "http://127.0.0.1:9000/webhooks",
-          secret = file "webhook.secret",
-          allow  = { "127.0.0.0/8" },   -- private networks are refused unless named
-        },
-      },
-
-      -- Keys for senders that are not on this machine:
-      -- keys = { web = { secret = credential "web-key", rights = { "ingest" } } },
-    }
-
-    """
-  static let rule = """
-    -- Sends a welcome to everyone who signs up, once.
-    return rule {
-      title = "Welcome new users",
-      on    = "signup",
-      again = "never",
-      run = function(event, customer)
-        state.signups = (state.signups or 0) + 1
-        send("crm", "user.welcome", { customer = customer.id, plan = event.data.plan })
-      end,
-    }
-
-    """
-  static let test = """
-    test("whoever signs up is welcomed once", function(t)
-      t:event("signup", { plan = "pro" })
-      t:expect_sent("crm", "user.welcome", { customer = "42", plan = "pro" })
-      t:event("signup", { plan = "pro" })
-      t:expect_verdict("not again")
-      t:expect_nothing()
-    end)
-
-    """
 }
 
 private struct Doctor {

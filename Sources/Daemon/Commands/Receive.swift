@@ -15,14 +15,20 @@ extension Command {
     name: "receive", summary: "receive webhooks, check their signatures and print them",
     help: """
       nudged receive [--listen HOST:PORT] [--secret-file FILE] [--header NAME] [--stripe-header NAME]
-                     [--public-key whpk_…] [--status N] [--count N]
+                     [--public-key whpk_…] [--status N] [--answer 'TYPE=STATUS JSON']… [--count N] [--brief]
 
       Listens (default 127.0.0.1:9000), verifies the Standard Webhooks signature with the secret in FILE
       (whsec_…); with --header the HMAC of the body in that header (sha256=…), with --stripe-header the form
       t=…,v1=…; with --public-key the signature v1a. Prints each webhook. Without a secret or key nothing is
-      verified. --status answers that instead of 200, to see retries; --count ends after so many.
+      verified. --status answers that instead of 200, to see retries; each --answer is for one webhook of its
+      type, in the order given; --count ends after so many; --brief prints one line for each.
+      Example: --answer 'payment.retry=402 {"outcome": "declined", "code": "insufficient_funds"}'
       """
-  ) { raw in try Receive(Arguments(raw, values: Verification.flags + ["--status", "--count"])).run() }
+  ) { raw in
+    try Receive(
+      Arguments(raw, values: Verification.flags + ["--status", "--answer", "--count"], switches: ["--brief"])
+    ).run()
+  }
 }
 
 private struct Receive {
@@ -40,8 +46,9 @@ private struct Receive {
     let address = arguments.value("--listen") ?? "127.0.0.1:9000"
     let finished = WakeUp()
     let receiver = Receiving(
-      verification: verification, status: status, json: arguments.wantsJSON, left: try arguments.integer("--count"),
-      finished: finished)
+      verification: verification, status: status, script: try arguments.all("--answer").map(Scripted.init),
+      form: arguments.wantsJSON ? .json : arguments.has("--brief") ? .brief : .full,
+      left: try arguments.integer("--count"), finished: finished)
     let listener = try Listener(address.hasPrefix("/") ? .unix(path: address) : .tcp(address), kind: .public)
     let port = listener.port
     let loop = ConnectionLoop(listeners: [listener], handler: receiver, answers: AnswerBox())
@@ -64,17 +71,43 @@ private struct Receive {
   }
 }
 
+/// What one webhook of a type is answered.
+private struct Scripted {
+  let type: String
+  let status: Int
+  let body: [UInt8]
+
+  init(_ text: String) throws {
+    let sides = text.split(separator: "=", maxSplits: 1)
+    let words = sides.count == 2 ? sides[1].split(separator: " ", maxSplits: 1) : []
+    guard let first = words.first, let status = Int(first), (200...599).contains(status) else {
+      throw UsageError("--answer must be TYPE=STATUS, or TYPE=STATUS JSON, not \"\(text)\"")
+    }
+    type = String(sides[0])
+    self.status = status
+    body = words.count == 2 ? Array(words[1].utf8) : Array("{}".utf8)
+    do throws(JSONError) { _ = try Document.parse(body) } catch { throw UsageError("--answer \(type): \(error)") }
+  }
+}
+
 private final class Receiving: RequestHandler, @unchecked Sendable {
   private let verification: Verification
   private let status: Int
-  private let json: Bool
+  /// What is left of it; the loop's thread alone uses it up.
+  private var script: [Scripted]
+  private let form: Form
   private var left: Int64?
   private let finished: WakeUp
 
-  init(verification: Verification, status: Int, json: Bool, left: Int64?, finished: WakeUp) {
+  enum Form { case full, brief, json }
+
+  init(
+    verification: Verification, status: Int, script: [Scripted], form: Form, left: Int64?, finished: WakeUp
+  ) {
     self.verification = verification
     self.status = status
-    self.json = json
+    self.script = script
+    self.form = form
     self.left = left
     self.finished = finished
   }
@@ -91,28 +124,45 @@ private final class Receiving: RequestHandler, @unchecked Sendable {
     let body = Array(request.body)
     let found = headers
     let check = verification.check(header: { found[$0] }, body: body, now: Clocks.system.wall())
-    show(check, headers, body)
+    let value = (try? Document.parse(body))?.root.value ?? .string(String(decoding: body, as: UTF8.self))
+    show(check, headers, value, at: request.pathText)
     if let count = left {
       left = count - 1
       if count <= 1 { finished.signal() }
     }
     if case .refused(let reason) = check { return Answer(status: 401, code: "bad_signature", message: reason) }
-    return Answer(status: status, body: Array("{}\n".utf8))
+    return answer(to: value)
+  }
+
+  private func answer(to value: JSONValue) -> Answer {
+    guard case .string(let type) = value["type"], let place = script.firstIndex(where: { $0.type == type }) else {
+      return Answer(status: status, body: Array("{}\n".utf8))
+    }
+    let scripted = script.remove(at: place)
+    if form == .brief {
+      Terminal.print("         answered \(scripted.status) \(String(decoding: scripted.body, as: UTF8.self))")
+    }
+    return Answer(status: scripted.status, body: scripted.body)
   }
 
   private static let names = ["webhook-id", "webhook-timestamp", "webhook-signature"]
 
-  private func show(_ check: SignatureCheck, _ headers: [String: String], _ body: [UInt8]) {
+  private func show(_ check: SignatureCheck, _ headers: [String: String], _ value: JSONValue, at path: String) {
     let verdict: String =
       switch check {
       case .valid: verification.isNone ? "not checked" : "valid"
       case .refused(let reason): "REFUSED: " + reason
       }
-    let value = (try? Document.parse(body))?.root.value ?? .string(String(decoding: body, as: UTF8.self))
-    if json {
+    switch form {
+    case .json:
       let line: JSONValue = ["id": .string(headers["webhook-id"] ?? ""), "signature": .string(verdict), "body": value]
       Terminal.print(String(decoding: line.text, as: UTF8.self))
-    } else {
+    case .brief:
+      let time = value["timestamp"]?.text.dropFirst().prefix(16).map { $0 == 0x54 ? 0x20 : $0 } ?? []
+      let type = value["type"].map { if case .string(let text) = $0 { text } else { "" } } ?? ""
+      let data = String(decoding: (value["data"] ?? value).text, as: UTF8.self)
+      Terminal.print("\(String(decoding: time, as: UTF8.self))  \(path) \(type) \(data)  (signature \(verdict))")
+    case .full:
       Terminal.print("webhook \(headers["webhook-id"] ?? "") (signature \(verdict))\n\(value.pretty)\n")
     }
   }

@@ -11,13 +11,19 @@ extension Command {
     help: """
       nudged send NAME --user ID [--account ID] [--thing KIND:ID] [--data JSON] [--id ID] [--time TIME]
       nudged send --file EVENTS.ndjson    (one event a line, or a JSON array; - reads standard input)
+      nudged send --story STORY.ndjson    (one after the other, each when the daemon's clock has come to it)
 
       Goes over HTTP to --listen (default 127.0.0.1:8484); --key KEY or NUDGED_KEY sends a key.
+      A story has the lines of `nudged play` but replies: events, {"advance": "3 days"}, and comments (//),
+      which are printed. "@2 days" in an event stands for the moment two days after the story began.
       Example: nudged send signup --user 42 --data '{"plan": "pro"}'
       """
   ) { raw in
-    try Send(Arguments(raw, values: ["--user", "--account", "--thing", "--data", "--id", "--time", "--file", "--key"]))
-      .run()
+    try Send(
+      Arguments(
+        raw, values: ["--user", "--account", "--thing", "--data", "--id", "--time", "--file", "--story", "--key"])
+    )
+    .run()
   }
 }
 
@@ -27,6 +33,10 @@ private struct Send {
   init(_ arguments: Arguments) { self.arguments = arguments }
 
   func run() throws -> Int32 {
+    if let path = arguments.value("--story") {
+      try arguments.takeNoWords()
+      return try Story(try file(path), name: path).tell(to: try client())
+    }
     let body = try arguments.value("--file").map(file) ?? event()
     let response = try client().send("POST", "/v1/events", body: body, type: "application/json")
     let root = try? Document.parse(response.body).root

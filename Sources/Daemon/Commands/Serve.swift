@@ -35,11 +35,12 @@ private struct Serve {
     let signals = platform_signalfd([SIGTERM, SIGINT, SIGHUP], 3)
     guard signals >= 0 else { throw StartFailure("cannot watch for signals: \(String(cString: strerror(errno)))") }
     let systemd = Systemd()
-    let log = Log.standardError(journald: Systemd.writesToJournal)
     let configuration = try arguments.configuration()
+    let clocks = configuration.clock.map { Clocks.fast($0) } ?? .system
+    let log = Log.standardError(journald: Systemd.writesToJournal).marked { ClockMark.text(clocks) }
     raiseDescriptorLimit()
     let arguments = arguments
-    let house = House(configuration: configuration, log: log) { try arguments.configuration() }
+    let house = House(configuration: configuration, clocks: clocks, log: log) { try arguments.configuration() }
     try house.start()
     let status = "serving \(house.ruleCount) rules"
     log.notice(
