@@ -162,6 +162,9 @@ package final class Lane {
   /// How many of this lane's subjects are in a segment.
   var tallies: [Int64: Int64] = [:]
   var segmentFailures: [Int64: Instant] = [:]
+  /// When the alarm that rings was due; and the own event that it has told, which may come too late for its rules.
+  var ringing: Instant?
+  var told: (id: String, due: Instant)?
   /// When the log last told that a schedule was missed by too much.
   var missedSchedules: [Int64: Instant] = [:]
   /// Of the windows that are not filled, the events below which are still to be counted.
@@ -567,6 +570,9 @@ package final class Lane {
   ) throws(StoreError) -> Verdict {
     let rule = book.rules.rules[position]
     if let reason = pause(of: position) { return Verdict(rule: rule.path, code: .paused, reason: reason) }
+    if let reason = toldTooLate(event, book.numbers[position], now: now) {
+      return Verdict(rule: rule.path, code: .skipped, reason: reason)
+    }
     if !rule.windows.isEmpty { windows.cell = cell }
     var key = ""
     if rule.header.key != .subject {

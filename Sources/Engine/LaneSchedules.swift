@@ -12,6 +12,8 @@ struct Schedule {
   var number: Int64
   var definition: ScheduleDefinition
   var pattern: SchedulePattern
+  /// The number of its rule in the book at hand; nil: its file is gone.
+  var rule: Int64?
   /// The moment that was met last, or when the schedule was published; nil: it is new, and the next step is its
   /// beginning.
   var last: Instant?
@@ -19,6 +21,8 @@ struct Schedule {
   /// When it began in this process; nil: in an earlier one.
   var published: Instant?
   var round: Round?
+  /// Something of it is due, and its rule is paused.
+  var isHeld = false
 
   /// The way through the subjects for one moment.
   struct Round {
@@ -49,11 +53,13 @@ extension Lane {
       guard let definition = stored.what.schedule, let pattern = SchedulePattern(definition.text) else { continue }
       // What no subject owns is one lane's.
       guard definition.forEach != nil || index == 0 else { continue }
-      if let known = schedules.first(where: { $0.number == stored.number }) {
+      let rule = next.rules.position(of: definition.rule).map { next.numbers[$0] }
+      if var known = schedules.first(where: { $0.number == stored.number }) {
+        known.rule = rule
         taken.append(known)
         continue
       }
-      var schedule = Schedule(number: stored.number, definition: definition, pattern: pattern)
+      var schedule = Schedule(number: stored.number, definition: definition, pattern: pattern, rule: rule)
       let progress = try reader.value(RowKey(.progress, stored.number, Int64(index))).flatMap { ProgressRow($0) }
       if let progress, [.subjects, .firstSubjects].contains(progress.phase), let due = progress.since {
         schedule.last = due
@@ -91,7 +97,9 @@ extension Lane {
 
   var schedulesWakeAt: Instant {
     var wake = Instant.distantFuture
-    for schedule in schedules { wake = min(wake, schedule.round == nil ? schedule.due : lastNow + Lane.roundPause) }
+    for schedule in schedules where !schedule.isHeld {
+      wake = min(wake, schedule.round == nil ? schedule.due : lastNow + Lane.roundPause)
+    }
     return wake
   }
 
@@ -101,11 +109,27 @@ extension Lane {
   func fireSchedules(now: Instant) throws(StoreError) {
     if schedules.isEmpty || now < timersFrom || isAhead { return }
     for place in schedules.indices {
+      guard schedules[place].round != nil || schedules[place].due <= now else { continue }
+      hold(place)
+      if schedules[place].isHeld { continue }
       if schedules[place].last == nil { begin(place, now: now) }
       if schedules[place].round != nil { try goOn(place, now: now) }
       guard schedules[place].round == nil, schedules[place].due <= now else { continue }
       try meet(place, now: now)
     }
+  }
+
+  /// While its rule is paused nothing begins: when it lives again, the last moment that was missed is met, or the rest
+  /// of those that the pause came between. A rule that never lived begins with its first moment after that.
+  private func hold(_ place: Int) {
+    schedules[place].isHeld = isPaused(schedules[place])
+    guard schedules[place].isHeld else { return }
+    schedules[place].round?.began = nil
+    schedules[place].round?.met = 0
+  }
+
+  private func isPaused(_ schedule: Schedule) -> Bool {
+    schedule.rule.flatMap { book.places[$0] }.flatMap { pause(of: $0) } != nil
   }
 
   /// What was before it was published is none of its business. A day that has begun somewhere is not over
@@ -138,7 +162,7 @@ extension Lane {
     let due = max(latest, schedule.due)
     schedules[place].last = due
     // With everyone's own clock it is each one's alarm that may be too late.
-    let isTooLate = isOwnZone ? false : tellTooLate(schedule.definition, schedule.number, due: due, now: now)
+    let isTooLate = isOwnZone ? false : tellTooLate(schedule, due: due, now: now)
     if isTooLate || schedule.definition.forEach == nil {
       if !isTooLate { tellRule(schedule, due: due, now: now) }
       note(place)
@@ -154,7 +178,7 @@ extension Lane {
     let schedule = schedules[place]
     let isOwnZone = zone(of: schedule) == nil
     // Cut short by the end of a process: its rule may not want the rest any more.
-    if round.began == nil, !isOwnZone, tellTooLate(schedule.definition, schedule.number, due: round.due, now: now) {
+    if round.began == nil, !isOwnZone, tellTooLate(schedule, due: round.due, now: now) {
       schedules[place].round = nil
       note(place)
       return plan(place)
@@ -221,9 +245,7 @@ extension Lane {
   private func setOwnAlarm(
     _ schedule: Schedule, _ round: inout Schedule.Round, _ cell: SubjectCell, after moment: Instant?, now: Instant
   ) {
-    let traits = cell.traits(parser)?.root
-    let name = traits?["timezone"]?.string ?? traits?["zone"]?.string ?? book.zone
-    let zone = zones.zone(name) ?? zones.zone(book.zone) ?? .utc
+    let zone = ownZone(of: cell)
     let civil = ZoneRules.utc.civil(at: round.due + Lane.earliestZoneMilliseconds)
     let place = round.perZone[zone.name, default: 0]
     round.perZone[zone.name] = place + 1
@@ -235,25 +257,46 @@ extension Lane {
     setAlarm(schedule.number, cell.subject, was: nil, due: due + spread)
   }
 
+  /// Someone's own hour has come.
+  func ring(_ timer: Timer, _ number: Int64, _ cell: SubjectCell, now: Instant) throws(StoreError) {
+    guard let schedule = schedules.first(where: { $0.number == number }) else {
+      return setAlarm(number, cell.subject, was: timer.due, due: nil)
+    }
+    if isPaused(schedule) { return heldTimers.append(timer) }
+    setAlarm(number, cell.subject, was: timer.due, due: nil)
+    // Of several hours that were missed the last one is met, and that one has, or gets, an alarm of its own.
+    if schedule.pattern.latest(upTo: now, ownZone(of: cell)) > timer.due { return }
+    if tellTooLate(schedule, due: timer.due, now: now) { return }
+    try meet(schedule.definition, number, due: timer.due, cell)
+  }
+
+  private func ownZone(of cell: SubjectCell) -> ZoneRules {
+    let traits = cell.traits(parser)?.root
+    let name = traits?["timezone"]?.string ?? traits?["zone"]?.string ?? book.zone
+    return zones.zone(name) ?? zones.zone(book.zone) ?? .utc
+  }
+
   // MARK: too late
 
   /// Whether a moment was missed by more than its rule's `catch_up` allows; the log tells of it, once an hour for all
   /// subjects. Without a word in the header it is met, however late: there is no run that could be parked.
-  func tellTooLate(_ schedule: ScheduleDefinition, _ number: Int64, due: Instant, now: Instant) -> Bool {
-    guard let rule = book.known[schedule.rule], catchUp(of: rule) != .fire,
-      let reason = tooLate(rule, due: due, now: now)
+  private func tellTooLate(_ schedule: Schedule, due: Instant, now: Instant) -> Bool {
+    guard let rule = schedule.rule, catchUp(of: rule) != .fire, let reason = tooLate(rule, due: due, now: now)
     else { return false }
-    if let last = missedSchedules[number], now - last < 3_600_000 { return true }
-    missedSchedules[number] = now
+    if let last = missedSchedules[schedule.number], now - last < 3_600_000 { return true }
+    missedSchedules[schedule.number] = now
     out.logs.append(
-      RuleLog(rule: schedule.rule, subject: 0, event: 0, text: "it does not begin: \(reason)", isWarning: true))
+      RuleLog(
+        rule: schedule.definition.rule, subject: 0, event: 0, text: "it does not begin: \(reason)", isWarning: true))
     return true
   }
 
   // MARK: telling
 
   /// One subject's turn.
-  func meet(_ schedule: ScheduleDefinition, _ number: Int64, due: Instant, _ cell: SubjectCell) throws(StoreError) {
+  private func meet(_ schedule: ScheduleDefinition, _ number: Int64, due: Instant, _ cell: SubjectCell)
+    throws(StoreError)
+  {
     if let name = schedule.segment {
       guard let group = feeds.groups.first(where: { $0.segment.name == name }),
         SegmentRecord(try cell.measure(-group.number, reader))?.isInside == true
