@@ -90,6 +90,8 @@ final class Place {
 
   func delete(_ name: String) { unlink(path(name)) }
 
+  func remove(_ name: String) { Place.remove(path(name)) }
+
   private static func remove(_ path: String) {
     if let folder = opendir(path) {
       while let entry = readdir(folder) {
