@@ -29,6 +29,8 @@ struct Schedule {
     var due: Instant
     /// Behind this subject it goes on.
     var cursor: Int64
+    /// When the lanes became other ones in the middle of it: behind which subject each of those of then went on.
+    var earlier: [Int64] = []
     /// The day in which it was published: those whose hour is over are none of its business.
     var isFirst = false
     /// Since when it goes in this process, and how many were met since then.
@@ -38,6 +40,20 @@ struct Schedule {
     var perZone: [String: Int64] = [:]
     /// The time of day that follows on everyone's own clock, as if these were UTC.
     var following: CivilTime?
+
+    func isMet(_ subject: Int64) -> Bool {
+      earlier.isEmpty ? false : subject <= earlier[Desk.lane(of: subject, lanes: earlier.count)]
+    }
+  }
+
+  /// As this lane wrote it down.
+  mutating func take(_ row: ProgressRow) {
+    guard [.subjects, .firstSubjects].contains(row.phase), let due = row.since else {
+      last = Instant(milliseconds: row.cursor)
+      return
+    }
+    last = due
+    round = Round(due: due, cursor: row.cursor, earlier: row.earlier, isFirst: row.phase == .firstSubjects)
   }
 }
 
@@ -60,17 +76,49 @@ extension Lane {
         continue
       }
       var schedule = Schedule(number: stored.number, definition: definition, pattern: pattern, rule: rule)
-      let progress = try reader.value(RowKey(.progress, stored.number, Int64(index))).flatMap { ProgressRow($0) }
-      if let progress, [.subjects, .firstSubjects].contains(progress.phase), let due = progress.since {
-        schedule.last = due
-        schedule.round = Schedule.Round(due: due, cursor: progress.cursor, isFirst: progress.phase == .firstSubjects)
-      } else if let progress {
-        schedule.last = Instant(milliseconds: progress.cursor)
-      }
+      try recover(&schedule)
       taken.append(schedule)
     }
     schedules = taken
     for place in schedules.indices { plan(place) }
+  }
+
+  /// Where a schedule stands. Lanes that are as many as before go on each by itself; others find out together who was
+  /// met, and write that down at once.
+  private func recover(_ schedule: inout Schedule) throws(StoreError) {
+    let rows = try reader.rows(
+      from: RowKey(.progress, schedule.number, 0), to: RowKey(.progress, schedule.number, .max), limit: 1_000)
+    let known = rows.compactMap { row in
+      row.value.flatMap { ProgressRow($0) }.map { (lane: Int(row.key.second), row: $0) }
+    }
+    guard let first = known.first else { return }
+    let before = first.row.lanes > 0 ? first.row.lanes : known.count
+    let own = known.first { $0.lane == index }?.row
+    if before == lanes || schedule.definition.forEach == nil, let own { return schedule.take(own) }
+    inherit(&schedule, of: known.filter { $0.lane < before }, lanes: before)
+    pendingRows.append(Change(RowKey(.progress, schedule.number, Int64(index)), progress(schedule).packed))
+  }
+
+  private func inherit(_ schedule: inout Schedule, of known: [(lane: Int, row: ProgressRow)], lanes before: Int) {
+    let stands = known.map { one in
+      var stand = schedule
+      stand.take(one.row)
+      return (lane: one.lane, stand: stand)
+    }
+    guard let newest = stands.compactMap(\.stand.last).max() else { return }
+    var met = [Int64](repeating: 0, count: before)
+    for (lane, stand) in stands {
+      guard let last = stand.last else { continue }
+      if let round = stand.round {
+        if last == newest { met[lane] = round.cursor }
+      } else if next(of: schedule, after: last) > newest {
+        met[lane] = .max
+      }
+    }
+    schedule.last = newest
+    guard let cursor = met.min(), cursor < .max else { return }
+    let isFirst = stands.contains { $0.stand.round?.isFirst ?? false }
+    schedule.round = Schedule.Round(due: newest, cursor: cursor, earlier: met, isFirst: isFirst)
   }
 
   /// Nil: each subject's own.
@@ -86,13 +134,14 @@ extension Lane {
       schedules[place].due = .zero
       return
     }
-    guard let zone = zone(of: schedule) else {
-      // As if the clocks of the earliest zone were UTC.
-      let shift = Lane.earliestZoneMilliseconds
-      schedules[place].due = schedule.pattern.next(after: last + shift, .utc) + -shift
-      return
-    }
-    schedules[place].due = schedule.pattern.next(after: last, zone)
+    schedules[place].due = next(of: schedule, after: last)
+  }
+
+  private func next(of schedule: Schedule, after moment: Instant) -> Instant {
+    if let zone = zone(of: schedule) { return schedule.pattern.next(after: moment, zone) }
+    // As if the clocks of the earliest zone were UTC.
+    let shift = Lane.earliestZoneMilliseconds
+    return schedule.pattern.next(after: moment + shift, .utc) + -shift
   }
 
   var schedulesWakeAt: Instant {
@@ -143,12 +192,18 @@ extension Lane {
 
   private func note(_ place: Int) {
     let schedule = schedules[place]
-    let row =
+    out.changes.append(RowKey(.progress, schedule.number, Int64(index)), progress(schedule).packed)
+  }
+
+  private func progress(_ schedule: Schedule) -> ProgressRow {
+    var row =
       schedule.round.map {
         ProgressRow(phase: $0.isFirst ? .firstSubjects : .subjects, cursor: $0.cursor, since: $0.due)
       }
       ?? ProgressRow(phase: .done, cursor: schedule.last?.milliseconds ?? 0)
-    out.changes.append(RowKey(.progress, schedule.number, Int64(index)), row.packed)
+    row.lanes = schedule.definition.forEach == nil ? 0 : lanes
+    row.earlier = schedule.round?.earlier ?? []
+    return row
   }
 
   /// Its moment has come. Of several that were missed the last one counts.
@@ -201,7 +256,7 @@ extension Lane {
       // Not all of them are meant; those that are may be more than the rate allows.
       if round.met == most { break }
       round.cursor = row.key.first
-      guard Desk.lane(of: row.key.first, lanes: lanes) == index else { continue }
+      guard Desk.lane(of: row.key.first, lanes: lanes) == index, !round.isMet(row.key.first) else { continue }
       let cell = try cell(row.key.first, isNew: false, reference: nil, now: now)
       guard kind(of: cell) == schedule.definition.forEach else { continue }
       round.met += 1

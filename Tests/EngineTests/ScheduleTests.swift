@@ -240,7 +240,7 @@ import Testing
 
   /// All that was sent ever, the oldest first; what becomes of a reload is sent with it.
   private func sent(_ workshop: Workshop) throws -> [String] {
-    try workshop.store.makeReader().engine.deliveries(before: .max, limit: 100).reversed().map {
+    try workshop.store.makeReader().engine.deliveries(before: .max, limit: 500).reversed().map {
       String(decoding: $0.delivery.body, as: UTF8.self)
     }
   }
@@ -314,5 +314,51 @@ import Testing
       files, disk: disk, now: ScheduleTests.monday + 100 * ScheduleTests.hour, catchUpRate: 100)
     _ = try later(1, after)
     #expect(try sent(after).count == 2)
+  }
+
+  // MARK: other lanes
+
+  @Test(arguments: [(1, 2), (2, 1), (2, 3), (3, 2), (4, 1)])
+  func `lanes that become more or fewer in the middle of many meet the rest, and nobody twice`(
+    before: Int, after: Int
+  ) throws {
+    let disk = MemoryStore.Disk()
+    let files = ["all": rule("'day 09:00', { for_each = 'user', rate = 10 }", ", zone = 'UTC'")]
+    let first = try workshop(files, lanes: before, disk: disk, catchUpRate: 100)
+    try see((0..<60).map { "u\($0)" }, first)
+    first.now = ScheduleTests.monday + 3 * ScheduleTests.hour
+    _ = try pass(1_000, first, step: 100)
+    #expect(try (1..<40).contains(sent(first).count))
+    let second = try workshop(files, lanes: after, disk: disk, now: first.now, catchUpRate: 100)
+    _ = try pass(1_000, second, step: 100)
+    // Who was met stays known over one more start.
+    let third = try workshop(files, lanes: after, disk: disk, now: second.now, catchUpRate: 100)
+    _ = try pass(20_000, third, step: 100)
+    #expect(try Set(sent(third)).count == 60 && sent(third).count == 60)
+    _ = try pass(24 * ScheduleTests.hour, third, step: ScheduleTests.hour)
+    _ = try pass(20_000, third, step: 100)
+    #expect(try Set(sent(third)).count == 120 && sent(third).count == 120)
+  }
+
+  @Test(arguments: [(1, 2), (2, 1), (2, 3)])
+  func `lanes that become more or fewer meet what was missed meanwhile, and nothing that was before`(
+    before: Int, after: Int
+  ) throws {
+    for (every, header) in ScheduleTests.everyKind {
+      let disk = MemoryStore.Disk()
+      let files = ["all": rule(every, header)]
+      let first = try workshop(files, lanes: before, disk: disk, catchUpRate: 100)
+      try see((0..<9).map { "u\($0)" }, first)
+      let count = every.contains("for_each") ? 9 : 1
+      _ = try later(1, first)
+      let early = try workshop(files, lanes: after, disk: disk, now: first.now, catchUpRate: 100)
+      _ = try pass(5_000, early)
+      #expect(try sent(early).isEmpty)
+      let late = try workshop(
+        files, lanes: before, disk: disk, now: ScheduleTests.monday + 52 * ScheduleTests.hour, catchUpRate: 100)
+      _ = try pass(5_000, late)
+      #expect(try sent(late).count == count, "\(every) \(header)")
+      #expect(try sent(late).allSatisfy { $0.hasPrefix(#"{"due":"2026-03-25"#) })
+    }
   }
 }
