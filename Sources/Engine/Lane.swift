@@ -153,6 +153,8 @@ package final class Lane {
   var keptNumbers: [MeasureDefinition: Int64] = [:]
   /// From when on they know everything, where the log did not reach as far back as they do.
   var since: [Int64: Instant] = [:]
+  /// The event whose windows a rule has asked although there was no room for all of them, and when one was left out last.
+  var missing: (event: String, last: Instant)?
   var filling: Filling?
   /// Ways through all subjects; see LaneOccasions.
   var walk: Walk?
@@ -573,7 +575,7 @@ package final class Lane {
     if let reason = toldTooLate(event, book.numbers[position], now: now) {
       return Verdict(rule: rule.path, code: .skipped, reason: reason)
     }
-    if !rule.windows.isEmpty { windows.cell = cell }
+    if !rule.windows.isEmpty { askWindows(of: cell) }
     var key = ""
     if rule.header.key != .subject {
       guard let found = runtime.key(position, event: event) else {

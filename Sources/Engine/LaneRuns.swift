@@ -79,7 +79,7 @@ extension Lane {
     return toldInShadow
   }
 
-  private static func join(_ reason: String, _ told: String) -> String {
+  static func join(_ reason: String, _ told: String) -> String {
     reason.isEmpty || told.isEmpty ? reason + told : reason + "; " + told
   }
 
