@@ -351,6 +351,8 @@ extension Lane {
       note(filling, .events)
     }
     self.filling = filling.phase == .meeting && !filling.isWaiting ? nil : filling
+    // Runs whose time came meanwhile, and whose rule could not be asked.
+    if self.filling == nil { releaseTimers() }
   }
 
   private func finish(_ filling: inout Filling) {

@@ -272,4 +272,18 @@ import Testing
     #expect(try workshop.take(login(1, name: "ask")).verdict("long")?.reason == "")
     #expect(try workshop.take(login(99, data: data)).verdict("long")?.reason == "")
   }
+
+  @Test func `a run whose time comes while a start fills its rule's windows goes on when they are filled`() throws {
+    let disk = MemoryStore.Disk()
+    let body = "wait('1 hour') send('bare', 't', {})"
+    let before = try Workshop(["wait": Workshop.rule("on = 'go'", body)], disk: disk)
+    _ = try before.take(login(1, name: "go"))
+    for part in 0..<10 {
+      try before.run(try (0..<500).map { .incoming(try before.incoming(login(part * 500 + $0))) })
+    }
+    let counting = Workshop.rule("on = 'go', when = function() return count('login', '7 days') > 0 end", body)
+    let after = try Workshop(["wait": counting], disk: disk)
+    after.now = before.now + WindowTests.day / 24
+    #expect(try after.run([]).deliveries.count == 1)
+  }
 }
