@@ -317,6 +317,35 @@ import Testing
     }
   }
 
+  @Test func `webhooks held for quiet hours of a rule that was paused go out at once, or obey catch_up`() throws {
+    var policies = Policies()
+    policies.quietHours = Policies.QuietHours(from: 21 * 60, to: 8 * 60)
+    for (catchUp, sent, told) in [
+      ("", 1, false), (", catch_up = '5 hours'", 1, false), (", catch_up = 'skip'", 0, true),
+    ] {
+      func files(_ mode: String) -> [String: String] {
+        ["a": Workshop.rule("on = 'go'\(catchUp)\(mode)", "send('crm', 'x', {})")]
+      }
+      let disk = MemoryStore.Disk()
+      let before = try Workshop(files(""), disk: disk, policies: policies, catchUpRate: 100)
+      try before.take(CatchUpTests.go(0))
+      // From an evening to four hours after the end of the night, with a start in between.
+      try before.publish(files(", mode = 'paused'"), highest: 1)
+      before.now = before.now + 10 * CatchUpTests.hour
+      #expect(try before.run([]).deliveries.isEmpty)
+      let after = try Workshop(files(", mode = 'paused'"), disk: disk, policies: policies, catchUpRate: 100)
+      after.now = before.now + 4 * CatchUpTests.hour
+      #expect(try after.run([]).deliveries.isEmpty)
+      try after.publish(files(""), highest: 1)
+      after.now = after.now + 10
+      _ = try after.run([])
+      let engine = try after.store.makeReader().engine
+      #expect(try engine.deliveries(before: .max, limit: 9).count == sent, "\(catchUp)")
+      let verdicts = try engine.verdicts(around: 1).flatMap { $0.unpack() }.flatMap(\.verdicts)
+      #expect(verdicts.contains { $0.code == .suppressed } == told, "\(catchUp)")
+    }
+  }
+
   @Test func `a collection that is late begins as late ones do`() throws {
     let rules = ["a": Workshop.rule("on = 'go', debounce = '1 hour'", "send('crm', 'x', {})")]
     let shop = try CatchUpTests.left(rules, ["go": 3])
