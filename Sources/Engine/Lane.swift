@@ -155,6 +155,8 @@ package final class Lane {
   var keptNumbers: [MeasureDefinition: Int64] = [:]
   /// From when on they know everything, where the log did not reach as far back as they do.
   var since: [Int64: Instant] = [:]
+  /// The event whose windows a rule has asked although there was no room for all of them, and when one was left out last.
+  var missing: (event: String, last: Instant)?
   var filling: Filling?
   /// Ways through all subjects; see LaneOccasions.
   var walk: Walk?
@@ -164,6 +166,9 @@ package final class Lane {
   /// How many of this lane's subjects are in a segment.
   var tallies: [Int64: Int64] = [:]
   var segmentFailures: [Int64: Instant] = [:]
+  /// When the alarm that rings was due; and the own event that it has told, which may come too late for its rules.
+  var ringing: Instant?
+  var told: (id: String, due: Instant)?
   /// When the log last told that a schedule was missed by too much.
   var missedSchedules: [Int64: Instant] = [:]
   /// Of the windows that are not filled, the events below which are still to be counted.
@@ -569,7 +574,10 @@ package final class Lane {
   ) throws(StoreError) -> Verdict {
     let rule = book.rules.rules[position]
     if let reason = pause(of: position) { return Verdict(rule: rule.path, code: .paused, reason: reason) }
-    if !rule.windows.isEmpty { windows.cell = cell }
+    if let reason = toldTooLate(event, book.numbers[position], now: now) {
+      return Verdict(rule: rule.path, code: .skipped, reason: reason)
+    }
+    if !rule.windows.isEmpty { askWindows(of: cell) }
     var key = ""
     if rule.header.key != .subject {
       guard let found = runtime.key(position, event: event) else {

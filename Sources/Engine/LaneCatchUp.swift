@@ -87,6 +87,13 @@ extension Lane {
 
   private var lateMilliseconds: Int64 { Limits.lateMilliseconds * clockRate }
 
+  /// Why a rule does not want the silence, or the change of a segment, that an alarm has told so late; nil: it does.
+  /// Without a word in the header it does, however late: there is no run that could be parked.
+  func toldTooLate(_ event: Event, _ rule: Int64, now: Instant) -> String? {
+    guard let told, told.id == event.id, event.source == "nudged", catchUp(of: rule) != .fire else { return nil }
+    return tooLate(rule, due: told.due, now: now)
+  }
+
   /// Why what was due then is not done any more; nil: it is.
   func tooLate(_ rule: Int64, due: Instant, now: Instant) -> String? {
     let lateness = now - due

@@ -19,14 +19,16 @@ extension Lane {
   ) throws(StoreError) -> Verdict? {
     let rule = book.rules.rules[position]
     let ruleNumber = book.numbers[position]
+    // What was sent for a trial does not mix with what was not: where a run's webhooks go is one thing for all of it.
     let collecting = try living(of: cell).runs.first {
       $0.isCollecting && $0.status == .waiting && $0.rule == ruleNumber && $0.key == key
-        && isForTrial($0) == event.isTest
+        && $0.isTest == event.isTest
     }
-    if let failure { throw failure }
     // What an older version of the rule has begun to collect is collected to its end.
     guard collecting != nil || rule.header.gather != nil else { return nil }
-    if collecting == nil, let verdict = try meetBegun(rule, ruleNumber, key, number, cell, now: now) { return verdict }
+    if collecting == nil, let verdict = try meetBegun(rule, ruleNumber, key, event, number, cell, now: now) {
+      return verdict
+    }
     if let verdict = try refusal(of: position, event, dedupe, cell, now: now) { return verdict }
     shelf.keep(number, event, sequence: turn, durable: durable.value)
     if let collecting { return try join(collecting, event, number, cell, now: now, wanted: &wanted) }
@@ -34,19 +36,17 @@ extension Lane {
     return try open(gather, position, key, event, number, dedupe, cell, now: now)
   }
 
-  /// What was sent for a trial does not mix with what was not: where a run's webhooks go is one thing for all of it.
-  private func isForTrial(_ run: RunRow) -> Bool { event(run.event)?.isTest ?? false }
-
   /// Whether an event may open a collection beside runs that have begun. One that is to replace them does so
   /// when it begins.
   private func meetBegun(
-    _ rule: Rule, _ ruleNumber: Int64, _ key: String, _ number: Int64, _ cell: SubjectCell, now: Instant
+    _ rule: Rule, _ ruleNumber: Int64, _ key: String, _ event: Event, _ number: Int64, _ cell: SubjectCell,
+    now: Instant
   ) throws(StoreError) -> Verdict? {
     if let ended = endedByEvent.first(where: { $0.rule == ruleNumber && $0.key == key && $0.isCollecting }) {
       return Verdict(rule: rule.path, code: .second, reason: "run \(ended.number) with this key took the event")
     }
     guard rule.header.second == .restart else {
-      return try meetSecond(rule, ruleNumber, key, number, cell, now: now)
+      return try meetSecond(rule, ruleNumber, key, event, number, cell, now: now)
     }
     let count = try living(of: cell).runs.count
     guard count >= Limits.runsPerSubject else { return nil }
@@ -80,6 +80,7 @@ extension Lane {
     var row = RunRow(
       number: numbers.nextRun(), subject: cell.subject, rule: book.numbers[position], version: book.versions[position],
       event: number, seed: dedupe, depth: event.depth, key: key, started: now)
+    row.isTest = event.isTest
     let end = gather.end(after: now)
     row.gathered = Gathered(numbers: gather.keepsAll ? [number] : [], count: 1, most: gather.most, until: end)
     row.wait = Wait(kind: .collect, until: end)
@@ -135,7 +136,7 @@ extension Lane {
     row.wait = nil
     guard version.rule.header.second == .restart else { return true }
     let older = try living(of: cell).runs.filter { [row] in
-      $0.rule == row.rule && $0.key == row.key && $0.number != row.number
+      $0.rule == row.rule && $0.key == row.key && $0.number != row.number && $0.isTest == row.isTest
         && !($0.isCollecting && $0.status == .waiting)
     }
     for run in older { try end(run, .replaced, "a newer run of the same key", cell, now: now) }

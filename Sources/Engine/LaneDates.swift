@@ -241,14 +241,14 @@ extension Lane {
   /// The newest event before the run that carries a date, or one that cancels it.
   func lookBack(_ listener: RunListener, from newest: Int64) throws(StoreError) -> (number: Int64, name: String)? {
     if listener.paths.isEmpty { return nil }
+    let isTest = event(listener.after)?.isTest ?? false
     var number = newest
     for _ in 0..<Limits.dateLookBack {
       guard number > 0, let row = try reader.engine.event(number) else { return nil }
-      if listener.ends.contains(row.name) { return (number, row.name) }
-      if number != listener.after, let event = event(number),
-        listener.paths.contains(where: { DateField.read(event, $0) != .absent })
-      {
-        return (number, "")
+      if let event = event(number), isTest || !event.isTest {
+        if listener.ends.contains(row.name) { return (number, row.name) }
+        let isDated = listener.paths.contains { DateField.read(event, $0) != .absent }
+        if number != listener.after, isDated { return (number, "") }
       }
       number = row.previous
     }

@@ -14,6 +14,8 @@ struct LiftLedger {
   /// By the rule's number.
   var counts: [Int64: ArmsRow] = [:]
   var changed: Set<Int64> = []
+  /// What was counted before this process is known.
+  var isOpen = false
   /// Counts of lanes that there are no more and that count something else by now.
   var gone: [RowKey] = []
   /// Two generations, as with events: what is not on disk stays. Nil: known not to be there.
@@ -226,16 +228,28 @@ extension Lane {
   /// With each book: a rule whose goal or shares are others than before is counted anew.
   func openCounts() throws(StoreError) {
     var stored: [Int64: [(lane: Int, row: ArmsRow)]]?
+    // What a process before this one counted may be of rules that are gone since.
+    if !lift.isOpen { stored = try storedCounts() }
+    lift.isOpen = true
+    var counted: Set<Int64> = []
     for (place, rule) in book.rules.rules.enumerated() {
       guard let goal = rule.header.goal else { continue }
       let definition = LiftDefinition(rule.header, goal, book.shares(rule.header))
       let number = book.numbers[place]
+      counted.insert(number)
       if let known = lift.counts[number] {
         if known.definition != definition { begin(definition, of: number, after: known.since) }
       } else {
         if stored == nil { stored = try storedCounts() }
         recover(definition, of: number, stored?[number] ?? [])
       }
+    }
+    for (number, rows) in stored ?? [:] where lift.counts[number] == nil {
+      lift.counts[number] = rows.first { $0.lane == index }?.row
+    }
+    for (number, known) in lift.counts where known.isGone == counted.contains(number) {
+      lift.counts[number]?.isGone.toggle()
+      lift.changed.insert(number)
     }
   }
 

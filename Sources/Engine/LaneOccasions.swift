@@ -47,6 +47,8 @@ extension Lane {
   func fireAlarm(_ timer: Timer, now: Instant) throws(StoreError) {
     let number = Alarm.definition(timer.run)
     let cell = try cell(timer.subject, isNew: false, reference: nil, now: now)
+    ringing = timer.due
+    defer { told = nil }
     switch ownDefinitions[number]?.what {
     case .absence(let absence): try endSilence(number, absence, timer, cell, now: now)
     case .segment:
@@ -61,13 +63,11 @@ extension Lane {
       } else {
         try lookLater(group, cell, now: now)
       }
-    case .schedule(let schedule):
-      setAlarm(number, cell.subject, was: timer.due, due: nil)
-      if !tellTooLate(schedule, number, due: timer.due, now: now) {
-        try meet(schedule, number, due: timer.due, cell)
-      }
+    case .schedule: try ring(timer, number, cell, now: now)
     default: setAlarm(number, timer.subject, was: timer.due, due: nil)
     }
+    // What rules make of it is no alarm's doing.
+    ringing = nil
     finishOccasion(cell)
     try decideEmitted(now: now)
   }
@@ -135,6 +135,7 @@ extension Lane {
     let id = effectID(
       Hash128(high: UInt64(bitPattern: number), low: UInt64(bitPattern: cell.subject)), "absence",
       Int(record.last.milliseconds))
+    told = (id.hex, due)
     emit(Occasion.absent, data.bytes, id: id, cell)
   }
 
@@ -275,6 +276,7 @@ extension Lane {
     let id = effectID(
       Hash128(high: UInt64(bitPattern: group.number), low: UInt64(bitPattern: cell.subject)), name,
       Int(lastNow.milliseconds))
+    if let ringing { told = (id.hex, ringing) }
     emit(name, data.bytes, id: id, cell)
   }
 

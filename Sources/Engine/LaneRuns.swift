@@ -30,11 +30,12 @@ extension Lane {
     if let verdict = try gather(position, key, event, number, dedupe, cell, now: now, wanted: &wanted) {
       return verdict
     }
-    if let verdict = try meetSecond(rule, ruleNumber, key, number, cell, now: now) { return verdict }
+    if let verdict = try meetSecond(rule, ruleNumber, key, event, number, cell, now: now) { return verdict }
     shelf.keep(number, event, sequence: turn, durable: durable.value)
     var row = RunRow(
       number: 0, subject: cell.subject, rule: ruleNumber, version: book.versions[position], event: number, seed: dedupe,
       depth: event.depth, key: key, started: now)
+    row.isTest = event.isTest
     let version = RunVersion(
       number: row.version, rule: rule, runtime: runtime, place: position)
     row.isHeldOut = try isHeldOut(position, cell)
@@ -78,7 +79,7 @@ extension Lane {
     return toldInShadow
   }
 
-  private static func join(_ reason: String, _ told: String) -> String {
+  static func join(_ reason: String, _ told: String) -> String {
     reason.isEmpty || told.isEmpty ? reason + told : reason + "; " + told
   }
 
@@ -115,11 +116,15 @@ extension Lane {
   /// What becomes of an event whose key has a run that lives; nil: it may start one. The rule sees the
   /// runs as of before the event, so that one that the event has just ended still counts.
   func meetSecond(
-    _ rule: Rule, _ ruleNumber: Int64, _ key: String, _ event: Int64, _ cell: SubjectCell, now: Instant
+    _ rule: Rule, _ ruleNumber: Int64, _ key: String, _ event: Event, _ number: Int64, _ cell: SubjectCell,
+    now: Instant
   ) throws(StoreError) -> Verdict? {
     let living = try living(of: cell).runs
-    let same = living.filter { $0.rule == ruleNumber && $0.key == key && $0.event != event }
-    let ended = endedByEvent.filter { $0.rule == ruleNumber && $0.key == key }
+    // What is tried out neither ends what is meant nor keeps it from beginning.
+    let isTest = event.isTest
+    func isSame(_ run: RunRow) -> Bool { run.rule == ruleNumber && run.key == key && run.isTest == isTest }
+    let same = living.filter { isSame($0) && $0.event != number }
+    let ended = endedByEvent.filter(isSame)
     if same.isEmpty, ended.isEmpty {
       guard living.count < Limits.runsPerSubject else {
         return Verdict(
@@ -459,7 +464,10 @@ extension Lane {
   ) throws(StoreError) {
     let living = try living(of: cell)
     if living.hasWaiters { try tellWaiters(event.name, number, cell) }
+    let isTest = event.isTest
     for run in living.runs {
+      // What someone tries out with a test key touches nothing that is meant.
+      if isTest, !run.isTest { continue }
       guard let version = try version(run.version) else { continue }
       if let verdict = try endByEvent(run, version, event, cell, now: now) {
         told.append(verdict)
@@ -716,14 +724,14 @@ extension Lane {
       guard let run = try living(of: cell).runs.first(where: { $0.number == number }),
         let version = try version(run.version), let place = Lane.place(of: name, version.rule)
       else { return }
+      let told = self.event(event)
+      if let told, told.isTest, !run.isTest { return }
       // An event that is about another key is none of this run's, unless it looks for itself.
-      if !version.rule.matches, let told = self.event(event), !RunKey.fits(version.rule.header, told, run.key) {
-        return
-      }
+      if !version.rule.matches, let told, !RunKey.fits(version.rule.header, told, run.key) { return }
       let heard = Heard(number: event, name: place, isOwn: false)
       let verdict = try hear(run, version, heard, name, cell, now: now, &wanted)
       noteVerdict(event, 0, [verdict])
-      try settle(run, cell, wanted: wanted, cause(run, heard: self.event(event)))
+      try settle(run, cell, wanted: wanted, cause(run, heard: told))
     case .reply(let number, let delivery, let json):
       let run = try living(of: cell).runs.first { $0.number == number }
       guard let run, run.wait?.kind == .call, run.wait?.delivery == delivery, let version = try version(run.version)

@@ -12,6 +12,8 @@ struct Schedule {
   var number: Int64
   var definition: ScheduleDefinition
   var pattern: SchedulePattern
+  /// The number of its rule in the book at hand; nil: its file is gone.
+  var rule: Int64?
   /// The moment that was met last, or when the schedule was published; nil: it is new, and the next step is its
   /// beginning.
   var last: Instant?
@@ -19,12 +21,16 @@ struct Schedule {
   /// When it began in this process; nil: in an earlier one.
   var published: Instant?
   var round: Round?
+  /// Something of it is due, and its rule is paused.
+  var isHeld = false
 
   /// The way through the subjects for one moment.
   struct Round {
     var due: Instant
     /// Behind this subject it goes on.
     var cursor: Int64
+    /// When the lanes became other ones in the middle of it: behind which subject each of those of then went on.
+    var earlier: [Int64] = []
     /// The day in which it was published: those whose hour is over are none of its business.
     var isFirst = false
     /// Since when it goes in this process, and how many were met since then.
@@ -34,6 +40,20 @@ struct Schedule {
     var perZone: [String: Int64] = [:]
     /// The time of day that follows on everyone's own clock, as if these were UTC.
     var following: CivilTime?
+
+    func isMet(_ subject: Int64) -> Bool {
+      earlier.isEmpty ? false : subject <= earlier[Desk.lane(of: subject, lanes: earlier.count)]
+    }
+  }
+
+  /// As this lane wrote it down.
+  mutating func take(_ row: ProgressRow) {
+    guard [.subjects, .firstSubjects].contains(row.phase), let due = row.since else {
+      last = Instant(milliseconds: row.cursor)
+      return
+    }
+    last = due
+    round = Round(due: due, cursor: row.cursor, earlier: row.earlier, isFirst: row.phase == .firstSubjects)
   }
 }
 
@@ -49,22 +69,56 @@ extension Lane {
       guard let definition = stored.what.schedule, let pattern = SchedulePattern(definition.text) else { continue }
       // What no subject owns is one lane's.
       guard definition.forEach != nil || index == 0 else { continue }
-      if let known = schedules.first(where: { $0.number == stored.number }) {
+      let rule = next.rules.position(of: definition.rule).map { next.numbers[$0] }
+      if var known = schedules.first(where: { $0.number == stored.number }) {
+        known.rule = rule
         taken.append(known)
         continue
       }
-      var schedule = Schedule(number: stored.number, definition: definition, pattern: pattern)
-      let progress = try reader.value(RowKey(.progress, stored.number, Int64(index))).flatMap { ProgressRow($0) }
-      if let progress, [.subjects, .firstSubjects].contains(progress.phase), let due = progress.since {
-        schedule.last = due
-        schedule.round = Schedule.Round(due: due, cursor: progress.cursor, isFirst: progress.phase == .firstSubjects)
-      } else if let progress {
-        schedule.last = Instant(milliseconds: progress.cursor)
-      }
+      var schedule = Schedule(number: stored.number, definition: definition, pattern: pattern, rule: rule)
+      try recover(&schedule)
       taken.append(schedule)
     }
     schedules = taken
     for place in schedules.indices { plan(place) }
+  }
+
+  /// Where a schedule stands. Lanes that are as many as before go on each by itself; others find out together who was
+  /// met, and write that down at once.
+  private func recover(_ schedule: inout Schedule) throws(StoreError) {
+    let rows = try reader.rows(
+      from: RowKey(.progress, schedule.number, 0), to: RowKey(.progress, schedule.number, .max), limit: 1_000)
+    let known = rows.compactMap { row in
+      row.value.flatMap { ProgressRow($0) }.map { (lane: Int(row.key.second), row: $0) }
+    }
+    guard let first = known.first else { return }
+    let before = first.row.lanes > 0 ? first.row.lanes : known.count
+    let own = known.first { $0.lane == index }?.row
+    if before == lanes || schedule.definition.forEach == nil, let own { return schedule.take(own) }
+    inherit(&schedule, of: known.filter { $0.lane < before }, lanes: before)
+    pendingRows.append(Change(RowKey(.progress, schedule.number, Int64(index)), progress(schedule).packed))
+  }
+
+  private func inherit(_ schedule: inout Schedule, of known: [(lane: Int, row: ProgressRow)], lanes before: Int) {
+    let stands = known.map { one in
+      var stand = schedule
+      stand.take(one.row)
+      return (lane: one.lane, stand: stand)
+    }
+    guard let newest = stands.compactMap(\.stand.last).max() else { return }
+    var met = [Int64](repeating: 0, count: before)
+    for (lane, stand) in stands {
+      guard let last = stand.last else { continue }
+      if let round = stand.round {
+        if last == newest { met[lane] = round.cursor }
+      } else if next(of: schedule, after: last) > newest {
+        met[lane] = .max
+      }
+    }
+    schedule.last = newest
+    guard let cursor = met.min(), cursor < .max else { return }
+    let isFirst = stands.contains { $0.stand.round?.isFirst ?? false }
+    schedule.round = Schedule.Round(due: newest, cursor: cursor, earlier: met, isFirst: isFirst)
   }
 
   /// Nil: each subject's own.
@@ -80,18 +134,21 @@ extension Lane {
       schedules[place].due = .zero
       return
     }
-    guard let zone = zone(of: schedule) else {
-      // As if the clocks of the earliest zone were UTC.
-      let shift = Lane.earliestZoneMilliseconds
-      schedules[place].due = schedule.pattern.next(after: last + shift, .utc) + -shift
-      return
-    }
-    schedules[place].due = schedule.pattern.next(after: last, zone)
+    schedules[place].due = next(of: schedule, after: last)
+  }
+
+  private func next(of schedule: Schedule, after moment: Instant) -> Instant {
+    if let zone = zone(of: schedule) { return schedule.pattern.next(after: moment, zone) }
+    // As if the clocks of the earliest zone were UTC.
+    let shift = Lane.earliestZoneMilliseconds
+    return schedule.pattern.next(after: moment + shift, .utc) + -shift
   }
 
   var schedulesWakeAt: Instant {
     var wake = Instant.distantFuture
-    for schedule in schedules { wake = min(wake, schedule.round == nil ? schedule.due : lastNow + Lane.roundPause) }
+    for schedule in schedules where !schedule.isHeld {
+      wake = min(wake, schedule.round == nil ? schedule.due : lastNow + Lane.roundPause)
+    }
     return wake
   }
 
@@ -101,11 +158,27 @@ extension Lane {
   func fireSchedules(now: Instant) throws(StoreError) {
     if schedules.isEmpty || now < timersFrom || isAhead { return }
     for place in schedules.indices {
+      guard schedules[place].round != nil || schedules[place].due <= now else { continue }
+      hold(place)
+      if schedules[place].isHeld { continue }
       if schedules[place].last == nil { begin(place, now: now) }
       if schedules[place].round != nil { try goOn(place, now: now) }
       guard schedules[place].round == nil, schedules[place].due <= now else { continue }
       try meet(place, now: now)
     }
+  }
+
+  /// While its rule is paused nothing begins: when it lives again, the last moment that was missed is met, or the rest
+  /// of those that the pause came between. A rule that never lived begins with its first moment after that.
+  private func hold(_ place: Int) {
+    schedules[place].isHeld = isPaused(schedules[place])
+    guard schedules[place].isHeld else { return }
+    schedules[place].round?.began = nil
+    schedules[place].round?.met = 0
+  }
+
+  private func isPaused(_ schedule: Schedule) -> Bool {
+    schedule.rule.flatMap { book.places[$0] }.flatMap { pause(of: $0) } != nil
   }
 
   /// What was before it was published is none of its business. A day that has begun somewhere is not over
@@ -119,12 +192,18 @@ extension Lane {
 
   private func note(_ place: Int) {
     let schedule = schedules[place]
-    let row =
+    out.changes.append(RowKey(.progress, schedule.number, Int64(index)), progress(schedule).packed)
+  }
+
+  private func progress(_ schedule: Schedule) -> ProgressRow {
+    var row =
       schedule.round.map {
         ProgressRow(phase: $0.isFirst ? .firstSubjects : .subjects, cursor: $0.cursor, since: $0.due)
       }
       ?? ProgressRow(phase: .done, cursor: schedule.last?.milliseconds ?? 0)
-    out.changes.append(RowKey(.progress, schedule.number, Int64(index)), row.packed)
+    row.lanes = schedule.definition.forEach == nil ? 0 : lanes
+    row.earlier = schedule.round?.earlier ?? []
+    return row
   }
 
   /// Its moment has come. Of several that were missed the last one counts.
@@ -138,7 +217,7 @@ extension Lane {
     let due = max(latest, schedule.due)
     schedules[place].last = due
     // With everyone's own clock it is each one's alarm that may be too late.
-    let isTooLate = isOwnZone ? false : tellTooLate(schedule.definition, schedule.number, due: due, now: now)
+    let isTooLate = isOwnZone ? false : tellTooLate(schedule, due: due, now: now)
     if isTooLate || schedule.definition.forEach == nil {
       if !isTooLate { tellRule(schedule, due: due, now: now) }
       note(place)
@@ -154,7 +233,7 @@ extension Lane {
     let schedule = schedules[place]
     let isOwnZone = zone(of: schedule) == nil
     // Cut short by the end of a process: its rule may not want the rest any more.
-    if round.began == nil, !isOwnZone, tellTooLate(schedule.definition, schedule.number, due: round.due, now: now) {
+    if round.began == nil, !isOwnZone, tellTooLate(schedule, due: round.due, now: now) {
       schedules[place].round = nil
       note(place)
       return plan(place)
@@ -177,7 +256,7 @@ extension Lane {
       // Not all of them are meant; those that are may be more than the rate allows.
       if round.met == most { break }
       round.cursor = row.key.first
-      guard Desk.lane(of: row.key.first, lanes: lanes) == index else { continue }
+      guard Desk.lane(of: row.key.first, lanes: lanes) == index, !round.isMet(row.key.first) else { continue }
       let cell = try cell(row.key.first, isNew: false, reference: nil, now: now)
       guard kind(of: cell) == schedule.definition.forEach else { continue }
       round.met += 1
@@ -221,9 +300,7 @@ extension Lane {
   private func setOwnAlarm(
     _ schedule: Schedule, _ round: inout Schedule.Round, _ cell: SubjectCell, after moment: Instant?, now: Instant
   ) {
-    let traits = cell.traits(parser)?.root
-    let name = traits?["timezone"]?.string ?? traits?["zone"]?.string ?? book.zone
-    let zone = zones.zone(name) ?? zones.zone(book.zone) ?? .utc
+    let zone = ownZone(of: cell)
     let civil = ZoneRules.utc.civil(at: round.due + Lane.earliestZoneMilliseconds)
     let place = round.perZone[zone.name, default: 0]
     round.perZone[zone.name] = place + 1
@@ -235,25 +312,46 @@ extension Lane {
     setAlarm(schedule.number, cell.subject, was: nil, due: due + spread)
   }
 
+  /// Someone's own hour has come.
+  func ring(_ timer: Timer, _ number: Int64, _ cell: SubjectCell, now: Instant) throws(StoreError) {
+    guard let schedule = schedules.first(where: { $0.number == number }) else {
+      return setAlarm(number, cell.subject, was: timer.due, due: nil)
+    }
+    if isPaused(schedule) { return heldTimers.append(timer) }
+    setAlarm(number, cell.subject, was: timer.due, due: nil)
+    // Of several hours that were missed the last one is met, and that one has, or gets, an alarm of its own.
+    if schedule.pattern.latest(upTo: now, ownZone(of: cell)) > timer.due { return }
+    if tellTooLate(schedule, due: timer.due, now: now) { return }
+    try meet(schedule.definition, number, due: timer.due, cell)
+  }
+
+  private func ownZone(of cell: SubjectCell) -> ZoneRules {
+    let traits = cell.traits(parser)?.root
+    let name = traits?["timezone"]?.string ?? traits?["zone"]?.string ?? book.zone
+    return zones.zone(name) ?? zones.zone(book.zone) ?? .utc
+  }
+
   // MARK: too late
 
   /// Whether a moment was missed by more than its rule's `catch_up` allows; the log tells of it, once an hour for all
   /// subjects. Without a word in the header it is met, however late: there is no run that could be parked.
-  func tellTooLate(_ schedule: ScheduleDefinition, _ number: Int64, due: Instant, now: Instant) -> Bool {
-    guard let rule = book.known[schedule.rule], catchUp(of: rule) != .fire,
-      let reason = tooLate(rule, due: due, now: now)
+  private func tellTooLate(_ schedule: Schedule, due: Instant, now: Instant) -> Bool {
+    guard let rule = schedule.rule, catchUp(of: rule) != .fire, let reason = tooLate(rule, due: due, now: now)
     else { return false }
-    if let last = missedSchedules[number], now - last < 3_600_000 { return true }
-    missedSchedules[number] = now
+    if let last = missedSchedules[schedule.number], now - last < 3_600_000 { return true }
+    missedSchedules[schedule.number] = now
     out.logs.append(
-      RuleLog(rule: schedule.rule, subject: 0, event: 0, text: "it does not begin: \(reason)", isWarning: true))
+      RuleLog(
+        rule: schedule.definition.rule, subject: 0, event: 0, text: "it does not begin: \(reason)", isWarning: true))
     return true
   }
 
   // MARK: telling
 
   /// One subject's turn.
-  func meet(_ schedule: ScheduleDefinition, _ number: Int64, due: Instant, _ cell: SubjectCell) throws(StoreError) {
+  private func meet(_ schedule: ScheduleDefinition, _ number: Int64, due: Instant, _ cell: SubjectCell)
+    throws(StoreError)
+  {
     if let name = schedule.segment {
       guard let group = feeds.groups.first(where: { $0.segment.name == name }),
         SegmentRecord(try cell.measure(-group.number, reader))?.isInside == true

@@ -75,8 +75,7 @@ extension Lane {
     var ring = WindowRing(window, packed: group[definition])
     let sample = WindowSample(time: event.time, number: number, value: WindowField.value(window, event))
     guard ring.add(sample, now: now) else { return false }
-    group[definition] = ring.packed
-    return true
+    return group.put(ring.packed, definition, now: now)
   }
 
   private func keep(_ group: WindowGroup, _ key: Int64, _ cell: SubjectCell) {
@@ -93,10 +92,18 @@ extension Lane {
 
   // MARK: asking
 
+  /// A rule is going to ask the windows of this subject.
+  func askWindows(of cell: SubjectCell) {
+    windows.cell = cell
+    missing = nil
+  }
+
   func value(of window: WindowDefinition, _ cell: SubjectCell) -> WindowValue? {
     guard let number = keptNumbers[.window(window)] else { return nil }
     do throws(StoreError) {
-      return try ring(window, number, cell).value(at: lastNow)
+      let group = WindowGroup(try cell.measure(WindowGroup.number(ofEvent: window.event), reader))
+      if let missed = group.missed, lastNow - missed < window.windowMilliseconds { missing = (window.event, missed) }
+      return WindowRing(window, packed: group[number]).value(at: lastNow)
     } catch {
       failure = error
       return .nothing
@@ -113,9 +120,20 @@ extension Lane {
 
   /// Tells in a verdict from when on the windows of a rule know everything, where that is later than they reach.
   func noteSince(_ rule: Rule, _ verdict: inout Verdict, now: Instant) {
+    noteMissing(rule, &verdict)
     if rule.windows.isEmpty || since.isEmpty { return }
     guard let known = knownSince(rule, now: now), verdict.reads.count < Limits.verdictReads else { return }
     verdict.reads.append(ReadValue(name: "windows since", value: "\"\(ISO8601.format(known))\""))
+  }
+
+  /// Tells that windows which the rule has asked miss events, because there was no room for them.
+  private func noteMissing(_ rule: Rule, _ verdict: inout Verdict) {
+    guard let missing, rule.windows.contains(where: { $0.event == missing.event }) else { return }
+    self.missing = nil
+    let told =
+      "its windows of '\(missing.event)' miss events, the last one at \(ISO8601.format(missing.last)):"
+      + " of one subject they keep \(Limits.windowBytes) bytes"
+    verdict.reason = Lane.join(verdict.reason, told)
   }
 
   private func knownSince(_ rule: Rule, now: Instant) -> Instant? {
@@ -333,6 +351,8 @@ extension Lane {
       note(filling, .events)
     }
     self.filling = filling.phase == .meeting && !filling.isWaiting ? nil : filling
+    // Runs whose time came meanwhile, and whose rule could not be asked.
+    if self.filling == nil { releaseTimers() }
   }
 
   private func finish(_ filling: inout Filling) {

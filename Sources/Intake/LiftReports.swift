@@ -55,6 +55,8 @@ extension Reports {
   private static func sum(_ counts: [ArmsRow]) -> ArmsRow? {
     guard let newest = counts.max(by: { $0.since < $1.since }) else { return nil }
     var sum = ArmsRow(newest.definition, since: newest.since)
+    // The first lane is always there; a row of one that is not tells what was.
+    sum.isGone = counts.first?.isGone ?? false
     for one in counts where one.since == newest.since {
       sum.sent.subjects += one.sent.subjects
       sum.sent.converted += one.sent.converted
@@ -95,6 +97,7 @@ extension Reports {
       .init("hold_out", .double(percent(definition.shares.heldOut))),
       .init("sent", side(counts.sent)), .init("held_out", side(counts.heldOut)),
       .init("verdict", .string(lift.verdict.rawValue)), .init("sentence", .string(lift.sentence(who: who))),
+      .init("gone", .boolean(counts.isGone)),
     ]
     let isCompared = [.notCertain, .raises, .lowers].contains(lift.verdict)
     members.append(.init("difference", isCompared ? difference(lift) : .null))

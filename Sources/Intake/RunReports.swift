@@ -167,7 +167,7 @@ extension Reports {
 
   /// The event that a run has its date from, if it is not the one that began it.
   private func whoTold(_ plan: DatePlan, _ reader: StoreReader) throws(StoreError) -> String {
-    plan.by > 0 ? ", by event \(plan.by) " + (try nameOfEvent(plan.by, reader)) : ""
+    plan.by > 0 ? ", told by event \(plan.by) " + (try nameOfEvent(plan.by, reader)) : ""
   }
 
   func run(_ number: Int64, _ reader: StoreReader) throws(StoreError) -> JSONValue? {
@@ -270,8 +270,11 @@ extension Reports {
     var looked = 0
     var waiting: [JSONValue] = []
     var events: [JSONValue] = []
+    /// Runs whose end is told, or need not be.
+    var told: Set<Int64> = []
 
     static let mostLooked = 1_000
+    static let mostTold = 200
   }
 
   private func goOn(_ begun: Explanation, _ reader: StoreReader) throws(StoreError) -> ReportProgress {
@@ -285,11 +288,13 @@ extension Reports {
       if row.number >= walk.before { continue }
       let verdicts = try verdicts(of: row.number, rule: walk.rule, reader)
       if walk.rule != nil, verdicts.isEmpty { continue }
-      walk.events.append(
-        .object([
-          .init("event", .integer(row.number)), .init("name", .string(row.name)),
-          .init("received", .string(ISO8601.format(row.received))), .init("verdicts", .array(verdicts)),
-        ]))
+      var members: [JSONValue.Member] = [
+        .init("event", .integer(row.number)), .init("name", .string(row.name)),
+        .init("received", .string(ISO8601.format(row.received))), .init("verdicts", .array(verdicts)),
+      ]
+      let ended = try runsEnded(verdicts, &walk, reader)
+      if !ended.isEmpty { members.append(.init("ended", .array(ended))) }
+      walk.events.append(.object(members))
     }
     if walk.looked == end, end < Explanation.mostLooked, walk.events.count < walk.limit {
       return .further { [walk] reader throws(StoreError) in try goOn(walk, reader) }
@@ -300,6 +305,29 @@ extension Reports {
         .init("events", .array(walk.events)),
         .init("next_before", walk.next > 0 ? .integer(walk.last) : .null),
       ]))
+  }
+
+  /// What became of the runs that an event's verdicts speak of: what ended them may have been their time, or an event of
+  /// someone else, which has its verdicts there.
+  private func runsEnded(
+    _ verdicts: [JSONValue], _ walk: inout Explanation, _ reader: StoreReader
+  ) throws(StoreError) -> [JSONValue] {
+    var out: [JSONValue] = []
+    for verdict in verdicts {
+      guard case .string(let reason) = verdict["reason"] ?? .null else { continue }
+      let isTold = [VerdictCode.stopped, .ran].contains { .string($0.word) == verdict["verdict"] }
+      for number in Reports.runsNamed(in: reason) where walk.told.count < Explanation.mostTold {
+        guard walk.told.insert(number).inserted, !isTold, let row = try reader.engine.endedRun(number) else { continue }
+        out.append(.object(try face(of: row, reader)))
+      }
+    }
+    return out
+  }
+
+  /// The numbers of runs in a verdict's sentence, which calls them "run 12".
+  private static func runsNamed(in sentence: String) -> [Int64] {
+    let words = sentence.split { !$0.isLetter && !$0.isNumber }
+    return zip(words, words.dropFirst()).compactMap { $0.0 == "run" ? Int64($0.1) : nil }
   }
 
   private func verdicts(of event: Int64, rule: String?, _ reader: StoreReader) throws(StoreError) -> [JSONValue] {

@@ -3,7 +3,8 @@
 //
 // Thread: values. Promise: what was put in comes out under its number; damaged bytes are as if nothing had been there.
 
-internal import Basics
+package import Basics
+internal import Model
 
 package struct WindowGroup: Sendable {
   private var windows: [(number: Int64, packed: [UInt8])] = []
@@ -37,8 +38,33 @@ package struct WindowGroup: Sendable {
 
   package var numbers: [Int64] { windows.map(\.number) }
 
+  /// Under this number, which no window has, stands when an event was left out.
+  private static let mark: Int64 = 0
+
+  /// When an event was last left out because there was no room for it.
+  package var missed: Instant? {
+    let packed = self[WindowGroup.mark]
+    return packed.isEmpty ? nil : PackedReader.read(packed) { Instant(milliseconds: $0.signed()) }
+  }
+
+  /// Puts in what a window knows, as far as there is room for it; whether anything is another than before.
+  package mutating func put(_ packed: [UInt8], _ number: Int64, now: Instant) -> Bool {
+    let known = self[number].count
+    let bytes = windows.reduce(packed.count - known) { $0 + $1.packed.count }
+    if packed.count <= known || bytes <= Limits.windowBytes {
+      self[number] = packed
+      return true
+    }
+    // Once a minute is enough for a row of this size.
+    if let missed, now - missed < 60_000 { return false }
+    var writer = PackedWriter(capacity: 10)
+    writer.signed(now.milliseconds)
+    self[WindowGroup.mark] = writer.bytes
+    return true
+  }
+
   package var packed: [UInt8] {
-    if windows.isEmpty { return [] }
+    if windows.allSatisfy({ $0.number == WindowGroup.mark }) { return [] }
     var writer = PackedWriter(capacity: windows.reduce(1) { $0 + $1.packed.count + 6 })
     writer.byte(1)
     for (number, packed) in windows {

@@ -66,6 +66,8 @@ package enum Limits {
   package static let windowDistinct = 1_000
   /// Of one value that `first` and `last` keep, as JSON.
   package static let windowValueBytes = 200
+  /// What all windows of one event keep of one subject: it is one row, written anew with every such event.
+  package static let windowBytes = 262_144
   package static let windowsPerRule = 32
   /// Of these, so many `distinct`: each may keep a thousand values, all of which are written with every new one.
   package static let distinctWindowsPerRule = 4

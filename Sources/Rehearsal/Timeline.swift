@@ -148,6 +148,7 @@ package struct Timeline {
     let other = decisions.deliveries.first?.subject ?? decisions.endedRuns.first?.subject
     for found in verdicts where !own.contains(found.event) {
       let whose = eventSubjects[found.event] ?? 0
+      let other = Timeline.owner(of: found, decisions) ?? other
       if let other, other != whose, let name = eventNames[found.event] {
         var entry = TimelineEntry(.heard, other, at: now)
         entry.name = name
@@ -156,6 +157,19 @@ package struct Timeline {
       }
       note(found, other ?? whose, at: now)
     }
+  }
+
+  /// Whose run the verdicts of an event of someone else speak of, where this step has ended it or it has sent something:
+  /// one step may end the runs of many.
+  private static func owner(of found: EventVerdicts, _ decisions: Decisions) -> Int64? {
+    for verdict in found.verdicts {
+      let words = verdict.reason.split { !$0.isLetter && !$0.isNumber }
+      for case (let word, let number?) in zip(words, words.dropFirst().map { Int64($0) }) where word == "run" {
+        if let run = decisions.endedRuns.first(where: { $0.number == number }) { return run.subject }
+        if let row = decisions.deliveries.first(where: { $0.run == number }) { return row.subject }
+      }
+    }
+    return nil
   }
 
   /// What an event tells: its data, or the traits it brings.

@@ -157,16 +157,26 @@ package struct RuleCheck {
   }
 
   /// The first thing in quotes: what a complaint is about.
-  private static func quoted(_ message: String) -> String? {
+  static func quoted(_ message: String) -> String? {
     let parts = message.split(separator: "'", maxSplits: 2, omittingEmptySubsequences: false)
     return parts.count == 3 ? String(parts[1]) : nil
   }
 }
 
 extension Finding {
-  /// A complaint of the loader: its line, and the column of the first thing on it.
+  /// A complaint of the loader: the text that it is about, where it says what to write in its place; else its line, and
+  /// the column of the first thing on it.
   package init(_ complaint: RuleComplaint, code: Code, text: String?) {
     let source = SourceText(text ?? "")
+    if complaint.suggestion != nil, let word = RuleCheck.quoted(complaint.message),
+      let span = source.span(ofText: word, fromLine: complaint.line)
+    {
+      self.init(
+        file: complaint.file, line: source.line(at: span.start), column: source.column(at: span.start),
+        endColumn: source.column(at: span.end), code: code, message: complaint.message,
+        suggestion: complaint.suggestion)
+      return
+    }
     let line = source.lineText(complaint.line)
     let blanks = line.prefix { $0 == " " || $0 == "\t" }.count
     self.init(

@@ -16,6 +16,11 @@ package struct RuleSource: Sendable, Equatable {
   /// The path without ".lua".
   package var name: String { path.hasSuffix(".lua") ? String(path.dropLast(4)) : path }
 
+  /// What to look for where a library or a table is missing that a rule uses.
+  package static func file(ofLibrary name: String) -> String {
+    name.hasPrefix("data/") ? "\(name).csv or \(name).lua" : "\(name).lua"
+  }
+
   package enum Kind: Sendable { case rule, library, test, catalogue, segment }
 
   /// The folder of segments.

@@ -277,7 +277,7 @@ package struct RuleLoader {
           file: scan.file, line: use.line,
           message: exists
             ? "the library '\(use.text)' cannot be loaded"
-            : "there is no library '\(use.text)'; its file would be \(use.text).lua",
+            : "there is no library '\(use.text)'; its file would be \(RuleSource.file(ofLibrary: use.text))",
           suggestion: exists ? nil : Suggestion.nearest(to: use.text, among: libraries.keys)))
     }
     checkDestinations(scan)

@@ -148,6 +148,10 @@ package struct ProgressRow: Sendable, Equatable {
   package var cursor: Int64
   /// From when on everything is known, where the log does not reach as far back as would be needed.
   package var since: Instant?
+  /// Of schedules: among how many lanes this one is; 0 in rows of older versions, and of what is no schedule.
+  package var lanes = 0
+  /// Behind which subjects the lanes went on when they became other ones in the middle of a way.
+  package var earlier: [Int64] = []
 
   package init(phase: Phase, cursor: Int64, since: Instant? = nil) {
     self.phase = phase
@@ -155,11 +159,18 @@ package struct ProgressRow: Sendable, Equatable {
     self.since = since
   }
 
+  /// More than any number of lanes.
+  private static let mostEarlier = 1_000
+
   package var packed: [UInt8] {
     var writer = PackedWriter(capacity: 16)
     writer.byte(phase.rawValue)
     writer.signed(cursor)
     writer.signed(since?.milliseconds ?? 0)
+    if lanes == 0 { return writer.bytes }
+    writer.integer(lanes)
+    writer.integer(earlier.count)
+    for cursor in earlier { writer.signed(cursor) }
     return writer.bytes
   }
 
@@ -169,9 +180,14 @@ package struct ProgressRow: Sendable, Equatable {
       guard let phase = Phase(rawValue: reader.byte()) else { return nil }
       let cursor = reader.signed()
       let since = reader.signed()
-      return reader.failed
-        ? nil
-        : ProgressRow(phase: phase, cursor: cursor, since: since == 0 ? nil : Instant(milliseconds: since))
+      var row = ProgressRow(phase: phase, cursor: cursor, since: since == 0 ? nil : Instant(milliseconds: since))
+      if !reader.atEnd {
+        row.lanes = reader.integer()
+        let count = reader.integer()
+        guard !reader.failed, (0...ProgressRow.mostEarlier).contains(count) else { return nil }
+        row.earlier = (0..<count).map { _ in reader.signed() }
+      }
+      return reader.failed ? nil : row
     }
     guard let found else { return nil }
     self = found

@@ -63,6 +63,8 @@ package struct ArmsRow: Sendable, Equatable {
   package var since: Instant
   package var sent = LiftSide()
   package var heldOut = LiftSide()
+  /// There is no such rule with a goal any more; what was counted stays to be read.
+  package var isGone = false
 
   package init(_ definition: LiftDefinition, since: Instant) {
     self.definition = definition
@@ -84,6 +86,7 @@ package struct ArmsRow: Sendable, Equatable {
       writer.integer(side.subjects)
       writer.integer(side.converted)
     }
+    if isGone { writer.byte(1) }
     return writer.bytes
   }
 
@@ -104,6 +107,7 @@ package struct ArmsRow: Sendable, Equatable {
       row.sent.converted = reader.integer()
       row.heldOut.subjects = reader.integer()
       row.heldOut.converted = reader.integer()
+      row.isGone = !reader.atEnd && reader.byte() == 1
       return reader.failed ? nil : row
     }
     guard let found else { return nil }

@@ -58,6 +58,8 @@ package struct RunRow: Sendable, Equatable {
   package var gathered: Gathered?
   /// Whether it is held out, which was drawn when it began and stays; nil in rows of older versions.
   package var isHeldOut: Bool?
+  /// An event of a test key began it; rows of older versions do not tell.
+  package var isTest = false
   /// Set when it ends.
   package var ended: Instant?
 
@@ -124,7 +126,7 @@ package struct RunRow: Sendable, Equatable {
       (depth != 0 ? 1 : 0) | (key.isEmpty ? 0 : 2) | (reason.isEmpty && line == 0 ? 0 : 4) | (wait == nil ? 0 : 8)
       | (entriesBefore == 0 && randoms == 0 && saved.isEmpty ? 0 : 16) | (heard.isEmpty ? 0 : 32)
       | (ended == nil ? 0 : 64) | (pending == nil ? 0 : 128) | (listening.isEmpty ? 0 : 256)
-      | (gathered == nil ? 0 : Gathered.flag)
+      | (gathered == nil ? 0 : Gathered.flag) | (isTest ? RunRow.testFlag : 0)
     writer.integer(optional)
     if depth != 0 { writer.integer(depth) }
     if !key.isEmpty { writer.counted(key) }
@@ -205,8 +207,11 @@ package struct RunRow: Sendable, Equatable {
   /// What is counted; with more, the bytes are damaged, and adding to it must not overflow.
   private static let counts = 0...Int(Int32.max)
 
+  private static let testFlag = 8_192
+
   private mutating func readOptional(_ reader: inout PackedReader) -> Bool {
     let optional = reader.integer()
+    isTest = optional & RunRow.testFlag != 0
     if optional & 1 != 0 { depth = reader.integer() }
     guard RunRow.counts.contains(depth) else { return false }
     if optional & 2 != 0 { key = reader.text() }

@@ -101,4 +101,25 @@ import Testing
     let printed = Child.run(["rules", "annotate", "--to", "-"] + place.configuration, in: place)
     #expect(printed.out.hasPrefix("---@meta\n") && printed.out.contains("---| \"crm\"\n"))
   }
+
+  @Test func `a look-up table that cannot be read is told once, and rules that use it are not to blame`() {
+    let use = """
+      local plans = use("data/plans")
+      return rule { title = "T", on = "x", run = function() log(tostring(plans["pro"])) end }
+      """
+    let place = Place(rules: ["a": use])
+    mkdir(place.path("rules/data"), 0o700)
+    func checked(_ table: String) -> String {
+      place.write("rules/data/plans.csv", table)
+      let run = Child.run(["check"] + place.configuration, in: place)
+      return run.out + run.err
+    }
+    let twice = checked("id,price\npro,1\npro,2\n")
+    #expect(twice.contains("'pro' stands in line 2 already") && twice.contains("1 error\n"), "\(twice)")
+    let empty = checked("id,price\n")
+    #expect(empty.contains("the table 'data/plans' has no row 'pro'; it is empty"), "\(empty)")
+    unlink(place.path("rules/data/plans.csv"))
+    let missing = Child.run(["check"] + place.configuration, in: place)
+    #expect((missing.out + missing.err).contains("its file would be data/plans.csv or data/plans.lua"), "\(missing)")
+  }
 }

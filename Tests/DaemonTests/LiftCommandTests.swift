@@ -51,4 +51,27 @@ import Testing
     #expect(daemon.stop() == 0)
     #expect(Child.run(["rules", "lift", "--json"] + place.configuration, in: place).out == live)
   }
+
+  @Test func `a rule whose file is gone is told as gone, until it comes back`() throws {
+    let place = Place(rules: ["offer": LiftCommandTests.offer, "welcome": Place.welcome])
+    var daemon = try Daemon(place)
+    #expect(try daemon.post(LiftCommandTests.batch("signup", Array(0..<20))).status == 200)
+    #expect(!daemon.command("rules", "lift").out.contains("gone"))
+    place.remove("rules/offer.lua")
+    #expect(daemon.command("rules", "reload").code == 0)
+    func isTold() -> Bool {
+      let told = daemon.command("rules", "lift").out
+      return told.contains("offer (gone)") && told.contains("nothing is counted any more")
+    }
+    #expect(Wait.until { isTold() })
+    daemon.crash()
+    place.write("rules/offer.lua", LiftCommandTests.offer)
+    daemon = try Daemon(place)
+    #expect(Wait.until { !isTold() })
+    // It may also go while no daemon runs.
+    #expect(daemon.stop() == 0)
+    place.remove("rules/offer.lua")
+    daemon = try Daemon(place)
+    #expect(Wait.until { isTold() })
+  }
 }

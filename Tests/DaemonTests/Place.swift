@@ -69,4 +69,5 @@ final class Place {
   func write(_ name: String, _ text: String) { Files.write(path(name), text) }
   func read(_ name: String) -> String { Files.read(path(name)) }
   func delete(_ name: String) { Files.remove(path(name)) }
+  func remove(_ name: String) { Files.remove(path(name)) }
 }

@@ -139,4 +139,30 @@ import Testing
     let again = try Daemon(place, ["--set", "lanes=\(lanes)"])
     #expect(try Wait.until { try again.get("/v1/runs?status=finished")["runs"]?.count == 20 })
   }
+
+  @Test func `who asks about a person is told what the thing of her reminder did, until it was cancelled`() throws {
+    let remind = """
+      return rule {
+        title = "Remind", key = "thing",
+        on = before("data.starts_at", "1 hour", { event = "came", moved = "moved", cancelled = "cancelled" }),
+        run = function(event, customer, date) send("crm", "soon", { date = date }) end,
+      }
+      """
+    let daemon = try Daemon(Place(rules: ["remind": remind]))
+    func tell(_ name: String, _ rest: String) throws {
+      #expect(try daemon.post("{\"name\":\"\(name)\",\"thing\":\"webinar:w7\"\(rest)}").status == 200)
+    }
+    func explained(_ words: String...) -> Bool {
+      let out = daemon.command("explain", "user:ada").out
+      return words.allSatisfy(out.contains)
+    }
+    try tell("came", #","user":"ada","data":{"starts_at":"2035-03-10T18:00:00Z"}"#)
+    #expect(explained("run 1 of remind", "2035-03-10T18:00:00Z"))
+    try tell("moved", #","data":{"starts_at":"2035-04-10T18:00:00Z"}"#)
+    #expect(Wait.until { explained("1 hour before 2035-04-10T18:00:00Z", "told by event 2 moved") })
+    try tell("cancelled", "")
+    #expect(Wait.until { explained("nothing waits", "remind: run 1 ended at", "stopped: cancelled") })
+    #expect(daemon.command("explain", "user:ada", "remind").out.contains("stopped: cancelled"))
+    #expect(daemon.stop() == 0)
+  }
 }

@@ -204,6 +204,55 @@ import Testing
     #expect(try week.run([]).deliveries.count == 1)
   }
 
+  /// A silence of a day and a segment that only time leaves, in a shop that comes back so long after both were due.
+  private static func lateOccasions(_ catchUp: String, later: Int64) throws -> Happened {
+    let body = "send('crm', 'late', {})"
+    let rules = [
+      "silence": Workshop.rule("on = absence { of = 'go', lasting = '1 day' }\(catchUp)", body),
+      "segments/busy": "return segment { title = 'S', when = function() return count('go', '1 day') > 0 end }",
+      "gone": Workshop.rule("on = leaves('busy')\(catchUp)", body),
+    ]
+    let disk = MemoryStore.Disk()
+    let before = try Workshop(rules, disk: disk, catchUpRate: 100)
+    try before.take(go(0))
+    let after = try Workshop(rules, disk: disk, catchUpRate: 100)
+    // The last part of the window ends up to a sixtieth of a day later.
+    after.now = before.now + 24 * hour + later
+    var happened = try after.run([])
+    for _ in 0..<100 {
+      after.now = after.now + 10
+      let more = try after.run([])
+      happened.deliveries += more.deliveries
+      happened.verdicts += more.verdicts
+    }
+    return happened
+  }
+
+  @Test func `a silence or a segment's change that is told too late does not begin its rule, with the reason`() throws {
+    let late = 8 * CatchUpTests.hour
+    #expect(try CatchUpTests.lateOccasions("", later: late).deliveries.count == 2)
+    #expect(try CatchUpTests.lateOccasions(", catch_up = '9 hours'", later: late).deliveries.count == 2)
+    for (catchUp, told) in [("'skip'", "\"skip\""), ("'2 hours'", "\"2 h\"")] {
+      let happened = try CatchUpTests.lateOccasions(", catch_up = \(catchUp)", later: late)
+      #expect(happened.deliveries.isEmpty)
+      for rule in ["silence", "gone"] {
+        let verdict = happened.verdict(rule)
+        #expect(verdict?.code == .skipped && verdict?.reason.hasSuffix("its rule has catch_up = \(told)") == true)
+      }
+      let silence = happened.verdict("silence")?.reason ?? ""
+      #expect(silence.hasPrefix("its time was 2023-11-15T22:13:20.000Z; it is 8 h late"), "\(silence)")
+    }
+  }
+
+  @Test func `what an alarm in time has told is not late, whatever its rule says of late ones`() throws {
+    let body = "send('crm', 'late', {})"
+    let rules = ["silence": Workshop.rule("on = absence { of = 'go', lasting = '1 day' }, catch_up = 'skip'", body)]
+    let shop = try Workshop(rules, catchUpRate: 100)
+    try shop.take(CatchUpTests.go(0))
+    shop.now = shop.now + 24 * CatchUpTests.hour + 50_000
+    #expect(try shop.run([]).deliveries.count == 1)
+  }
+
   @Test func `catch_up of the newest version counts for runs of older ones`() throws {
     let shop = try CatchUpTests.left(["a": CatchUpTests.waiting()], ["go": 2])
     #expect(try shop.run([]).deliveries.count == 1)
@@ -265,6 +314,35 @@ import Testing
         #expect(first.deliveries.count == 1)
         #expect(try CatchUpTests.sent(after, steps: 4, of: 10) == [0, 1, 1, 0])
       }
+    }
+  }
+
+  @Test func `webhooks held for quiet hours of a rule that was paused go out at once, or obey catch_up`() throws {
+    var policies = Policies()
+    policies.quietHours = Policies.QuietHours(from: 21 * 60, to: 8 * 60)
+    for (catchUp, sent, told) in [
+      ("", 1, false), (", catch_up = '5 hours'", 1, false), (", catch_up = 'skip'", 0, true),
+    ] {
+      func files(_ mode: String) -> [String: String] {
+        ["a": Workshop.rule("on = 'go'\(catchUp)\(mode)", "send('crm', 'x', {})")]
+      }
+      let disk = MemoryStore.Disk()
+      let before = try Workshop(files(""), disk: disk, policies: policies, catchUpRate: 100)
+      try before.take(CatchUpTests.go(0))
+      // From an evening to four hours after the end of the night, with a start in between.
+      try before.publish(files(", mode = 'paused'"), highest: 1)
+      before.now = before.now + 10 * CatchUpTests.hour
+      #expect(try before.run([]).deliveries.isEmpty)
+      let after = try Workshop(files(", mode = 'paused'"), disk: disk, policies: policies, catchUpRate: 100)
+      after.now = before.now + 4 * CatchUpTests.hour
+      #expect(try after.run([]).deliveries.isEmpty)
+      try after.publish(files(""), highest: 1)
+      after.now = after.now + 10
+      _ = try after.run([])
+      let engine = try after.store.makeReader().engine
+      #expect(try engine.deliveries(before: .max, limit: 9).count == sent, "\(catchUp)")
+      let verdicts = try engine.verdicts(around: 1).flatMap { $0.unpack() }.flatMap(\.verdicts)
+      #expect(verdicts.contains { $0.code == .suppressed } == told, "\(catchUp)")
     }
   }
 

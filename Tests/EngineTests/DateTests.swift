@@ -702,4 +702,24 @@ import Testing
     }
     #expect(reminded > 10, "\(reminded)")
   }
+
+  // MARK: test keys
+
+  @Test(arguments: [1, 2]) func `what a test key sends moves and ends no date that is meant`(lanes: Int) throws {
+    let shop = try DateTests.shop(lanes: lanes)
+    try shop.take(DateTests.registered("r", "\"2026-03-10T18:00:00Z\""))
+    try shop.take(DateTests.told("webinar.rescheduled", "m0", "\"2026-03-12T18:00:00Z\""))
+    let trial = DateTests.registered("t", user: "tess", "\"2026-03-10T18:00:00Z\"")
+    try shop.take(trial, source: "test:web")
+    let moved = DateTests.told("webinar.rescheduled", "m", "\"2026-03-20T18:00:00Z\"")
+    let verdicts = try shop.take(moved, source: "test:web").verdicts.flatMap(\.verdicts)
+    #expect(verdicts.count == 1 && verdicts.first?.reason.hasPrefix("run 2 sleeps until 2026-03-19") == true)
+    try shop.take(DateTests.told("webinar.cancelled", "c"), source: "test:web")
+    #expect(try DateTests.living(shop).map(\.number) == [1])
+    // Who comes without a date asks the thing, and not what was tried out with it.
+    let asked = try shop.take(DateTests.registered("r2", user: "bob", nil))
+    #expect(asked.ended.isEmpty)
+    #expect(try DateTests.living(shop).last?.wait?.plan?.date == "2026-03-12T18:00:00Z")
+    #expect(try DateTests.until(shop, "2026-03-11T18:00:00Z").deliveries.count == 2)
+  }
 }

@@ -93,4 +93,25 @@ import Testing
     #expect(try workshop.state("user:a", "s") == "{\"n\":1}")
     #expect(try workshop.state("user:a", "p") == "")
   }
+
+  @Test(arguments: ["ignore", "restart", "parallel"])
+  func `what a test key sends ends and wakes no run that is meant, and keeps none from beginning`(second: String) throws
+  {
+    let limit = second == "parallel" ? "limit = 1, " : ""
+    let rule = Workshop.rule(
+      "on = 'a', second = '\(second)', \(limit)stop_on = 'stop'",
+      "local b = wait_for('b', { within = '7 days' }) send('crm', b and 'came' or 'late', {})")
+    let shop = try Workshop(["r": rule])
+    func event(_ name: String, _ id: String) -> String { JourneyTests.event(name, id) }
+    try shop.take(event("a", "1"))
+    for (name, id) in [("a", "t1"), ("b", "t2"), ("a", "t3"), ("stop", "t4")] {
+      #expect(try shop.take(event(name, id), source: "test:web").deliveries.isEmpty)
+    }
+    #expect(try DateTests.living(shop).map(\.number) == [1])
+    try shop.take(event("a", "t5"), source: "test:web")
+    #expect(try DateTests.living(shop).count == 2)
+    #expect(try shop.take(event("stop", "2")).verdicts.flatMap(\.verdicts).count { $0.code == .stopped } == 2)
+    try shop.take(event("a", "t6"), source: "test:web")
+    #expect(try shop.take(event("a", "3")).verdict("r")?.code == .waiting)
+  }
 }

@@ -230,4 +230,135 @@ import Testing
       sources: [RuleSource(path: "a.lua", text: Workshop.rule("on = \(on)", "log('x')"))], knownDestinations: nil)
     #expect(loading.complaints.map(\.message).contains { $0.contains(message) }, "\(loading.complaints)")
   }
+
+  // MARK: paused
+
+  /// So many hours pass, in steps of one and some seconds at the end.
+  private func later(_ hours: Int64, _ workshop: Workshop) throws -> [String] {
+    try pass(hours * ScheduleTests.hour, workshop, step: ScheduleTests.hour) + pass(5_000, workshop)
+  }
+
+  /// All that was sent ever, the oldest first; what becomes of a reload is sent with it.
+  private func sent(_ workshop: Workshop) throws -> [String] {
+    try workshop.store.makeReader().engine.deliveries(before: .max, limit: 500).reversed().map {
+      String(decoding: $0.delivery.body, as: UTF8.self)
+    }
+  }
+
+  @Test(arguments: ScheduleTests.everyKind, [1, 2])
+  func `of the moments that came while a rule was paused the last one is met when it lives again`(
+    kind: (every: String, header: String), lanes: Int
+  ) throws {
+    func files(_ mode: String) -> [String: String] { ["all": rule(kind.every, kind.header + mode)] }
+    let workshop = try workshop(files(""), lanes: lanes, catchUpRate: 100)
+    try see(["ann"], workshop)
+    try workshop.publish(files(", mode = 'paused'"), highest: 1)
+    #expect(try later(52, workshop).isEmpty)
+    try workshop.publish(files(""), highest: 1)
+    _ = try later(24, workshop)
+    #expect(try sent(workshop).map { $0.prefix(18) } == [#"{"due":"2026-03-25"#, #"{"due":"2026-03-26"#])
+  }
+
+  @Test(arguments: ScheduleTests.everyKind)
+  func `what came while a rule was paused obeys catch_up, also over a restart`(every: String, header: String) throws {
+    let disk = MemoryStore.Disk()
+    func files(_ mode: String) -> [String: String] { ["all": rule(every, "\(header), catch_up = '2 hours'\(mode)")] }
+    let before = try workshop(files(""), disk: disk, catchUpRate: 100)
+    try see(["ann"], before)
+    try before.publish(files(", mode = 'paused'"), highest: 1)
+    #expect(try later(10, before).isEmpty)
+    let after = try workshop(files(", mode = 'paused'"), disk: disk, now: before.now, catchUpRate: 100)
+    #expect(try later(10, after).isEmpty)
+    try after.publish(files(""), highest: 1)
+    #expect(try later(4, after).isEmpty)
+    #expect(try later(4, after).count == 1)
+  }
+
+  @Test(arguments: ScheduleTests.everyKind)
+  func `a rule that was paused from its first day begins with its next moment`(every: String, header: String) throws {
+    func files(_ mode: String) -> [String: String] { ["all": rule(every, header + mode)] }
+    let workshop = try workshop(files(", mode = 'paused'"), catchUpRate: 100)
+    try see(["ann"], workshop)
+    #expect(try later(52, workshop).isEmpty)
+    try workshop.publish(files(""), highest: 1)
+    #expect(try later(20, workshop).isEmpty)
+    #expect(try later(4, workshop).count == 1)
+  }
+
+  @Test func `a pause in the middle of many comes back to the rest of them`() throws {
+    func files(_ mode: String) -> [String: String] {
+      ["all": rule("'day 09:00', { for_each = 'user', rate = 10 }", ", zone = 'UTC'\(mode)")]
+    }
+    let workshop = try workshop(files(""), catchUpRate: 100)
+    try see((0..<40).map { "u\($0)" }, workshop)
+    workshop.now = ScheduleTests.monday + 3 * ScheduleTests.hour
+    _ = try pass(1_000, workshop, step: 100)
+    #expect((1..<40).contains(try sent(workshop).count))
+    try workshop.publish(files(", mode = 'paused'"), highest: 1)
+    #expect(try pass(ScheduleTests.hour, workshop, step: 60_000).isEmpty)
+    try workshop.publish(files(""), highest: 1)
+    _ = try pass(10_000, workshop, step: 100)
+    #expect(try Set(sent(workshop)).count == 40 && sent(workshop).count == 40)
+  }
+
+  @Test func `an alarm that was set before a standstill of days does not add to the last moment that was missed`()
+    throws
+  {
+    let disk = MemoryStore.Disk()
+    let files = ["all": rule("'day 09:00', { for_each = 'user' }")]
+    let before = try workshop(files, disk: disk, catchUpRate: 100)
+    try see(["ann"], before)
+    // Tuesday has begun in the first zone, and her alarm stands.
+    #expect(try later(20, before).count == 1)
+    let after = try workshop(
+      files, disk: disk, now: ScheduleTests.monday + 100 * ScheduleTests.hour, catchUpRate: 100)
+    _ = try later(1, after)
+    #expect(try sent(after).count == 2)
+  }
+
+  // MARK: other lanes
+
+  @Test(arguments: [(1, 2), (2, 1), (2, 3), (3, 2), (4, 1)])
+  func `lanes that become more or fewer in the middle of many meet the rest, and nobody twice`(
+    before: Int, after: Int
+  ) throws {
+    let disk = MemoryStore.Disk()
+    let files = ["all": rule("'day 09:00', { for_each = 'user', rate = 10 }", ", zone = 'UTC'")]
+    let first = try workshop(files, lanes: before, disk: disk, catchUpRate: 100)
+    try see((0..<60).map { "u\($0)" }, first)
+    first.now = ScheduleTests.monday + 3 * ScheduleTests.hour
+    _ = try pass(1_000, first, step: 100)
+    #expect(try (1..<40).contains(sent(first).count))
+    let second = try workshop(files, lanes: after, disk: disk, now: first.now, catchUpRate: 100)
+    _ = try pass(1_000, second, step: 100)
+    // Who was met stays known over one more start.
+    let third = try workshop(files, lanes: after, disk: disk, now: second.now, catchUpRate: 100)
+    _ = try pass(20_000, third, step: 100)
+    #expect(try Set(sent(third)).count == 60 && sent(third).count == 60)
+    _ = try pass(24 * ScheduleTests.hour, third, step: ScheduleTests.hour)
+    _ = try pass(20_000, third, step: 100)
+    #expect(try Set(sent(third)).count == 120 && sent(third).count == 120)
+  }
+
+  @Test(arguments: [(1, 2), (2, 1), (2, 3)])
+  func `lanes that become more or fewer meet what was missed meanwhile, and nothing that was before`(
+    before: Int, after: Int
+  ) throws {
+    for (every, header) in ScheduleTests.everyKind {
+      let disk = MemoryStore.Disk()
+      let files = ["all": rule(every, header)]
+      let first = try workshop(files, lanes: before, disk: disk, catchUpRate: 100)
+      try see((0..<9).map { "u\($0)" }, first)
+      let count = every.contains("for_each") ? 9 : 1
+      _ = try later(1, first)
+      let early = try workshop(files, lanes: after, disk: disk, now: first.now, catchUpRate: 100)
+      _ = try pass(5_000, early)
+      #expect(try sent(early).isEmpty)
+      let late = try workshop(
+        files, lanes: before, disk: disk, now: ScheduleTests.monday + 52 * ScheduleTests.hour, catchUpRate: 100)
+      _ = try pass(5_000, late)
+      #expect(try sent(late).count == count, "\(every) \(header)")
+      #expect(try sent(late).allSatisfy { $0.hasPrefix(#"{"due":"2026-03-25"#) })
+    }
+  }
 }

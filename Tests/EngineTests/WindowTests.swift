@@ -243,4 +243,47 @@ import Testing
     let workshop = try Workshop(["own": rule])
     #expect(bodies(try workshop.take(login(1))) == [#"{"m":2,"n":2,"s":3}"#])
   }
+
+  @Test func `windows that would keep too much of a subject leave events out, and say so until these would not count`()
+    throws
+  {
+    // Thirty-two windows, each of which would keep sixty long texts.
+    let asked = (1...32).map { "first('login', 'data.f\($0)', '1 hour')" }.joined(separator: " or ")
+    let rule = Workshop.rule("on = { 'login', 'ask' }", "local x = \(asked)\nsend('bare', 't', { x = x or 'none' })")
+    let workshop = try Workshop(["long": rule])
+    let long = String(repeating: "x", count: 190)
+    let data = "{" + (1...32).map { "\"f\($0)\":\"\(long)\"" }.joined(separator: ",") + "}"
+    var told: [String] = []
+    for minute in 0..<60 {
+      told.append(try workshop.take(login(minute, data: data)).verdict("long")?.reason ?? "")
+      workshop.now = workshop.now + 60_000
+    }
+    #expect(told[0].isEmpty && told[30].isEmpty)
+    let last = try #require(told.last)
+    #expect(last.hasPrefix("its windows of 'login' miss events, the last one at 2023-11-14T23:"), "\(last)")
+    #expect(last.hasSuffix("of one subject they keep 262144 bytes"), "\(last)")
+    let subject = try #require(try workshop.subject("user:ann"))
+    let rows = try workshop.store.makeReader().rows(
+      from: RowKey(.measure, subject, 1), to: RowKey(.measure, subject, .max), limit: 9)
+    #expect(rows.allSatisfy { ($0.value?.count ?? 0) <= 262_144 + 1_024 })
+    // Another subject has its own room.
+    #expect(try workshop.take(login(1, "bob", data: data)).verdict("long")?.reason == "")
+    workshop.now = workshop.now + 3_600_000
+    #expect(try workshop.take(login(1, name: "ask")).verdict("long")?.reason == "")
+    #expect(try workshop.take(login(99, data: data)).verdict("long")?.reason == "")
+  }
+
+  @Test func `a run whose time comes while a start fills its rule's windows goes on when they are filled`() throws {
+    let disk = MemoryStore.Disk()
+    let body = "wait('1 hour') send('bare', 't', {})"
+    let before = try Workshop(["wait": Workshop.rule("on = 'go'", body)], disk: disk)
+    _ = try before.take(login(1, name: "go"))
+    for part in 0..<10 {
+      try before.run(try (0..<500).map { .incoming(try before.incoming(login(part * 500 + $0))) })
+    }
+    let counting = Workshop.rule("on = 'go', when = function() return count('login', '7 days') > 0 end", body)
+    let after = try Workshop(["wait": counting], disk: disk)
+    after.now = before.now + WindowTests.day / 24
+    #expect(try after.run([]).deliveries.count == 1)
+  }
 }

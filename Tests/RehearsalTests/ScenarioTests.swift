@@ -107,4 +107,22 @@ import Testing
       }
     } catch { Issue.record("\(error)") }
   }
+
+  @Test func `what a thing did to the runs of several people is told of each of them`() throws {
+    let remind = Room.rule(
+      "on = before('data.at', '1 hour', { event = 'came', moved = 'moved', cancelled = 'cancelled' }), key = 'thing'",
+      "send('crm', 'soon', {})")
+    let lines = ["ada", "bob", "cleo"].map {
+      #"{"name":"came","user":"\#($0)","thing":"webinar:w7","data":{"at":"2026-03-01T10:00:00Z"}}"#
+    }
+    let scenario = try Scenario(
+      Array((lines + [#"{"name":"cancelled","thing":"webinar:w7"}"#]).joined(separator: "\n").utf8),
+      knownDestinations: ["crm"])
+    let room = try scenario.play(try Room.set(["r": remind]), destinations: [], zone: "UTC", until: nil)
+    let stopped = room.kinds(.rule).filter { $0.code == .stopped }
+    #expect(stopped.count == 3)
+    // Each of them where its run ended.
+    let ended = room.kinds(.ended).map(\.subject)
+    #expect(Set(stopped.map(\.subject)) == Set(ended) && Set(ended).count == 3)
+  }
 }

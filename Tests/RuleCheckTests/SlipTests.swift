@@ -289,4 +289,22 @@ import Testing
     let report = RuleCheck.check(sources: [RuleSource(path: "a.lua", text: text)], knownDestinations: nil)
     #expect(report.findings.map(\.line) == [2], "\(Checking.lines(report.findings))")
   }
+
+  @Test(arguments: [
+    ("return rule { title = 'T', -- at_risc\non = enters('at_risc'),", 2, 14),
+    ("return rule { title = 'Ü at_risc', on = leaves(\"at_risc\"),", 1, 49),
+    ("return rule { title = 'T', on = every('09:00', { for_each = 'user',\n  segment = 'at_risc' }),", 2, 14),
+  ])
+  func `a segment that is not there is marked where its name stands`(header: String, line: Int, column: Int) throws {
+    let sources = [
+      RuleSource(path: "a.lua", text: header + " run = function() log('x') end }"),
+      RuleSource(
+        path: "segments/at_risk.lua", text: "return segment { title = 'S', when = function() return true end }"),
+    ]
+    let found = RuleCheck.check(sources: sources, knownDestinations: nil, zones: { ["UTC"] }).findings
+    let only = try #require(found.first)
+    #expect(found.count == 1 && only.suggestion == "at_risk" && only.message.hasPrefix("there is no segment 'at_risc'"))
+    // What stands between the columns is what the suggestion replaces.
+    #expect((only.line, only.column, only.endColumn) == (line, column, column + 7))
+  }
 }

@@ -26,7 +26,9 @@ extension Command {
     Columns.print(["rule", "goal", "since", "held out", "", "got it", "", "difference", "verdict"], rows.map(liftRow))
     for row in rows {
       Terminal.print("")
-      Terminal.print("\(row["rule"]?.plain ?? ""): \(row["sentence"]?.plain ?? "")")
+      let isGone = row["gone"] == true
+      let end = isGone ? " The rule is gone, or has no goal any more: nothing is counted any more." : ""
+      Terminal.print("\(row["rule"]?.plain ?? ""): \(row["sentence"]?.plain ?? "")\(end)")
     }
     return 0
   }
@@ -44,7 +46,8 @@ extension Command {
       difference = "\(found["points"]?.plain ?? "") (\(found["low"]?.plain ?? "") to \(found["high"]?.plain ?? ""))"
     }
     let verdict = row["verdict"]?.plain.split(separator: "_").joined(separator: " ") ?? ""
-    return [row["rule"]?.plain ?? "", goal, String((row["since"]?.plain ?? "").prefix(10))] + side("held_out")
+    let name = (row["rule"]?.plain ?? "") + (row["gone"] == true ? " (gone)" : "")
+    return [name, goal, String((row["since"]?.plain ?? "").prefix(10))] + side("held_out")
       + side("sent") + [difference, verdict]
   }
 }

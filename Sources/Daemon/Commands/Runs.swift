@@ -262,10 +262,17 @@ extension Command {
       Terminal.print(
         "\(event["received"]?.plain ?? "")  \(event["name"]?.plain ?? "") (event \(event["event"]?.plain ?? ""))")
       let verdicts = elements(event["verdicts"])
-      if verdicts.isEmpty { Terminal.print("    no rule waits for it") }
+      if verdicts.isEmpty { Terminal.print("    no rule begins with it and no run waits for it") }
       for verdict in verdicts { Terminal.print("    " + sentence(verdict)) }
+      for run in elements(event["ended"]) { Terminal.print("    " + ending(run)) }
     }
     if let next = value["next_before"], next != .null { Terminal.print("more with --before \(next.plain)") }
+  }
+
+  private static func ending(_ run: JSONValue) -> String {
+    let reason = run["reason"].map { ": \($0.plain)" } ?? ""
+    return "\(run["rule"]?.plain ?? ""): run \(run["run"]?.plain ?? "") ended at \(run["ended"]?.plain ?? ""),"
+      + " \(run["status"]?.plain ?? "")\(reason)"
   }
 
   private static func sentence(_ verdict: JSONValue) -> String {
@@ -276,7 +283,9 @@ extension Command {
     if case .object(let read) = verdict["read"] ?? .null, !read.isEmpty {
       text += "; read " + read.map { "\($0.key) = \($0.value.plain)" }.joined(separator: ", ")
     }
-    if let effects = verdict["effects"], effects != .integer(0) { text += "; \(effects.plain) effects" }
+    if let effects = verdict["effects"], effects != .integer(0) {
+      text += "; \(effects.plain) \(effects == .integer(1) ? "effect" : "effects")"
+    }
     return text
   }
 }

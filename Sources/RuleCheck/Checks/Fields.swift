@@ -143,9 +143,13 @@ extension FileCheck {
 
   private func libraryField(_ library: Shape.LibraryShape, _ name: String, _ span: Span) -> Shape {
     if library.fields.contains(name) { return .unknown }
-    let near = Nearest.find(name, among: library.fields.sorted())
-    let list = near == nil ? "; it returns \(Sentence.few(library.fields.sorted()))" : ""
-    tell(span, .unknownField, "the library '\(library.name)' has no '\(name)'\(list)", suggestion: near)
+    let known = library.fields.sorted()
+    let near = Nearest.find(name, among: known)
+    let isTable = library.name.hasPrefix("data/")
+    let list =
+      near != nil ? "" : known.isEmpty ? "; it is empty" : "; it \(isTable ? "has" : "returns") \(Sentence.few(known))"
+    let what = isTable ? "the table '\(library.name)' has no row" : "the library '\(library.name)' has no"
+    tell(span, .unknownField, "\(what) '\(name)'\(list)", suggestion: near)
     return .unknown
   }
 

@@ -2,6 +2,8 @@
 //
 // Thread: one check. Promise: without a catalogue of the team's own, an unknown event is at most a warning.
 
+internal import Rules
+
 extension FileCheck {
   func checkNames(_ word: HostWord, _ arguments: [Expression], _ shapes: [Shape]) {
     for (position, parameter) in word.parameters.enumerated() where position < arguments.count {
@@ -63,7 +65,8 @@ extension FileCheck {
     let names = world.libraries.keys.sorted()
     let bare = names.first { $0 == "lib/\(name)" || $0 == String(name.dropLast(name.hasSuffix(".lua") ? 4 : 0)) }
     tell(
-      inside(argument.span), .unknownLibrary, "there is no library '\(name)'; its file would be \(name).lua",
+      inside(argument.span), .unknownLibrary,
+      "there is no library '\(name)'; its file would be \(RuleSource.file(ofLibrary: name))",
       suggestion: bare ?? Nearest.find(name, among: names))
   }
 

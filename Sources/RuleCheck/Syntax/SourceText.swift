@@ -62,6 +62,15 @@ struct SourceText: Sendable {
     return String(decoding: bytes[start..<max(start, end)], as: UTF8.self)
   }
 
+  /// Where a text stands in quotes for the first time, from the beginning of a line on; without the quotes.
+  func span(ofText text: String, fromLine line: Int) -> Span? {
+    guard line >= 1, line <= lineStarts.count, !text.isEmpty else { return nil }
+    let places = [#"""#, "'"].compactMap { quote in
+      bytes[lineStarts[line - 1]...].firstRange(of: Array((quote + text + quote).utf8))
+    }
+    return places.min { $0.lowerBound < $1.lowerBound }.map { Span(start: $0.lowerBound + 1, end: $0.upperBound - 1) }
+  }
+
   /// Nil when the line of `offset` is the last one.
   func start(ofLineAfter offset: Int) -> Int? {
     let line = line(at: offset)
