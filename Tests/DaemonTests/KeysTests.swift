@@ -43,6 +43,21 @@ import Testing
     #expect(run(place, "keys", "rotate", "crmm").err.contains("did you mean 'crm'"))
   }
 
+  @Test func `a rotated file keeps its owner and rights, so that the daemon can still read it`() throws {
+    let place = place(#"url = "https://example.com/", secret = file "crm.secret""#)
+    #expect(run(place, "keys", "create", "secret", place.path("crm.secret")).code == 0)
+    chmod(place.path("crm.secret"), 0o640)
+    // Only root can give a file away.
+    let isRoot = chown(place.path("crm.secret"), 1_234, 1_235) == 0
+    #expect(run(place, "keys", "rotate", "crm").code == 0)
+    var status = stat()
+    stat(place.path("crm.secret"), &status)
+    #expect(status.st_mode & 0o777 == 0o640)
+    #expect(!isRoot || (status.st_uid == 1_234 && status.st_gid == 1_235))
+    let refused = run(place, "keys", "rotate", "crm", "--signing")
+    #expect(refused.code == 2 && refused.err.contains("leave --signing out to rotate its secret"), "\(refused)")
+  }
+
   @Test
   func `rotating says who signs a header with one signature, the list says which secret is over, verify takes both`()
     throws
