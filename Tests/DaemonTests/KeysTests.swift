@@ -104,6 +104,15 @@ import Testing
     (#"url = "https://example.com/", signing = "none", transform = "lib/nope""#, "there is no library 'lib/nope'"),
     (#"url = "https://example.com/", signing = "none", id_header = "bad header""#, "cannot be the name of a header"),
     (#"url = "https://example.com/", signing = "none", proxy = "gopher://x""#, "is not a URL such as"),
+    (
+      #"url = "https://example.com/", signing = "none", proxy = "http://ada:geheim@proxy.example.com:3128""#,
+      "its proxy contains a user name or password, which must not stand in the configuration"
+    ),
+    (
+      #"url = "https://example.com/", signing = "none", headers = { authorization = "bearer geheim" }"#,
+      #"which must not stand in the configuration; use bearer = file "PATH""#
+    ),
+    (#"url = "https://ada:geheim@example.com/", signing = "none""#, #"use basic = file "PATH" instead"#),
     (#"url = "https://example.com/", signing = "none", test = "yes""#, "must be true or false"),
     (#"url = "https://example.com/", signing = "none", ca = file "secret""#, "must be PEM text"),
     (#"url = "https://example.com/", signing_key = file "secret""#, "a signing key starts with"),
