@@ -65,7 +65,7 @@ package enum DestinationCheck {
     for name in ownNames(destination) where !mayBeOwn(name) {
       found.append("\"\(name)\" cannot be the name of a header of its own")
     }
-    if let problem = proxyProblem(destination.proxy) { found.append(problem) }
+    if let problem = proxyProblem(destination) { found.append(problem) }
     let certificates = destination.certificates
     if certificates.client.isEmpty != certificates.clientKey.bytes.isEmpty {
       found.append("a client certificate and its key belong together")
@@ -73,15 +73,21 @@ package enum DestinationCheck {
     return found
   }
 
-  private static func proxyProblem(_ proxy: String) -> String? {
+  private static func proxyProblem(_ destination: Destination) -> String? {
+    let proxy = destination.proxy
     if proxy.isEmpty { return nil }
     let parts = URLParts(proxy)
     // Not shown then: what is wrong with it may be what stands beside a password.
     if parts?.hasCredentials ?? proxy.contains("@") {
       return "its proxy contains a user name or password, which must not stand in the configuration"
     }
-    if let parts, ["http", "https", "socks5", "socks5h"].contains(parts.scheme) { return nil }
-    return "its proxy \"\(proxy)\" is not a URL such as \"http://proxy.example.com:3128\""
+    guard let parts, ["http", "https", "socks5", "socks5h"].contains(parts.scheme) else {
+      return "its proxy \"\(proxy)\" is not a URL such as \"http://proxy.example.com:3128\""
+    }
+    // Here and not with the first webhook, which would be given up for it.
+    let guardian = AddressGuard(allowed: destination.allowedNetworks.compactMap { try? Network($0) })
+    let host = parts.host.hasPrefix("[") ? String(parts.host.dropFirst().dropLast()) : parts.host
+    return IPText.parse(host).flatMap { guardian.refusal(of: $0, port: parts.port) }.map { "its proxy: \($0)" }
   }
 
   /// Headers that would change how the request is framed, or that belong to the signature.

@@ -109,6 +109,10 @@ import Testing
       "its proxy contains a user name or password, which must not stand in the configuration"
     ),
     (
+      #"url = "https://example.com/", signing = "none", proxy = "http://[fd00::1]:3128""#,
+      "its proxy: the address fd00::1 is not public"
+    ),
+    (
       #"url = "https://example.com/", signing = "none", headers = { authorization = "bearer geheim" }"#,
       #"which must not stand in the configuration; use bearer = file "PATH""#
     ),
