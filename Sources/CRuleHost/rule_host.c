@@ -415,7 +415,7 @@ static int transform_body(lua_State *L) {
   values_push_handle(L, SLOT_EVENT_DATA, 0);
   lua_call(L, 1, 1);
   if (lua_isnil(L, -1)) return 0;
-  if (!lua_istable(L, -1)) return luaL_error(L, "transform must return a table or nil; it returned a %s", values_type_name(L, -1));
+  if (!lua_istable(L, -1)) return luaL_error(L, "it must return a table or nil, and returned a %s", values_type_name(L, -1));
   json_write(L, -1, &host->json, false);
   report_text(host);
   return 0;

@@ -49,26 +49,34 @@ struct Breaker: Sendable, Equatable {
     if case .open = state { state = .probing(delivery) }
   }
 
+  /// What a try says about the receiver.
+  enum Word: Sendable { case well, failing, nothing }
+
   enum Turn: Sendable { case none, opened, closed }
 
-  mutating func note(_ delivery: Int64, failed: Bool, now: Instant) -> Turn {
+  mutating func note(_ delivery: Int64, _ word: Word, now: Instant) -> Turn {
     switch state {
-    case .probing(delivery):
-      guard failed else {
-        reset()
-        return .closed
-      }
-      pauseMilliseconds = min(pauseMilliseconds * 2, Breaker.longestPauseMilliseconds)
-      state = .open(until: now + pauseMilliseconds)
-      return .none
+    case .probing(delivery): return judgeProbe(word, now: now)
     // What was under way when it opened says nothing new.
     case .open, .probing: return .none
     case .closed:
-      count(failed: failed, now: now)
-      guard failed, isHalfLost(now: now) else { return .none }
+      guard word != .nothing else { return .none }
+      count(failed: word == .failing, now: now)
+      guard word == .failing, isHalfLost(now: now) else { return .none }
       state = .open(until: now + pauseMilliseconds)
       return .opened
     }
+  }
+
+  private mutating func judgeProbe(_ word: Word, now: Instant) -> Turn {
+    if word == .well {
+      reset()
+      return .closed
+    }
+    // One that never reached the receiver is no reason to trust it, and none to wait longer: the next one asks.
+    if word == .failing { pauseMilliseconds = min(pauseMilliseconds * 2, Breaker.longestPauseMilliseconds) }
+    state = .open(until: now + pauseMilliseconds)
+    return .none
   }
 
   mutating func reset() { self = Breaker() }
@@ -101,24 +109,31 @@ struct Pace: Sendable {
   private var interval: Double = 0
   /// When the next start is due, in microseconds.
   private var next: Double = 0
+  /// Someone was told to wait for that moment.
+  private var isWaitedFor = false
 
-  /// So much of what was missed, because the loop looked late, is made up for.
+  /// So much of what was missed, because the loop looked late, is made up for. What was not asked for is not: after
+  /// a rest the first second would have more starts than it may.
   private static let slackMicroseconds = 50_000.0
 
   mutating func set(_ perSecond: Double) { interval = perSecond > 0 ? 1_000_000 / perSecond : 0 }
 
   /// When the next may start; nil: at once. A clock that was set back does not make it wait for longer
   /// than it ever does.
-  func waits(now: Instant) -> Instant? {
+  mutating func waits(now: Instant) -> Instant? {
     let moment = Double(now.milliseconds) * 1000
     if interval == 0 || next <= moment || next - moment > 2 * interval + Pace.slackMicroseconds { return nil }
+    isWaitedFor = true
     return Instant(milliseconds: Int64((next / 1000).rounded(.up)))
   }
 
-  mutating func started(now: Instant) {
+  /// `isAlone`: nothing else of the receiver is under way.
+  mutating func started(now: Instant, isAlone: Bool) {
     guard interval > 0 else { return }
     let moment = Double(now.milliseconds) * 1000
     if next - moment > 2 * interval + Pace.slackMicroseconds { next = moment }
-    next = max(next, moment - Pace.slackMicroseconds) + interval
+    let slack = isAlone && !isWaitedFor ? 0 : Pace.slackMicroseconds
+    next = max(next, moment - slack) + interval
+    isWaitedFor = false
   }
 }

@@ -362,7 +362,7 @@ package struct DeliveryLoop: Sendable {
   /// Whether it may start something now; if it is its breaker or its rate that says no, it gets its turn
   /// again when they say yes.
   private mutating func mayTakeTurn(_ receiver: Int, now: Instant) -> Bool {
-    guard receivers[receiver].mayStart else { return false }
+    guard receivers[receiver].mayStart, receivers[receiver].hasReady else { return false }
     if receivers[receiver].destination?.mode == .log { return true }
     if let moment = receivers[receiver].waits(now: now) {
       resume(receiver, at: moment)
@@ -439,7 +439,7 @@ package struct DeliveryLoop: Sendable {
     change(entry.receiver, now: now) { $0.underWay += 1 }
     if receivers[entry.receiver].underWay == 1 { receivers[entry.receiver].busySince = now }
     receivers[entry.receiver].breaker.started(delivery.number)
-    receivers[entry.receiver].pace.started(now: now)
+    receivers[entry.receiver].pace.started(now: now, isAlone: receivers[entry.receiver].underWay == 1)
     watch(entry.receiver, since: now)
     counters.started += 1
     out.starts.append(Start(delivery: delivery, attempt: delivery.attempts + 1))
@@ -569,7 +569,7 @@ package struct DeliveryLoop: Sendable {
 
   /// What one result says about the destination as a whole.
   private mutating func judge(_ receiver: Int, _ result: TransferResult, now: Instant) {
-    switch receivers[receiver].breaker.note(result.delivery, failed: Receiver.isFailure(result), now: now) {
+    switch receivers[receiver].breaker.note(result.delivery, Receiver.word(of: result), now: now) {
     case .opened:
       counters.breakersOpened += 1
       change(receiver, now: now) { $0.suspect() }

@@ -37,7 +37,9 @@ package enum DestinationCheck {
     guard parts.scheme == "https" || parts.scheme == "http" else {
       return ["its address starts with \"\(parts.scheme):\"; only https and http are spoken"]
     }
-    if parts.hasCredentials { return ["its address contains a user name or password; put them into a header"] }
+    if parts.hasCredentials {
+      return ["its address contains a user name or password; use basic = file \"PATH\" instead"]
+    }
     let host = parts.host.hasPrefix("[") ? String(parts.host.dropFirst().dropLast()) : parts.host
     let guardian = AddressGuard(allowed: networks)
     if let address = IPText.parse(host), let refusal = guardian.refusal(of: address, port: parts.port) {
@@ -63,17 +65,29 @@ package enum DestinationCheck {
     for name in ownNames(destination) where !mayBeOwn(name) {
       found.append("\"\(name)\" cannot be the name of a header of its own")
     }
-    if !destination.proxy.isEmpty {
-      let parts = URLParts(destination.proxy)
-      if parts.map({ !["http", "https", "socks5", "socks5h"].contains($0.scheme) }) ?? true {
-        found.append("its proxy \"\(destination.proxy)\" is not a URL such as \"http://proxy.example.com:3128\"")
-      }
-    }
+    if let problem = proxyProblem(destination) { found.append(problem) }
     let certificates = destination.certificates
     if certificates.client.isEmpty != certificates.clientKey.bytes.isEmpty {
       found.append("a client certificate and its key belong together")
     }
     return found
+  }
+
+  private static func proxyProblem(_ destination: Destination) -> String? {
+    let proxy = destination.proxy
+    if proxy.isEmpty { return nil }
+    let parts = URLParts(proxy)
+    // Not shown then: what is wrong with it may be what stands beside a password.
+    if parts?.hasCredentials ?? proxy.contains("@") {
+      return "its proxy contains a user name or password, which must not stand in the configuration"
+    }
+    guard let parts, ["http", "https", "socks5", "socks5h"].contains(parts.scheme) else {
+      return "its proxy \"\(proxy)\" is not a URL such as \"http://proxy.example.com:3128\""
+    }
+    // Here and not with the first webhook, which would be given up for it.
+    let guardian = AddressGuard(allowed: destination.allowedNetworks.compactMap { try? Network($0) })
+    let host = parts.host.hasPrefix("[") ? String(parts.host.dropFirst().dropLast()) : parts.host
+    return IPText.parse(host).flatMap { guardian.refusal(of: $0, port: parts.port) }.map { "its proxy: \($0)" }
   }
 
   /// Headers that would change how the request is framed, or that belong to the signature.
@@ -91,12 +105,22 @@ package enum DestinationCheck {
         found.append("the header \(header.name) is set by nudged and cannot be configured")
       } else if !isSafeValue(header.value) {
         found.append("the value of the header \(header.name) contains a line break or another control character")
+      } else if let key = DestinationCheck.key(for: header) {
+        found.append(
+          "the header \(header.name) holds a secret, which must not stand in the configuration; use \(key) = file \"PATH\""
+        )
       }
     }
     if case .body(let name, let prefix, _) = destination.signing, !mayBeOwn(name) || !isSafeValue(prefix) {
       found.append("the header of its signature has a name or prefix that cannot be sent: \"\(name)\"")
     }
     return found
+  }
+
+  /// The key of the configuration that would make this header from a file.
+  private static func key(for header: Destination.Header) -> String? {
+    guard header.name.lowercased() == "authorization" else { return nil }
+    return ["bearer", "basic"].first { header.value.lowercased().hasPrefix("\($0) ") }
   }
 
   /// The names of headers that carry ids and further signatures.

@@ -126,7 +126,7 @@ struct Receiver: Sendable {
   var mayStart: Bool { !isStopped && underWay < trusted }
 
   /// When its breaker or its rate lets something start; nil: now, or not before something else happens.
-  func waits(now: Instant) -> Instant? {
+  mutating func waits(now: Instant) -> Instant? {
     let breakerOpens = breaker.lets(through: now) ? nil : breaker.probesAt
     return breakerOpens ?? pace.waits(now: now)
   }
@@ -179,13 +179,14 @@ struct Receiver: Sendable {
     allowance = 1
   }
 
-  /// Whether an outcome speaks against the receiver; a message that it does not take is the message's
-  /// fault.
-  static func isFailure(_ result: TransferResult) -> Bool {
+  /// What an outcome says about the receiver; a message that it does not take is the message's fault, and what was
+  /// not sent says nothing.
+  static func word(of result: TransferResult) -> Breaker.Word {
     switch result.outcome {
-    case .delivered, .expired, .noDestination, .cancelled, .shadow, .heldOut, .blocked: false
-    case .status: ![400, 409, 413, 415, 422].contains(result.status)
-    default: true
+    case .delivered: .well
+    case .expired, .noDestination, .cancelled, .shadow, .heldOut, .blocked: .nothing
+    case .status: [400, 409, 413, 415, 422].contains(result.status) ? .well : .failing
+    default: .failing
     }
   }
 }

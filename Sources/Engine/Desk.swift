@@ -56,7 +56,12 @@ package final class Desk {
   {
     var out = [[LaneInput]](repeating: [], count: lanes)
     if lanes == 1 { out[0].reserveCapacity(inputs.count) }
-    // First, because what was given to lanes is counted at the end of a step.
+    // Before anything is routed: after a long rest the store has purged what would otherwise be looked for.
+    if now >= nextForgetting {
+      nextForgetting = now + 600_000
+      router.forget(olderThan: now + -Limits.dedupeHorizonMilliseconds)
+    }
+    // First of the inputs, because what was given to lanes is counted at the end of a step.
     for case .committed(let list) in inputs { note(list) }
     // A lone event gains nothing by it.
     if inputs.count >= 4 { router.touch(inputs) }
@@ -77,10 +82,6 @@ package final class Desk {
         closing.removeAll { $0.run == number }
       case .committed: break
       }
-    }
-    if now >= nextForgetting {
-      nextForgetting = now + 600_000
-      router.forget(olderThan: now + -Limits.dedupeHorizonMilliseconds)
     }
     for lane in out.indices {
       let last = out[lane].lastIndex { if case .event = $0 { true } else { false } }

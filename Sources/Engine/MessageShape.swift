@@ -138,7 +138,9 @@ enum MessageShape {
       guard let document = try? parser.parse(message.bytes) else { return (data, "") }
       made = try runtime.transform(library: destination.transform, document)
     } catch {
-      throw Unsent(code: .failed, reason: "its transform \(error.file):\(error.line): \(error.message)")
+      // What it returned has no line.
+      let place = error.file.isEmpty ? destination.transform : "\(error.file):\(error.line)"
+      throw Unsent(code: .failed, reason: "its transform \(place): \(error.message)")
     }
     guard let made, let table = try? parser.parse(made).root else {
       throw Unsent(code: .skipped, reason: "its transform returned nil: nothing is sent")

@@ -482,7 +482,7 @@ package final class Gate: RequestHandler, @unchecked Sendable {
   }
 
   static func nobody(_ subject: String?) -> Answer {
-    Answer(status: 404, code: "not_found", message: "no subject is called \(subject ?? "")")
+    Answer(status: 404, code: "not_found", message: Reports.noSubject(subject ?? ""))
   }
 
   private func notFound(_ path: String) -> Answer {

@@ -53,17 +53,21 @@ package struct Reports: Sendable {
     return Answer(status: 200, body: value.text + [0x0A])
   }
 
+  static func noSubject(_ name: String) -> String {
+    "no subject is called \(name); names are NAMESPACE:ID, such as user:42"
+  }
+
   package static func missing(_ question: Question) -> String {
     switch question {
-    case .subject(let name): "no subject is called \(name); names are NAMESPACE:ID, such as user:42"
+    case .subject(let name): noSubject(name)
     case .event(let number): "there is no event \(number); it never was, or its time to be kept is over"
     case .delivery(let number): "there is no delivery \(number); it never was, or its time to be kept is over"
-    case .events(_, _, let subject): "no subject is called \(subject ?? "")"
-    case .deliveries(let query, _, _): "no subject is called \(query.subject ?? "")"
+    case .events(_, _, let subject): noSubject(subject ?? "")
+    case .deliveries(let query, _, _): noSubject(query.subject ?? "")
     case .replays: "there are no replays"
-    case .runs(let filter, _, _, _): "no subject is called \(filter.subject ?? "")"
+    case .runs(let filter, _, _, _): noSubject(filter.subject ?? "")
     case .run(let number): "there is no run \(number); it never was, or its time to be kept is over"
-    case .explain(let name, _, _, _): "no subject is called \(name); names are NAMESPACE:ID, such as user:42"
+    case .explain(let name, _, _, _): noSubject(name)
     case .history(let rule): "there never was a rule \(rule); the rules are listed by: nudged rules list"
     case .lift(let rule): "there is no rule \(rule ?? "") with a goal; write goal = { event = \"…\" } into it"
     case .segments: "there are no segments"

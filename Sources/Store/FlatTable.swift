@@ -15,7 +15,9 @@ package struct FlatTable {
     var length: UInt32 = 0
   }
   /// Values of fewer bytes are not worth packing anew.
-  private static let compactFrom = 1 << 16
+  private static let compactFrom = 1 << 12
+  /// Values of more bytes get room by the quarter: doubling would leave half of a large table's memory unused.
+  private static let quarterFrom = 1 << 16
   /// The length of a row that was deleted.
   private static let tombstone = UInt32.max
 
@@ -27,6 +29,7 @@ package struct FlatTable {
   private var values: [UInt8] = []
   /// What the values take, the dead ones included.
   package var valueBytes: Int { values.count }
+  /// What living values take, with the room that each has to grow: no more than what is left when all is packed anew.
   private var living = 0
   /// What it takes of memory.
   package var bytes: Int { slots.count * MemoryLayout<Slot>.stride + values.capacity }
@@ -94,18 +97,19 @@ package struct FlatTable {
     slot.record = isFresh ? -record : record
     store(value, in: &slot)
     slots[place] = slot
-    if values.count > FlatTable.compactFrom, values.count > (living + count * 8) * 3 / 2 { compact() }
+    compactIfWorthIt()
   }
 
   private mutating func store(_ value: ArraySlice<UInt8>?, in slot: inout Slot) {
-    let old = slot.length == FlatTable.tombstone ? 0 : Int(slot.length)
+    let room = FlatTable.room(of: slot)
+    living -= room
     guard let value else {
-      living -= old
       slot.length = FlatTable.tombstone
+      // Where its value was there may be nothing any more when it gets another one.
+      slot.offset = 0
       return
     }
-    let room = slot.length == FlatTable.tombstone ? 0 : FlatTable.rounded(old)
-    living += value.count - old
+    living += FlatTable.rounded(value.count)
     if value.count <= room {
       values.replaceSubrange(Int(slot.offset)..<Int(slot.offset) + value.count, with: value)
     } else {
@@ -118,10 +122,13 @@ package struct FlatTable {
   /// A little room to grow in place: counters get longer one digit at a time.
   private static func rounded(_ count: Int) -> Int { (count + 15) & ~15 }
 
+  private static func room(of slot: Slot) -> Int {
+    slot.length == FlatTable.tombstone ? 0 : FlatTable.rounded(Int(slot.length))
+  }
+
   private mutating func append(_ value: ArraySlice<UInt8>) {
     let room = FlatTable.rounded(value.count)
-    // A quarter more at a time: doubling would leave half of a large table's memory unused.
-    if values.count + room > values.capacity, values.capacity > FlatTable.compactFrom {
+    if values.count + room > values.capacity, values.capacity > FlatTable.quarterFrom {
       values.reserveCapacity(values.capacity + values.capacity / 4)
     }
     values.append(contentsOf: value)
@@ -139,7 +146,7 @@ package struct FlatTable {
 
   private mutating func remove(at place: Int) {
     var hole = place
-    if slots[hole].length != FlatTable.tombstone { living -= Int(slots[hole].length) }
+    living -= FlatTable.room(of: slots[hole])
     count -= 1
     // The rows behind move up into the hole, so that no marks of removed rows are ever needed.
     var next = hole
@@ -163,12 +170,12 @@ package struct FlatTable {
       self = FlatTable()
       return
     }
-    guard slots.count > FlatTable.smallest, count * 6 < slots.count else { return }
-    resize(to: slots.count / 2)
-    if values.count > (living + count * 8) * 3 / 2 { compact() }
+    if slots.count > FlatTable.smallest, count * 6 < slots.count { resize(to: slots.count / 2) }
+    compactIfWorthIt()
   }
-  /// What is smaller than this stays as it is: many tables are filled and emptied all the time.
-  private static let smallest = 1_024
+  /// What is smaller than this stays as it is: many tables are filled and emptied all the time. There are hundreds,
+  /// and what all of them keep must be little beside what the set may take.
+  private static let smallest = 64
 
   /// Every row: key, record, whether it is deleted.
   func visit(_ body: (_ first: Int64, _ second: Int64) -> Void) {
@@ -189,9 +196,14 @@ package struct FlatTable {
     }
   }
 
+  /// A third of it has died since it was packed last, so that the work is paid for by what was changed.
+  private mutating func compactIfWorthIt() {
+    if values.count > FlatTable.compactFrom, values.count > living * 3 / 2 { compact() }
+  }
+
   private mutating func compact() {
     var packed: [UInt8] = []
-    packed.reserveCapacity((living + count * 8) * 5 / 4)
+    packed.reserveCapacity(living * 5 / 4)
     for place in slots.indices where slots[place].record != 0 && slots[place].length != FlatTable.tombstone {
       let start = Int(slots[place].offset)
       let length = Int(slots[place].length)

@@ -34,6 +34,7 @@ import Testing
     (["send", "a", "--user", "1", "--data", "{x}"], "--data: this is not valid JSON"),
     (["send", "--file", "nope"], "cannot read nope"), (["send", "a", "--user", "1", "--listen", "x"], "HOST:PORT"),
     (["subjects", "user:1"], "subjects show NAMESPACE:ID"), (["events", "show", "x"], "events show EVENT"),
+    (["deliveries", "show", "x"], "it is named by its number, such as 12"),
     (["events", "--limit", "0"], "--limit must be 1 to 1000"), (["events", "--before", "x"], "whole number"),
     (["runs", "cancel", "--rule", "other", "19"], "--rule does not go with the number of one run"),
     (["runs", "show", "19", "--all"], "--all does not go with runs show RUN"),

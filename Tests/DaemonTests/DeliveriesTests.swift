@@ -46,6 +46,8 @@ import Testing
     #expect(receiver.ids.isEmpty)
     #expect(daemon.command("deliveries", "cancel", "3").out == "delivery 3 is cancelled\n")
     #expect(daemon.command("deliveries", "show", "3").out.contains("cancelled by hand"))
+    let unnamed = daemon.command("deliveries", "list", "--subject", "ada").err
+    #expect(unnamed.contains("names are NAMESPACE:ID, such as user:42"), "\(unnamed)")
     #expect(daemon.command("deliveries", "release", "crm").out == "crm is well\n")
     #expect(receiver.waitFor(19))
     #expect(Set(receiver.ids).count == 19)

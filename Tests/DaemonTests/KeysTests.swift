@@ -43,6 +43,21 @@ import Testing
     #expect(run(place, "keys", "rotate", "crmm").err.contains("did you mean 'crm'"))
   }
 
+  @Test func `a rotated file keeps its owner and rights, so that the daemon can still read it`() throws {
+    let place = place(#"url = "https://example.com/", secret = file "crm.secret""#)
+    #expect(run(place, "keys", "create", "secret", place.path("crm.secret")).code == 0)
+    chmod(place.path("crm.secret"), 0o640)
+    // Only root can give a file away.
+    let isRoot = chown(place.path("crm.secret"), 1_234, 1_235) == 0
+    #expect(run(place, "keys", "rotate", "crm").code == 0)
+    var status = stat()
+    stat(place.path("crm.secret"), &status)
+    #expect(status.st_mode & 0o777 == 0o640)
+    #expect(!isRoot || (status.st_uid == 1_234 && status.st_gid == 1_235))
+    let refused = run(place, "keys", "rotate", "crm", "--signing")
+    #expect(refused.code == 2 && refused.err.contains("leave --signing out to rotate its secret"), "\(refused)")
+  }
+
   @Test
   func `rotating says who signs a header with one signature, the list says which secret is over, verify takes both`()
     throws
@@ -89,6 +104,19 @@ import Testing
     (#"url = "https://example.com/", signing = "none", transform = "lib/nope""#, "there is no library 'lib/nope'"),
     (#"url = "https://example.com/", signing = "none", id_header = "bad header""#, "cannot be the name of a header"),
     (#"url = "https://example.com/", signing = "none", proxy = "gopher://x""#, "is not a URL such as"),
+    (
+      #"url = "https://example.com/", signing = "none", proxy = "http://ada:geheim@proxy.example.com:3128""#,
+      "its proxy contains a user name or password, which must not stand in the configuration"
+    ),
+    (
+      #"url = "https://example.com/", signing = "none", proxy = "http://[fd00::1]:3128""#,
+      "its proxy: the address fd00::1 is not public"
+    ),
+    (
+      #"url = "https://example.com/", signing = "none", headers = { authorization = "bearer geheim" }"#,
+      #"which must not stand in the configuration; use bearer = file "PATH""#
+    ),
+    (#"url = "https://ada:geheim@example.com/", signing = "none""#, #"use basic = file "PATH" instead"#),
     (#"url = "https://example.com/", signing = "none", test = "yes""#, "must be true or false"),
     (#"url = "https://example.com/", signing = "none", ca = file "secret""#, "must be PEM text"),
     (#"url = "https://example.com/", signing_key = file "secret""#, "a signing key starts with"),

@@ -43,9 +43,12 @@ private struct Town {
 
   /// Everything under way is answered.
   mutating func answer(_ status: Int = 200) {
+    answer(as: status == 0 ? .timeout : status == 200 ? .delivered : .status, status)
+  }
+
+  mutating func answer(as outcome: AttemptOutcome, _ status: Int = 0) {
     let ended = underWay
     underWay = []
-    let outcome: AttemptOutcome = status == 0 ? .timeout : status == 200 ? .delivered : .status
     take(
       loop.step(
         ended.map {
@@ -96,6 +99,47 @@ private struct Town {
     #expect(town.underWay.count <= 2)
     for _ in 0..<40 { town.answer(200) }
     #expect(town.loop.standings.first?.trusted == 8)
+  }
+
+  @Test func `A probe that never reached the receiver leaves the breaker as it was`() {
+    var town = Town([destination("http://a/", retries: FlowTests.patient, concurrency: 8)])
+    town.bring(200)
+    for _ in 0..<100 where town.breaker == "closed" {
+      town.answer(500)
+      town.pass(10)
+    }
+    town.answer(500)
+    let spent = town.settled.count
+    town.pass(15_100)
+    #expect(town.underWay.count == 1)
+    town.answer(as: .blocked)
+    #expect(town.breaker == "open" && town.settled.count == spent + 1)
+    // The next one asks after the same pause, not a longer one, and nothing goes meanwhile.
+    town.pass(14_000)
+    #expect(town.underWay.isEmpty)
+    town.pass(1_100)
+    #expect(town.underWay.count == 1 && town.breaker == "half-open")
+    town.answer(500)
+    town.pass(29_000)
+    #expect(town.underWay.isEmpty && town.breaker == "open")
+    town.pass(1_100)
+    town.answer(200)
+    #expect(town.breaker == "closed")
+  }
+
+  @Test func `What is not sent does not count among the tries of which half must fail`() {
+    var town = Town([destination("http://a/", retries: FlowTests.patient, concurrency: 1)])
+    town.bring(200)
+    for _ in 0..<40 {
+      town.answer(as: .blocked)
+      town.pass(10)
+    }
+    #expect(town.breaker == "closed")
+    for _ in 0..<20 {
+      town.answer(500)
+      town.pass(10)
+    }
+    #expect(town.breaker == "open")
   }
 
   @Test func `A clock that is set back keeps neither the breaker open nor the rate waiting`() {
@@ -244,6 +288,26 @@ private struct Town {
     }
     let wanted = rate * 10
     #expect(abs(Double(town.starts.count) - wanted) <= max(1, wanted * 0.01), "\(town.starts.count) of \(wanted)")
+  }
+
+  @Test(arguments: [10, 100, 1_000])
+  func `After a rest the first second has no more starts than any other`(rate: Double) {
+    var one = destination("http://a/", concurrency: 512)
+    one.ratePerSecond = rate
+    var town = Town([one])
+    town.bring(5)
+    while town.loop.held > 0 {
+      town.pass(100)
+      town.answer()
+    }
+    town.pass(60_000)
+    town.starts = []
+    town.bring(3_000)
+    for _ in 0..<999 {
+      town.pass(1)
+      town.answer()
+    }
+    #expect(Double(town.starts.count) <= rate && Double(town.starts.count) >= rate * 0.99)
   }
 
   @Test func `A mountain of retries does not delay first tries, and is not starved by them`() {

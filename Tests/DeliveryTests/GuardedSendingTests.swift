@@ -103,14 +103,14 @@ import Testing
   @Test func `Own headers are sent, and may replace the type of content`() throws {
     let receiver = LoopbackReceiver.answering()
     defer { receiver.stop() }
-    let headers = [("Authorization", "Bearer t"), ("Content-Type", "application/cloudevents+json"), ("X-Empty", "")]
+    let headers = [("Authorization", "Token t"), ("Content-Type", "application/cloudevents+json"), ("X-Empty", "")]
     let sending = Sending([
       destination(receiver.url, headers: headers.map { Destination.Header(name: $0.0, value: $0.1) })
     ])
     defer { sending.stop() }
     #expect(sending.attempts(of: delivery(1)).count == 1)
     let request = try #require(receiver.received().first)
-    #expect(request.headers["authorization"] == "Bearer t")
+    #expect(request.headers["authorization"] == "Token t")
     #expect(request.headers["content-type"] == "application/cloudevents+json")
     #expect(request.headers["x-empty"] == "")
   }

@@ -88,6 +88,21 @@ import Testing
     }
   }
 
+  @Test func `after a rest in which the store purged old runs, the first event does not look for them`() throws {
+    let shop = try Workshop(["count": Workshop.rule("on = 'tick'", "state.n = 1")], dedupeBits: 6)
+    let texts = (0..<400).map { #"{"id":"tick-\#($0)","name":"tick","user":"ada"}"# }
+    for text in texts { #expect(try shop.take(text).events.count == 1) }
+    let page = try #require(try shop.store.makeReader().engine.dedupePage(run: 1, page: 0))
+    #expect(!page.hashes.isEmpty)
+    shop.now = shop.now + 9 * 86_400_000
+    for _ in 0..<2_000 where try shop.store.makeReader().engine.dedupePage(run: 1, page: 0) != nil {
+      _ = try shop.store.step([], now: shop.now)
+      shop.now = shop.now + 1_000
+    }
+    #expect(try shop.store.makeReader().engine.dedupePage(run: 1, page: 0) == nil)
+    #expect(try shop.take(texts[0]).events.count == 1, "it is older than what is remembered")
+  }
+
   @Test func `what is older than the horizon is forgotten, and nothing younger`() throws {
     let kept = try Kept(MemoryStore.Disk())
     for number in 0..<UInt64(300) { _ = try kept.insert(hash(number)) }

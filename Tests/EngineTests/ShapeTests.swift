@@ -66,6 +66,10 @@ import Testing
   @Test(arguments: [
     ("return function(m) return nil end", "its transform returned nil: nothing is sent"),
     (
+      "return function(m) return 'x' end",
+      "its transform lib/shape: it must return a table or nil, and returned a string"
+    ),
+    (
       "return function(m) local t = {} for n = 1, 9 do t[n] = ('x'):rep(30000) end return { data = { t = t } } end",
       "262144 are allowed; nothing is sent"
     ),

@@ -68,14 +68,15 @@ final class Workshop {
   init(
     _ files: [String: String] = [:], lanes count: Int = 1, disk: MemoryStore.Disk = .init(),
     mark: EvaluationMark = EvaluationMark(), switchedOff: Set<String> = [], effectsPerHour: Int = 0,
-    destinations: [Destination] = Workshop.destinations, policies: Policies = Policies(), catchUpRate: Int? = nil
+    destinations: [Destination] = Workshop.destinations, policies: Policies = Policies(), catchUpRate: Int? = nil,
+    dedupeBits: UInt64 = Limits.dedupeHalfBits
   ) throws {
     self.disk = disk
     self.mark = mark
     store = try StoreLoop(engine: MemoryStore(disk))
     committed.set(store.recovered.record)
     let reader = try store.makeReader()
-    let dedupe = DedupeSet(nextRun: store.recovered.dedupeRun)
+    let dedupe = DedupeSet(nextRun: store.recovered.dedupeRun, capacityBits: dedupeBits)
     let runs = try Recovery.dedupe(dedupe, from: store, reader: reader)
     numbers = Numbers(
       event: store.recovered.event, delivery: store.recovered.delivery, run: store.highestRun)

@@ -53,6 +53,95 @@ import Testing
     }
   }
 
+  @Test func `rows that come, change and go again by thousands give what a dictionary gives`() throws {
+    var random = SeededRandom(seed: 11)
+    let behind = WriteBehind()
+    var model: [RowKey: [UInt8]?] = [:]
+    var fresh: Set<RowKey> = []
+    for record in Int64(1)...400 {
+      var list = ChangeList()
+      // Long stretches in which more comes than goes, and then the other way round.
+      let goes = record / 50 % 2 == 0 ? 4 : 10
+      for _ in 0..<200 {
+        let key = RowKey(.timer, Int64(random.next(below: 6_000)) << 3, Int64(random.next(below: 2)))
+        if random.chance(UInt64(goes), in: 15) {
+          list.append(key, nil)
+          // One that was never in its table just goes; others are remembered as deleted.
+          if fresh.remove(key) != nil { model[key] = nil } else { model.updateValue(nil, forKey: key) }
+        } else {
+          let length = random.chance(1, in: 9) ? 700 : Int(random.next(below: 20))
+          let value = [UInt8](repeating: UInt8(record & 0xFF), count: length)
+          let isNew = model[key] == nil && random.chance(1, in: 2)
+          if isNew { fresh.insert(key) }
+          list.append(key, value, isNew: isNew)
+          model.updateValue(value, forKey: key)
+        }
+      }
+      try behind.apply(Redo.pack([list]), record: record)
+    }
+    #expect(behind.count == model.count)
+    for (key, expected) in model {
+      let row = behind.look(key)
+      #expect(row != nil && row?.value == expected)
+    }
+    #expect(behind.bytes < 6 << 20)
+  }
+
+  @Test func `a deleted row may get an empty value when what was beside it has been packed anew`() throws {
+    let behind = WriteBehind()
+    var list = ChangeList()
+    for number in Int64(1)...4_000 { list.append(RowKey(.state, number, 1), [UInt8](repeating: 7, count: 600)) }
+    try behind.apply(Redo.pack([list]), record: 1)
+    for (record, value) in [(Int64(2), nil), (3, [])] as [(Int64, [UInt8]?)] {
+      list = ChangeList()
+      for number in Int64(1)...4_000 { list.append(RowKey(.state, number, 1), value) }
+      try behind.apply(Redo.pack([list]), record: record)
+    }
+    #expect(behind.look(RowKey(.state, 4_000, 1))?.value == [])
+  }
+
+  @Test func `rows of one byte cost no more time than rows of some`() throws {
+    func milliseconds(_ length: Int) throws -> Int64 {
+      let began = Clocks.system.steadyNanoseconds()
+      let behind = WriteBehind()
+      for record in Int64(0)..<100 {
+        var list = ChangeList()
+        for number in 1...Int64(1_000) {
+          list.append(RowKey(.timer, record * 1_000 + number), [UInt8](repeating: 7, count: length), isNew: true)
+        }
+        try behind.apply(Redo.pack([list]), record: record + 1)
+      }
+      return (Clocks.system.steadyNanoseconds() - began) / 1_000_000
+    }
+    let some = try milliseconds(9)
+    #expect(try milliseconds(1) < 5 * some + 200)
+  }
+
+  @Test func `what hundreds of tables keep once they are empty is little of what they may take`() throws {
+    let behind = WriteBehind()
+    for table in Table.allCases {
+      for value in [[UInt8](repeating: 7, count: 120), nil] as [[UInt8]?] {
+        var list = ChangeList()
+        for number in Int64(1)...6_000 { list.append(RowKey(table, number), value, isNew: value != nil) }
+        try behind.apply(Redo.pack([list]), record: 1)
+      }
+    }
+    #expect(behind.count == 0 && behind.bytes < Limits.behindBytes / 8, "\(behind.bytes)")
+  }
+
+  @Test func `large rows that go give their memory back although one is left`() throws {
+    let behind = WriteBehind()
+    for value in [[UInt8](repeating: 7, count: 40_000), nil] as [[UInt8]?] {
+      var list = ChangeList()
+      for number in Int64(1)...500 {
+        if value == nil, number % 20 == 0 { continue }
+        list.append(RowKey(.state, number, 1), value, isNew: value != nil)
+      }
+      try behind.apply(Redo.pack([list]), record: 1)
+    }
+    #expect(behind.count == 25 && behind.bytes < 3 << 20, "\(behind.bytes)")
+  }
+
   @Test func `rows that are not in their tables yet are swept before they take more memory than they may`() throws {
     let loop = try StoreLoop(engine: MemoryStore(MemoryStore.Disk()))
     var now = Instant(milliseconds: 1_700_000_000_000)

@@ -34,7 +34,8 @@ extension Command {
     let arguments = try Arguments(
       raw, values: names + ["--limit", "--before", "--rate", "--reason"], switches: ["--yes", "--all"])
     let source = try Source(arguments)
-    if let number = shown(arguments) {
+    if arguments.words.first == "show", arguments.words.count == 2 {
+      let number = try delivery(arguments.words[1])
       try arguments.take(only: [], with: "the number of one delivery")
       return try show(.delivery(number), path: "/v1/deliveries/\(number)", source)
     }

@@ -1,7 +1,7 @@
 // nudged keys and nudged verify: the secrets that webhooks are signed with, and checking one by hand.
 //
 // Thread: main. Promise: a secret is shown only where someone asks for it; a file with secrets is replaced as
-// a whole or not at all, and belongs to its owner alone.
+// a whole or not at all, and keeps its owner and rights; a new one belongs to its owner alone.
 
 internal import Basics
 internal import Delivery
@@ -158,12 +158,19 @@ enum Keys {
       throw StartFailure("cannot write \(draft): \(String(cString: strerror(errno)))")
     }
     let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-    let isWhole = written == bytes.count && fsync(descriptor) == 0
+    let isWhole = written == bytes.count && keepOwner(of: path, descriptor) && fsync(descriptor) == 0
     Glibc.close(descriptor)
     guard isWhole, rename(draft, path) == 0 else {
       unlink(draft)
       throw StartFailure("cannot write \(path): \(String(cString: strerror(errno)))")
     }
+  }
+
+  /// Who rotates is often not who the daemon runs as, and the daemon has to read it at its next reload.
+  private static func keepOwner(of path: String, _ descriptor: Int32) -> Bool {
+    var was = stat()
+    guard stat(path, &was) == 0 else { return errno == ENOENT }
+    return fchown(descriptor, was.st_uid, was.st_gid) == 0 && fchmod(descriptor, was.st_mode & 0o777) == 0
   }
 
   // MARK: list and rotate
@@ -218,7 +225,7 @@ enum Keys {
       throw UsageError("there is no destination '\(name)'\(ending)")
     }
     guard let place = configuration.secretPlaces["destinations.\(name).\(use)"] else {
-      throw UsageError("the destination '\(name)' has no \(use) of its own file to rotate")
+      throw UsageError("the destination '\(name)' has no \(use) in a file\(otherUse(name, use, configuration))")
     }
     let overlap = arguments.value("--overlap") ?? "24 hours"
     guard let milliseconds = DurationText.milliseconds(overlap) else {
@@ -245,6 +252,12 @@ enum Keys {
     }
     Terminal.print("give it to the receiver, then: nudged rules reload")
     return 0
+  }
+
+  private static func otherUse(_ name: String, _ use: String, _ configuration: Configuration) -> String {
+    let other = use == "secret" ? "signing_key" : "secret"
+    guard configuration.secretPlaces["destinations.\(name).\(other)"] != nil else { return "" }
+    return use == "secret" ? "; add --signing to rotate its signing_key" : "; leave --signing out to rotate its secret"
   }
 
   /// Who signs until when: a header with one signature cannot carry two.
