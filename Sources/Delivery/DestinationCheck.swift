@@ -32,7 +32,8 @@ package enum DestinationCheck {
       do throws(DeliveryError) { networks.append(try Network(text)) } catch { return [error.description] }
     }
     guard let parts = URLParts(destination.url) else {
-      return ["its address \"\(destination.url)\" is not a URL; write it like \"https://example.com/hooks\""]
+      let shown = destination.hasSecretAddress ? "what its file holds" : "its address \"\(destination.url)\""
+      return ["\(shown) is not a URL; write it like \"https://example.com/hooks\""]
     }
     guard parts.scheme == "https" || parts.scheme == "http" else {
       return ["its address starts with \"\(parts.scheme):\"; only https and http are spoken"]
@@ -78,11 +79,13 @@ package enum DestinationCheck {
     if proxy.isEmpty { return nil }
     let parts = URLParts(proxy)
     // Not shown then: what is wrong with it may be what stands beside a password.
-    if parts?.hasCredentials ?? proxy.contains("@") {
-      return "its proxy contains a user name or password, which must not stand in the configuration"
+    if !destination.hasSecretProxy, parts?.hasCredentials ?? proxy.contains("@") {
+      return
+        "its proxy contains a user name or password, which must not stand in the configuration; use proxy = file \"PATH\""
     }
     guard let parts, ["http", "https", "socks5", "socks5h"].contains(parts.scheme) else {
-      return "its proxy \"\(proxy)\" is not a URL such as \"http://proxy.example.com:3128\""
+      let shown = destination.hasSecretProxy ? "what the file of its proxy holds" : "its proxy \"\(proxy)\""
+      return "\(shown) is not a URL such as \"http://proxy.example.com:3128\""
     }
     // Here and not with the first webhook, which would be given up for it.
     let guardian = AddressGuard(allowed: destination.allowedNetworks.compactMap { try? Network($0) })
@@ -119,7 +122,7 @@ package enum DestinationCheck {
 
   /// The key of the configuration that would make this header from a file.
   private static func key(for header: Destination.Header) -> String? {
-    guard header.name.lowercased() == "authorization" else { return nil }
+    guard header.name.lowercased() == "authorization", !header.isSecret else { return nil }
     return ["bearer", "basic"].first { header.value.lowercased().hasPrefix("\($0) ") }
   }
 

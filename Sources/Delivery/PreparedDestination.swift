@@ -21,6 +21,7 @@ final class PreparedDestination {
   let origin: String
   /// Empty: no proxy, not even one of the environment, which would hide the receiver from the guard.
   let proxy: UnsafeMutablePointer<CChar>?
+  let secretsInClear: [[UInt8]]
 
   init(_ destination: Destination, version: String) {
     self.destination = destination
@@ -33,6 +34,7 @@ final class PreparedDestination {
     fixedLines = list
     address = strdup(destination.url)
     proxy = strdup(destination.proxy)
+    secretsInClear = destination.secretsInClear
     origin = DestinationCheck.origin(of: destination.url)
   }
 

@@ -19,8 +19,17 @@ enum TransferOutcome {
     result.isPermanent = result.outcome == .blocked || code == CURLE_URL_MALFORMAT
     result.address = text(transfer, CURLINFO_PRIMARY_IP)
     result.timings = timings(transfer)
-    result.response = transfer.response
+    result.response = blackened(transfer.response, transfer.destination?.secretsInClear ?? [])
     return result
+  }
+
+  /// A receiver that repeats what it was sent must not bring a secret into the store.
+  static func blackened(_ text: [UInt8], _ secrets: [[UInt8]]) -> [UInt8] {
+    var text = text
+    for secret in secrets {
+      while let place = text.firstRange(of: secret) { text.replaceSubrange(place, with: "[secret]".utf8) }
+    }
+    return text
   }
 
   private static func outcome(of transfer: Transfer, code: CURLcode, status: Int) -> AttemptOutcome {

@@ -121,10 +121,27 @@ package struct Destination: Sendable, Equatable {
   package struct Header: Sendable, Equatable {
     package var name: String
     package var value: String
-    package init(name: String, value: String) {
+    /// It came from a file of secrets.
+    package var isSecret: Bool
+    package init(name: String, value: String, isSecret: Bool = false) {
       self.name = name
       self.value = value
+      self.isSecret = isSecret
     }
+  }
+
+  /// The address, or that of the proxy, came from a file of secrets: it is not shown.
+  package var hasSecretAddress = false
+  package var hasSecretProxy = false
+
+  /// What goes out in clear and must not be kept where an answer repeats it.
+  package var secretsInClear: [[UInt8]] {
+    var found = headers.filter(\.isSecret).map { Array($0.value.utf8) }
+    if hasSecretAddress { found.append(Array(url.utf8)) }
+    let words = authorization.bytes.split(separator: 0x20, maxSplits: 1)
+    if words.count == 2 { found.append(Array(words[1])) }
+    // Shorter ones would blacken half of every answer.
+    return found.filter { $0.count >= 8 }
   }
 
   package init(

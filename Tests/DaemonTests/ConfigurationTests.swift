@@ -32,6 +32,13 @@ import Testing
     ("destinations = { crm = { url = \"https://x\", signing = \"none\", timeout = \"9\" } }", "must be a duration"),
     ("destinations = { crm = { url = \"https://x\", signing = \"none\", retry = { \"x\" } } }", "which is no duration"),
     ("destinations = { crm = { url = \"https://x\", signing = \"none\", shap = \"x\" } }", "did you mean 'shape'?"),
+    ("destinations = { crm = { url = file \"secret\", signing = \"none\" } }", "what its file holds is not a URL"),
+    ("destinations = { crm = { url = file \"nope\", signing = \"none\" } }", "cannot be read from"),
+    (
+      "destinations = { crm = { url = \"https://x\", signing = \"none\", proxy = file \"secret\" } }",
+      "what the file of its proxy holds is not a URL"
+    ),
+    ("destinations = { crm = { url = \"https://x\", signing = \"none\", headers = { A = 7 } } }", "must be credential"),
     ("store = os.getenv('HOME')", "os"),
   ])
   func `a wrong key is told with its line and what is right`(line: String, part: String) {
@@ -173,5 +180,29 @@ import Testing
     place.write("nudged.lua", "return { lanes = 0 }")
     let wrong = Child.run(["doctor"] + place.configuration, in: place)
     #expect(wrong.code == 1 && wrong.out.contains("wrong: the configuration has errors"))
+  }
+
+  @Test func `an address and a header may be secrets, which come from files and are shown nowhere`() throws {
+    let place = Place()
+    let receiver = try Receiver(in: place)
+    place.write("address", "http://127.0.0.1:\(receiver.port)/T000/hunter2-B000\n")
+    place.write("key", "hunter2-key\n")
+    place.configure(destination: receiver.port)
+    place.write(
+      "nudged.lua",
+      place.read("nudged.lua").replacing(
+        "url = \"http://127.0.0.1:\(receiver.port)/hooks\"", with: "url = file \"address\""
+      )
+      .replacing("signing = \"none\"", with: "signing = \"none\", headers = { [\"X-Api-Key\"] = file \"key\" }"))
+    let daemon = try Daemon(place)
+    #expect(try daemon.post("{\"name\":\"signup\",\"user\":1}").status == 200)
+    #expect(receiver.waitFor(1))
+    for words in [["deliveries", "show", "1"], ["destinations"], ["status"], ["doctor"], ["deliveries"]] {
+      let shown = Child.run(words + place.configuration, in: place)
+      #expect(!(shown.out + shown.err).contains("hunter2"), "\(words): \(shown)")
+    }
+    #expect(!daemon.log.contains("hunter2"))
+    #expect(daemon.stop() == 0)
+    receiver.child.signal(SIGTERM)
   }
 }

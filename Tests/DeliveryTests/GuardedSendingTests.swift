@@ -40,6 +40,27 @@ import Testing
     #expect(attempt.message.contains("is not public"))
   }
 
+  @Test func `A receiver that repeats what it was sent brings no secret into what is kept`() throws {
+    let receiver = LoopbackReceiver { request, answering in
+      let told = ["authorization", "x-api-key"].map { request.headers[$0] ?? "missing" }.joined(separator: ", ")
+      answering.answer(401, body: "who is \(told), and again \(told), at \(request.line)?")
+      return true
+    }
+    defer { receiver.stop() }
+    var one = destination("http://127.0.0.1:\(receiver.port)/hooks", retries: [])
+    one.authorization = Secret(bytes: Array("Bearer sk_live_123456".utf8))
+    one.headers = [
+      .init(name: "X-Api-Key", value: "key-abcdef", isSecret: true), .init(name: "X-Plain", value: "plain"),
+    ]
+    let sending = Sending([one])
+    defer { sending.stop() }
+    let attempt = try #require(sending.attempts(of: delivery(1)).first)
+    let kept = String(decoding: attempt.response, as: UTF8.self)
+    #expect(
+      kept.hasPrefix("who is Bearer [secret], [secret], and again Bearer [secret], [secret], at POST /hooks"), "\(kept)"
+    )
+  }
+
   @Test func `An open connection of a destination that may is no way for one that may not`() throws {
     let receiver = LoopbackReceiver.answering()
     defer { receiver.stop() }

@@ -186,7 +186,7 @@ import Testing
     for word in ["file", "credential"] {
       for name in Pages.words(after: word + " \"", in: [block.page])
       where !name.contains(" ") && name != "PATH" && name != "NAME" {
-        files.append((name, secret))
+        files.append((name, name.hasSuffix(".url") ? "https://hooks.example.com/1" : secret))
       }
     }
     let folder = TemporaryFolder(files)
