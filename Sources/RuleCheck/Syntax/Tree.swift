@@ -16,8 +16,8 @@ final class Variable {
   var shape: Shape = .unknown
   /// What it was declared with.
   var value: Expression?
-  /// Of a local function.
-  var body: FunctionBody?
+  /// Of a local function. Weak, because the body of one that calls itself names this variable; the tree holds it.
+  weak var body: FunctionBody?
 
   init(_ name: String, _ span: Span, functionDepth: Int) {
     self.name = name
