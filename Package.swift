@@ -45,6 +45,7 @@ let package = Package(
     .target(name: "Model", dependencies: ["Basics"], swiftSettings: strict),
 
     // Floor 2: scripts, what windows know, and the contract every store fulfils.
+    .target(name: "Documents", dependencies: ["Basics", "Model"], swiftSettings: strict),
     .target(name: "Measures", dependencies: ["Basics", "Model"], swiftSettings: strict),
     .target(name: "Rules", dependencies: ["Basics", "Model", "CRuleHost", "CDocument"], swiftSettings: plain),
     .target(name: "Store", dependencies: ["Basics", "Model"], swiftSettings: strict),
@@ -56,7 +57,9 @@ let package = Package(
 
     // Floor 4: the three loops. They do not know each other.
     .target(name: "Intake", dependencies: ["Basics", "Model", "Store", "CPlatform"], swiftSettings: plain),
-    .target(name: "Engine", dependencies: ["Basics", "Model", "Measures", "Rules", "Store"], swiftSettings: plain),
+    .target(
+      name: "Engine", dependencies: ["Basics", "Model", "Documents", "Measures", "Rules", "Store"], swiftSettings: plain
+    ),
     .target(
       name: "Delivery", dependencies: ["Basics", "Model", "Store", "CPlatform", "CCurl", "CCrypto"],
       swiftSettings: plain),
@@ -80,6 +83,7 @@ let package = Package(
     .target(name: "Files", path: "Tests/Files", swiftSettings: plain),
     .testTarget(name: "BasicsTests", dependencies: ["Basics", "CZlib"], swiftSettings: plain),
     .testTarget(name: "ModelTests", dependencies: ["Basics", "Model"], swiftSettings: plain),
+    .testTarget(name: "DocumentsTests", dependencies: ["Basics", "Model", "Documents"], swiftSettings: plain),
     .testTarget(name: "MeasuresTests", dependencies: ["Basics", "Model", "Measures"], swiftSettings: plain),
     .testTarget(name: "RulesTests", dependencies: ["Basics", "Model", "Rules"], swiftSettings: plain),
     .testTarget(

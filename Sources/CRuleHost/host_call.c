@@ -236,6 +236,7 @@ static int word_send(lua_State *L) { return call_word(L, RULE_WORD_SEND, "send")
 static int word_set(lua_State *L) { return call_word(L, RULE_WORD_SET, "set"); }
 static int word_emit(lua_State *L) { return call_word(L, RULE_WORD_EMIT, "emit"); }
 static int word_log(lua_State *L) { return call_word(L, RULE_WORD_LOG, "log"); }
+static int word_calendar(lua_State *L) { return call_word(L, RULE_WORD_CALENDAR, "calendar"); }
 
 /* Ends the run for a reason; nothing it asked for happens. */
 
@@ -396,7 +397,7 @@ const luaL_Reg host_words[] = {
     {"rule", word_rule},     {"use", word_use},       {"every", word_every},   {"absence", word_absence},
     {"before", word_before}, {"enters", word_enters}, {"leaves", word_leaves}, {"wait", word_wait},
     {"wait_until", word_wait_until}, {"wait_for", word_wait_for}, {"wait_any", word_wait_any},
-    {"call", word_call},     {"finish", word_finish}, {"checkpoint", word_checkpoint}, {"segment", word_segment},
+    {"call", word_call},     {"finish", word_finish}, {"checkpoint", word_checkpoint}, {"calendar", word_calendar}, {"segment", word_segment},
     {"count", word_count},   {"sum", word_sum},       {"min", word_min},       {"max", word_max},
     {"avg", word_avg},       {"distinct", word_distinct}, {"first", word_first}, {"last", word_last},
     {NULL, NULL},

@@ -36,6 +36,8 @@ struct Configuration: Sendable {
   /// A rule with more is paused; 0: none is.
   var effectsPerHour = 1_000_000
   var policies = Policies()
+  /// Where the public door is reached from outside, without a slash at its end; empty: not known.
+  var publicURL = ""
   /// A clock that runs fast, for demonstrations.
   var clock: FastClock?
   /// Where each secret was read from, by its path in the file.
@@ -61,7 +63,7 @@ struct ConfigurationReader {
 
   static let keys = [
     "listen", "admin", "store", "rules", "lanes", "open_locally", "keys", "destinations", "retention", "zone",
-    "timers_after_start", "catch_up_rate", "effects_per_hour", "policies", "clock",
+    "timers_after_start", "catch_up_rate", "effects_per_hour", "policies", "clock", "public_url",
   ]
 
   private init(_ file: EvaluatedFile) { self.file = file }
@@ -109,6 +111,15 @@ struct ConfigurationReader {
     if let retention = root["retention"] { readRetention(retention) }
     if let policies = root["policies"] { readPolicies(policies) }
     if let clock = root["clock"] { readClock(clock) }
+    if let url = text(root, "public_url", at: "public_url") {
+      if url.hasPrefix("https://") || url.hasPrefix("http://"), !url.contains("?"), !url.contains("#") {
+        configuration.publicURL = url.hasSuffix("/") ? String(url.dropLast()) : url
+      } else {
+        complain(
+          "public_url",
+          "must be the address under which the public door is reached, such as \"https://nudged.example.com\"")
+      }
+    }
     cutComplaints()
   }
 

@@ -100,7 +100,8 @@ final class House: @unchecked Sendable {
     let first = RuleBook(
       rules: rules, known: known, highest: highestRule, destinations: configuration.destinations,
       switchedOff: switchedOff(numbered), versions: versions, highestVersion: store.highestVersion,
-      zone: configuration.zone, policies: configuration.policies, created: startedAt,
+      zone: configuration.zone, publicURL: configuration.publicURL, policies: configuration.policies,
+      created: startedAt,
       definitions: try definitions(store), livingRules: try livingRules(store))
     forgotten = known
     remember(first)
@@ -527,7 +528,7 @@ final class House: @unchecked Sendable {
     let nextBook = RuleBook(
       rules: loading.set, known: known, highest: highestRule, destinations: next.destinations,
       switchedOff: old?.switchedOff ?? [], versions: old?.knownVersions ?? [:],
-      highestVersion: old?.highestVersion ?? 0, zone: next.zone, policies: next.policies,
+      highestVersion: old?.highestVersion ?? 0, zone: next.zone, publicURL: next.publicURL, policies: next.policies,
       created: clocks.wall(), definitions: old?.definitions.all ?? [],
       highestDefinition: old?.definitions.highest ?? 0, livingRules: livingRules(old))
     forgotten = known

@@ -141,7 +141,9 @@ package final class Lane {
     try openCounts()
     try recoverWindows(lastEvent: lastEvent)
     windows.lane = self
+    calendars.lane = self
     runtime.windows = windows
+    runtime.calendars = calendars
   }
 
   /// Rows of the first book, written with the first decisions.
@@ -149,6 +151,7 @@ package final class Lane {
 
   // What windows need; see LaneWindows.
   let windows = LaneWindowReader()
+  private(set) lazy var calendars = LaneCalendarMaker(zones: zones, hash: hash)
   var feeds = Feeds()
   /// Definitions with their cutoffs, and their numbers by what they are.
   var ownDefinitions: [Int64: StoredDefinition] = [:]
@@ -173,6 +176,8 @@ package final class Lane {
   var missedSchedules: [Int64: Instant] = [:]
   /// Of the windows that are not filled, the events below which are still to be counted.
   var fillCursors: [Int64: Int64] = [:]
+  /// Up to which event this lane takes windows from the log, where it heard of them only after a kill.
+  var ownCutoffs: [Int64: Int64] = [:]
   /// What rules emitted lately and a book that is on its way may take for newer than itself; see LaneWindows.
   var ownEvents: [RoutedEvent] = []
   /// For those who wait for a book that is not the lane's yet.
@@ -323,6 +328,7 @@ package final class Lane {
       keepOlder(book, than: next)
       runtime = loaded
       runtime.windows = windows
+      runtime.calendars = calendars
       let last = book
       book = next
       takeWindows(of: next, after: last)

@@ -61,6 +61,7 @@ extension Lane {
       } else {
         emit(name, data, id: id, cell)
       }
+    case .calendar(let page): keep(page, now: now)
     case .log(let text):
       out.logs.append(RuleLog(rule: origin.rule, subject: cell.subject, event: origin.event, text: text))
     }
@@ -100,7 +101,7 @@ extension Lane {
       case .send, .call:
         told.append(effect)
         places.append(entry)
-      case .set, .emit, .log: apply(effect, entry: entry, of: origin, cell, now: now, wanted: &wanted)
+      case .set, .emit, .log, .calendar: apply(effect, entry: entry, of: origin, cell, now: now, wanted: &wanted)
       }
     }
     return record(told, entries: places, of: origin, cell, isHeldOut: true, now: now)
@@ -127,6 +128,7 @@ extension Lane {
       case .set(let traits): told.append("set " + String(decoding: traits, as: UTF8.self))
       case .emit(let name, let data, _): told.append("emit \(name) " + String(decoding: data, as: UTF8.self))
       case .log(let text): told.append("log " + text)
+      case .calendar(let page): told.append("keep a calendar file at \(page.link)")
       }
     }
     guard !told.isEmpty else { return "" }

@@ -99,6 +99,7 @@ extension Lane {
     // Destinations that are not configured any more make a send fail at its line, not the whole rule.
     let loading = RuleSet.load(sources: sources, knownDestinations: nil, folder: book.rules.folder)
     guard loading.set.count == 1, let runtime = try? RuleRuntime(loading.set, zones: zones) else { return nil }
+    runtime.calendars = calendars
     return RunVersion(number: number, rule: loading.set[0], runtime: runtime, place: 0)
   }
 

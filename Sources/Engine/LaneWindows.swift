@@ -152,16 +152,27 @@ extension Lane {
   /// The windows of the first book: those that are new, and those that a kill interrupted.
   func recoverWindows(lastEvent: Int64) throws(StoreError) {
     var open: [StoredDefinition] = []
-    var unbegun = Set(book.definitions.fresh.map(\.number))
+    let fresh = Set(book.definitions.fresh.map(\.number))
+    var cutoffs: [Int64: Int64] = [:]
+    for number in fresh { cutoffs[number] = lastEvent }
     for definition in book.definitions.kept where definition.what.window != nil {
       let progress = try reader.value(RowKey(.progress, definition.number, Int64(index))).flatMap { ProgressRow($0) }
       if let known = progress?.since { since[definition.number] = known }
+      if let own = progress?.cutoff, own > 0 {
+        cutoffs[definition.number] = own
+        ownCutoffs[definition.number] = own
+      }
       if definition.isFilled || progress?.phase == .done { continue }
       open.append(definition)
       // This lane was killed before it heard of it: all that it has decided is older.
-      if progress == nil { unbegun.insert(definition.number) }
+      if progress == nil {
+        cutoffs[definition.number] = lastEvent
+        // The row of the definition has the cutoff of the lanes that had heard of it. What others sent this lane before
+        // the kill is in the log up to here, and may come after yet another kill: it must not be counted then.
+        if !fresh.contains(definition.number) { begin(definition, at: lastEvent) }
+      }
     }
-    takeFeeds(book.definitions.kept.map { unbegun.contains($0.number) ? cut($0, lastEvent) : $0 }, book.rules)
+    takeFeeds(book.definitions.kept.map { row in cutoffs[row.number].map { cut(row, $0) } ?? row }, book.rules)
     writeDefinitions(book, cutoff: lastEvent)
     try recoverWalk()
     if open.isEmpty { return }
@@ -171,6 +182,13 @@ extension Lane {
       book: book, isWaiting: false, definitions: open.map { kept(of: $0) }, phase: .events, cursor: 0)
     try readProgress()
     filling?.cursor = fillCursors.values.max() ?? 0
+  }
+
+  private func begin(_ definition: StoredDefinition, at cutoff: Int64) {
+    ownCutoffs[definition.number] = cutoff
+    var row = ProgressRow(phase: .events, cursor: cutoff + 1)
+    row.cutoff = cutoff
+    pendingRows.append(Change(RowKey(.progress, definition.number, Int64(index)), row.packed))
   }
 
   private func cut(_ definition: StoredDefinition, _ cutoff: Int64) -> StoredDefinition {
@@ -374,7 +392,8 @@ extension Lane {
     for (number, known) in fillCursors.sorted(by: { $0.key < $1.key }) {
       let cursor = min(known, filling.cursor)
       fillCursors[number] = cursor
-      let row = ProgressRow(phase: phase, cursor: cursor, since: phase == .done ? filling.since : nil)
+      var row = ProgressRow(phase: phase, cursor: cursor, since: phase == .done ? filling.since : nil)
+      row.cutoff = ownCutoffs[number] ?? 0
       out.changes.append(RowKey(.progress, number, Int64(index)), row.packed)
     }
   }

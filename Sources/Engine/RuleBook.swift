@@ -27,6 +27,8 @@ package final class RuleBook: Sendable {
   package let highestVersion: Int64
   /// Where neither a rule nor a subject has a zone.
   package let zone: String
+  /// Where links begin; empty: they are paths.
+  package let publicURL: String
   package let policies: Policies
   /// There are none, and no rule has a topic or a cap of its own: only what a subject said of itself is asked.
   let isFreeOfPolicies: Bool
@@ -51,7 +53,7 @@ package final class RuleBook: Sendable {
   package init(
     rules: RuleSet, known: [String: Int64], highest: Int64, destinations: [Destination], switchedOff: Set<String> = [],
     versions knownVersions: [Int64: [KnownVersion]] = [:], highestVersion: Int64 = 0, zone: String = "UTC",
-    policies: Policies = Policies(), holdsOut: Bool = true, created: Instant = .zero,
+    publicURL: String = "", policies: Policies = Policies(), holdsOut: Bool = true, created: Instant = .zero,
     definitions knownDefinitions: [StoredDefinition] = [], highestDefinition: Int64 = 0, livingRules: Set<Int64> = []
   ) {
     self.policies = policies
@@ -62,6 +64,7 @@ package final class RuleBook: Sendable {
     isFreeOfPolicies = policies.isEmpty && !headers.contains { $0.topic != nil || $0.cap != nil }
     self.rules = rules
     self.zone = zone
+    self.publicURL = publicURL
     self.switchedOff = switchedOff
     var names = Numbering(known: known, highest: highest)
     numbers = rules.rules.map { names.number(of: $0.path) }

@@ -157,10 +157,37 @@ package final class Gate: RequestHandler, @unchecked Sendable {
       return onlyGet(request) ?? Answer(status: 200, body: Array("{\"status\":\"ok\"}\n".utf8))
     }
     if request.isPath("/readyz") { return onlyGet(request) ?? readiness() }
+    if request.hasPathPrefix("/calendars/") { return calendar(request, token) }
     if let call = Gate.segmentCall(request) {
       return request.method == .post ? takeEvents(request, call: call, token) : wrongMethod("POST")
     }
     return query(request, token)
+  }
+
+  /// Whoever has the link may read it: calendar programs send no key.
+  private func calendar(_ request: borrowing Request, _ token: AnswerToken) -> Answer? {
+    if let refusal = onlyGet(request) { return refusal }
+    let name = request.pathText.dropFirst("/calendars/".count)
+    guard name.hasSuffix(".ics"), let id = Hash128(hex: name.dropLast(4)) else { return notFound(request.pathText) }
+    exits.ask { [answers] reader in
+      do throws(StoreError) {
+        if let row = try reader.value(CalendarRow.key(id)).flatMap({ CalendarRow($0) }) {
+          // A calendar program that subscribes to it asks again by itself.
+          answers.post(
+            token,
+            Answer(
+              status: 200, contentType: "text/calendar; charset=utf-8", body: Array(row.text.utf8),
+              headers: [("Cache-Control", "private, max-age=300"), ("X-Robots-Tag", "noindex")]))
+        } else {
+          answers.post(
+            token,
+            Answer(status: 404, code: "not_found", message: "there is no such calendar entry, or it is long over"))
+        }
+      } catch {
+        answers.post(token, Answer(error))
+      }
+    }
+    return nil
   }
 
   private static func segmentCall(_ request: borrowing Request) -> String? {

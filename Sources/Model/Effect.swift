@@ -31,12 +31,14 @@ package enum Effect: Sendable, Equatable {
   case log(text: String)
   /// A webhook whose answer the run waits for.
   case call(Webhook)
+  /// A calendar file to be kept under its link.
+  case calendar(CalendarPage)
 
   /// Others see it: a webhook or an event.
   package var leaves: Bool {
     switch self {
     case .send, .call, .emit: true
-    case .set, .log: false
+    case .set, .log, .calendar: false
     }
   }
 }

@@ -18,6 +18,7 @@ package enum JournalKind: UInt8, Sendable, CaseIterable {
   case waitFor = 8
   case waitAny = 9
   case window = 10
+  case calendar = 11
   /// A run that has not begun and gathers events. It stands in rows, never in a journal.
   case collect = 20
 
@@ -33,6 +34,7 @@ package enum JournalKind: UInt8, Sendable, CaseIterable {
     case .waitFor: "wait_for"
     case .waitAny: "wait_any"
     case .window: "a look at a window"
+    case .calendar: "calendar"
     case .collect: "collect"
     }
   }
@@ -40,7 +42,7 @@ package enum JournalKind: UInt8, Sendable, CaseIterable {
   /// Whether a run can sleep in it.
   fileprivate var isHashed: Bool {
     switch self {
-    case .send, .emit, .call, .wait, .waitUntil, .waitFor, .waitAny, .window: true
+    case .send, .emit, .call, .wait, .waitUntil, .waitFor, .waitAny, .window, .calendar: true
     case .set, .log, .collect: false
     }
   }

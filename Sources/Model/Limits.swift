@@ -144,6 +144,8 @@ package enum Limits {
 
   /// A timer that fires later than this is late: its daemon was down, its rule was paused, or its lane is behind.
   package static let lateMilliseconds: Int64 = 60_000
+  /// A calendar file can be fetched for so long after its entry is over.
+  package static let calendarKeptMilliseconds: Int64 = 90 * 86_400_000
   /// Late timers that fire in a second, of one rule in all lanes, unless it is configured.
   package static let catchUpRate = 100
   /// Late timers that a lane fires in a second, of all its rules: what comes in has to find time between them.

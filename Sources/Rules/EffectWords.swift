@@ -25,6 +25,9 @@ final class EffectWords: RuleWords {
   /// Whoever keeps windows, and whose they are for the rule at hand.
   @exclusivity(unchecked) var windows: (any WindowReader)?
   @exclusivity(unchecked) var per = ""
+  @exclusivity(unchecked) var calendars: (any CalendarMaker)?
+  /// The moment of a run that does not wait.
+  var moment: Instant { input?.pointee.now ?? .zero }
   /// What calls mean that were taken apart before.
   @exclusivity(unchecked) var knownWindows: [String: WindowDefinition] = [:]
 
@@ -61,6 +64,7 @@ final class EffectWords: RuleWords {
     case RULE_WORD_CALL: outsideCall(call)
     case RULE_WORD_CHECKPOINT: checkpoint(call)
     case RULE_WORD_COLLECTED: collected(call)
+    case RULE_WORD_CALENDAR: calendar(call)
     default: window(call)
     }
   }
@@ -84,7 +88,7 @@ final class EffectWords: RuleWords {
     if let text { call.answer(text) }
   }
 
-  private func add(_ effect: Effect, _ kind: JournalKind, hash: UInt32 = 0, _ call: RuleCall) {
+  func add(_ effect: Effect, _ kind: JournalKind, hash: UInt32 = 0, _ call: RuleCall) {
     if let player {
       switch player.record(kind, hash: hash) {
       case .again: return

@@ -9,7 +9,7 @@ package enum GlobalNames {
     "string", "table", "math", "utf8", "null", "empty_list", "state",
     "rule", "use", "send", "set", "emit", "log", "skip", "check", "now", "random",
     "every", "absence", "before", "enters", "leaves",
-    "wait", "wait_until", "wait_for", "wait_any", "call", "finish", "checkpoint",
+    "wait", "wait_until", "wait_for", "wait_any", "call", "finish", "checkpoint", "calendar",
     "segment", "count", "sum", "min", "max", "avg", "distinct", "first", "last",
   ]
 

@@ -91,6 +91,21 @@ package struct RuleCall {
     reply.pointee.value.integer = value ? 1 : 0
   }
 
+  /// Both in one stretch: only the newest one that was kept is there when Lua looks.
+  func answer(_ text: String, _ second: String) {
+    var both = text + second
+    let count = text.utf8.count
+    both.withUTF8 { bytes in
+      let kept = host.keep(bytes)
+      reply.pointee.value.bytes = kept
+      reply.pointee.value.count = UInt32(count)
+      reply.pointee.value.kind = RULE_TEXT.rawValue
+      reply.pointee.second.bytes = kept + count
+      reply.pointee.second.count = UInt32(bytes.count - count)
+      reply.pointee.second.kind = RULE_TEXT.rawValue
+    }
+  }
+
   /// Two answers; an empty text is none.
   func answer(_ value: Bool, _ text: String) {
     answer(value)

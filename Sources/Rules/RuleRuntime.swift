@@ -49,6 +49,12 @@ package final class RuleRuntime {
     set { words.windows = newValue }
   }
 
+  /// Who makes calendar files.
+  package var calendars: (any CalendarMaker)? {
+    get { words.calendars }
+    set { words.calendars = newValue }
+  }
+
   /// Puts someone else in the place of the effects; for tests, and for whoever replays.
   package func answer(with words: any RuleWords) { host.setWords(words) }
 

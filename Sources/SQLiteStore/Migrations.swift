@@ -81,6 +81,8 @@ package enum Migrations {
     ],
     // 8: what a delivery keeps its order by, also when it is sent once more.
     ["ALTER TABLE delivery ADD COLUMN order_key INTEGER NOT NULL DEFAULT 0"],
+    // 9: calendar files.
+    [lookUp(.calendar)],
   ]
 
   private static func lookUp(_ table: Table) -> String {

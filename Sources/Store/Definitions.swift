@@ -152,6 +152,8 @@ package struct ProgressRow: Sendable, Equatable {
   package var lanes = 0
   /// Behind which subjects the lanes went on when they became other ones in the middle of a way.
   package var earlier: [Int64] = []
+  /// Of windows: up to which event this lane takes them from the log, where that is not what the definition says.
+  package var cutoff: Int64 = 0
 
   package init(phase: Phase, cursor: Int64, since: Instant? = nil) {
     self.phase = phase
@@ -167,10 +169,11 @@ package struct ProgressRow: Sendable, Equatable {
     writer.byte(phase.rawValue)
     writer.signed(cursor)
     writer.signed(since?.milliseconds ?? 0)
-    if lanes == 0 { return writer.bytes }
+    if lanes == 0, cutoff == 0 { return writer.bytes }
     writer.integer(lanes)
     writer.integer(earlier.count)
     for cursor in earlier { writer.signed(cursor) }
+    if cutoff != 0 { writer.signed(cutoff) }
     return writer.bytes
   }
 
@@ -186,6 +189,7 @@ package struct ProgressRow: Sendable, Equatable {
         let count = reader.integer()
         guard !reader.failed, (0...ProgressRow.mostEarlier).contains(count) else { return nil }
         row.earlier = (0..<count).map { _ in reader.signed() }
+        if !reader.atEnd { row.cutoff = reader.signed() }
       }
       return reader.failed ? nil : row
     }

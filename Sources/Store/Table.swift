@@ -55,6 +55,8 @@ package enum Table: UInt8, Sendable, CaseIterable, Hashable {
   case exposure = 24
   /// How many each lane has in the arms of a rule: (rule, lane).
   case arms = 25
+  /// The newest version of a calendar file: (id_high, id_low).
+  case calendar = 26
 
   /// The names an operator sees in the file: of the table and of its two key columns.
   package var names: (table: String, first: String, second: String) {
@@ -84,6 +86,7 @@ package enum Table: UInt8, Sendable, CaseIterable, Hashable {
     case .tally: ("tally", "definition", "lane")
     case .exposure: ("exposure", "subject", "rule")
     case .arms: ("arms", "rule", "lane")
+    case .calendar: ("calendar", "id_high", "id_low")
     }
   }
 }

@@ -56,7 +56,10 @@ import Testing
     let event = try EventDecoder(source: "default").decode(document.root, received: .zero)
     let loaded = DocsTests.check(block).set
     let set = try #require(loaded.rules.first?.isSegment == false ? loaded : nil)
-    let outcome = try RuleRuntime(set).activate(
+    let runtime = try RuleRuntime(set)
+    let calendars = AnyCalendar()
+    runtime.calendars = calendars
+    let outcome = runtime.activate(
       0, Activation(input: RuleInput(event: event, customerID: "42", now: .zero, seed: Hash128(high: 1, low: 2))))
     switch outcome.ending {
     case .waiting, .finished, .skipped: break
@@ -304,5 +307,11 @@ import Testing
       if target.hasPrefix("http") || target.isEmpty { continue }
       #expect(Pages.exists(folder.isEmpty ? String(target) : folder + "/" + target), "\(page) links to \(target)")
     }
+  }
+}
+
+private final class AnyCalendar: CalendarMaker {
+  func page(_ entry: CalendarEntry, now: Instant) -> CalendarPage? {
+    CalendarPage(id: Hash128(high: 0, low: 0), link: "/calendars/0.ics", text: entry.title, ends: entry.ends)
   }
 }

@@ -21,6 +21,14 @@ package struct Hash128: Sendable, Hashable, Comparable {
   package func hash(into hasher: inout Hasher) { hasher.combine(low) }
 
   package var hex: String { Hex.encode(high) + Hex.encode(low) }
+
+  /// Nil: these are not 32 digits as `hex` writes them.
+  package init?(hex text: some StringProtocol) {
+    guard text.utf8.count == 32, let bytes = Hex.decode(text), bytes.count == 16 else { return nil }
+    func number(_ part: ArraySlice<UInt8>) -> UInt64 { part.reduce(0) { $0 << 8 | UInt64($1) } }
+    self.init(high: number(bytes[..<8]), low: number(bytes[8...]))
+    guard hex == text else { return nil }
+  }
 }
 
 package struct KeyedHash: Sendable {

@@ -81,6 +81,7 @@ enum rule_word {
   RULE_WORD_CALL = 10,
   RULE_WORD_FINISH = 11,
   RULE_WORD_CHECKPOINT = 12,
+  RULE_WORD_CALENDAR = 25,
   /* What windows tell; the last argument says whether `when`, or a function that only decides, asks. */
   RULE_WORD_COUNT = 17,
   RULE_WORD_SUM = 18,

@@ -85,8 +85,31 @@ package enum HostWords {
       ], "Makes an event of your own."),
     HostWord("log", [Parameter("text", .text)], "Writes a line to the log."),
     HostWord(
+      "calendar", [Parameter("entry", .options(calendarEntry))], gives: .text,
+      "Makes a calendar file; gives its text, and a link under which its newest version is served."),
+    HostWord(
       "issue_certificate", [Parameter("template", .text), Parameter("data", .data, isOptional: true)], gives: .any,
       later: true, "Issues a certificate."),
+  ]
+
+  private static let person = Takes.options([
+    Option("name", .text, "what people call them"),
+    Option("email", .text, "their address", isRequired: true),
+  ])
+  private static let calendarEntry = [
+    Option("uid", .text, "what tells it from all others, in every version of it", isRequired: true),
+    Option("title", .text, "what stands in the calendar", isRequired: true),
+    Option("starts_at", .either([.text, .integer(0...Int64.max)]), "when it begins", isRequired: true),
+    Option("ends_at", .either([.text, .integer(0...Int64.max)]), "when it ends; an hour later without it"),
+    Option("sequence", .integer(0...1_000_000), "grows with each version"),
+    Option("zone", .zone, "the zone its times are told in"),
+    Option("description", .text, "what it is about"),
+    Option("location", .text, "where it is"),
+    Option("url", .text, "where to read more"),
+    Option("organizer", person, "who invites"),
+    Option("attendee", person, "who is invited"),
+    Option("cancelled", .boolean, "it does not take place"),
+    Option("alarms", .list, "durations before it begins, such as { \"1 hour\" }"),
   ]
 
   private static let pauses = [
