@@ -38,7 +38,7 @@ local function refusal(ask, book, key, last)
   local earliest = tries.next_at(book, key, ask.network, now())
   if earliest > now() then return "limit", earliest end
   if (state.not_before or 0) > now() then return "limit", state.not_before end
-  if last and last.at > (state.changed_at or 0) then
+  if last and last.at >= (state.changed_at or 0) then
     local hours = last.ended == "technical" and settings.hours_between_technical_tries or settings.hours_between_tries
     if last.at + hours * HOUR > now() then return "too soon", last.at + hours * HOUR end
   end
@@ -70,8 +70,8 @@ return rule {
     if last and last.ended == "paid" then return answer(ask, { outcome = "paid" }) end
 
     -- A changed card begins anew, but for the counter: it may have kept its number.
-    local changed_at = is_moment(ask.card_changed_at) and math.min(ask.card_changed_at, now()) or 0
-    if changed_at > (state.changed_at or 0) then
+    local changed_at = is_moment(ask.card_changed_at) and ask.card_changed_at or 0
+    if changed_at <= now() and changed_at > (state.changed_at or 0) then
       state.changed_at = changed_at
       if (state.never_at or 0) < changed_at then state.never, state.never_at, state.not_before = nil, nil, nil end
     end

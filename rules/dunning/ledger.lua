@@ -5,6 +5,7 @@
 -- "Payment Tried" and "payment.answered" of this pack.
 -- Emits "Payment Recovered" (invoice, amount, currency, by, days), by is "calendar", "new card", "updated card" or
 -- "customer"; and "Payment Closed" (invoice, amount, currency, reason) when nobody has to pay any more.
+local bills = use("lib/bills")
 local money = use("lib/money")
 local invoices = use("lib/open_invoices")
 
@@ -34,10 +35,9 @@ return rule {
 
     if event.name == "invoice.payment_failed" then
       check(not one, "this invoice is known to be unpaid")
-      local amount = math.tointeger(data.amount_remaining or data.amount_due)
-      open[invoice] = {
-        amount = amount and amount > 0 and amount or 0, currency = money.currency(data.currency) or "XXX", since = now(),
-      }
+      local amount, currency = bills.amount(data.amount_remaining, data.amount_due), money.currency(data.currency)
+      check(amount and currency, "the failed payment has no amount that can be understood")
+      open[invoice] = { amount = amount, currency = currency, since = now() }
     else
       check(one, "this invoice had not failed, or is settled")
       if event.name == "Payment Tried" then

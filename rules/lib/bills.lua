@@ -4,6 +4,7 @@ local money = use("lib/money")
 
 local function text(value) return type(value) == "string" and value ~= "" and #value <= 200 and value or nil end
 
+-- The first of these that is an amount: a whole number of minor units.
 local function amount(...)
   for place = 1, select("#", ...) do
     local value = select(place, ...)
@@ -49,4 +50,4 @@ local function take_card(bill, changed)
   bill.code, bill.advice, bill.tried_at = nil, nil, nil
 end
 
-return { join = join, concerns = concerns, take_card = take_card }
+return { join = join, amount = amount, concerns = concerns, take_card = take_card }
