@@ -5,8 +5,8 @@
 --         what is known of the last try that others have made: tried_at (ms), code, advice;
 --         and card_changed_at (ms), when the customer has just renewed the card.
 -- Answers "payment.answered" to asked_by: invoice, outcome ("paid", "declined", "refused", "unknown", "closed"), for a
---         decline code, advice and class; for a refusal reason ("never", "limit", "too soon", "bad request") and
---         next_at (ms), the earliest moment at which asking again makes sense; it has none when that is never.
+--         decline code, advice and class; for a refusal reason ("never", "limit", "too soon", "in flight", "bad
+--         request") and next_at (ms), the earliest moment at which asking again makes sense; it has none when that is never.
 --
 -- An invoice in flight is not asked again: who asks meanwhile hears the answer of the first. An answer that does not
 -- come is looked up, and nothing else is tried for the invoice until it is known.
@@ -14,7 +14,7 @@ local declines = use("lib/declines")
 local settings = use("lib/dunning")
 local tries = use("lib/tries")
 
-local SECOND, HOUR = 1000, 60 * 60 * 1000
+local SECOND, MINUTE, HOUR = 1000, 60 * 1000, 60 * 60 * 1000
 
 local function is_moment(value) return math.type(value) == "integer" and value > 0 end
 
@@ -35,6 +35,8 @@ end
 -- The reason why this card must not be tried now, and the earliest moment for it.
 local function refusal(ask, book, key, last)
   if state.never then return "never" end
+  -- One at a time: what the bank says to the first may forbid the second.
+  if (state.calling_at or 0) + 2 * MINUTE > now() then return "in flight", state.calling_at + 2 * MINUTE end
   local earliest = tries.next_at(book, key, ask.network, now())
   if earliest > now() then return "limit", earliest end
   if (state.not_before or 0) > now() then return "limit", state.not_before end
@@ -100,11 +102,12 @@ return rule {
       if not (has_room and has_room_too) then reason, next_at = "limit", now() + 24 * HOUR end
       if has_room then state.tries = book_text end
       if reason then return answer(ask, { outcome = "refused", reason = reason, next_at = next_at }) end
-      state.invoices = invoices_text
+      state.invoices, state.calling_at = invoices_text, now()
       result = declines.read(call("billing", "payment.charge", {
         invoice = ask.invoice, amount = ask.amount, currency = ask.currency, payment_method = customer.id,
         tried_at = invoices[ask.invoice].at,
-      }))
+      }, { within = "60 s" }))
+      state.calling_at = nil
     end
     for _, pause in ipairs(settings.look_up_after) do
       if result.outcome ~= "unknown" then break end

@@ -26,14 +26,61 @@ local function tell(customer, bill, type, more)
 end
 
 -- Asks for a charge, and sleeps until it is answered: for days, when the outcome has to be looked up.
-local function charge(customer, bill, why, changed_at)
-  emit("Payment Tried", { invoice = bill.invoice, card = bill.card, why = why })
+local function charge(customer, bill, case)
+  emit("Payment Tried", { invoice = bill.invoice, card = bill.card, why = case.why })
   emit("payment.requested", {
     invoice = bill.invoice, amount = bill.amount, currency = bill.currency, network = bill.network,
     tried_at = bill.tried_at, code = bill.code, advice = bill.advice,
-    asked_by = "user:" .. customer.id, card_changed_at = changed_at,
+    asked_by = "user:" .. customer.id, card_changed_at = case.changed_at,
   }, { subject = "card:" .. bill.card })
   return wait_for("payment.answered", { within = "12 days", match = { invoice = bill.invoice } })
+end
+
+-- Asks the customer, or a person of ours, for what only they can do: at once, and again on the days of the settings.
+-- Answers when to look again.
+local function remind_to_act(customer, bill, case, ends_at)
+  case.asked_at = case.asked_at or now()
+  local day = settings.ask_on_days[case.asked + 1]
+  if day and case.asked_at + day * DAY <= now() then
+    case.asked = case.asked + 1
+    if case.class == "person" then
+      tell(customer, bill, "dunning.review", { code = bill.code, tries = case.tries })
+      case.asked = #settings.ask_on_days
+    else
+      local type = declines.allows[case.class].ask == "link" and "dunning.confirm" or "dunning.new_card"
+      tell(customer, bill, type, { code = bill.code, asked = case.asked })
+    end
+    day = settings.ask_on_days[case.asked + 1]
+  end
+  return math.min(day and case.asked_at + day * DAY or ends_at, ends_at)
+end
+
+-- When the card is tried next; nil: not any more.
+local function next_try(bill, case, ends_at)
+  case.now = now()
+  if case.put_off then return case.put_off end
+  if not bill.card or not declines.allows[case.class].retry or case.tries >= settings.most_tries then return nil end
+  local at = paydays.next_try(case.class, case)
+  return at and at < ends_at and at or nil
+end
+
+-- What an answer that was no payment changes.
+local function learn(bill, case, answer)
+  case.put_off = nil
+  if answer.outcome == "declined" then
+    -- What billing tried by itself is in the books of charge.lua by now.
+    bill.code, bill.advice, bill.tried_at = answer.code, answer.advice, nil
+    case.class, case.tries, case.last_at = answer.class, case.tries + 1, now()
+    case.technical = answer.class == "technical" and case.technical + 1 or 0
+    case.not_before, case.why, case.changed_at = answer.next_at, "calendar", nil
+  elseif answer.reason == "in flight" then
+    -- The card is busy with another invoice: the same try, a little later.
+    case.put_off = answer.next_at
+  elseif answer.next_at then
+    case.not_before = answer.next_at
+  elseif case.class ~= "person" then
+    case.class = "never"
+  end
 end
 
 return rule {
@@ -56,90 +103,52 @@ return rule {
 
     local ends_at = now() + settings.longest_days * DAY
     local class, wait_ms = declines.class(bill.code, bill.advice)
-    local past = {
-      first_at = bill.tried_at or now(), last_at = bill.tried_at or now(), tries = 0,
-      technical = class == "technical" and 1 or 0, not_before = wait_ms and now() + wait_ms,
+    local case = {
+      class = class, technical = class == "technical" and 1 or 0, not_before = wait_ms and bill.tried_at + wait_ms,
+      first_at = bill.tried_at, last_at = bill.tried_at, tries = 0, asked = 0, why = "calendar",
       offset = paydays.offset_minutes(customer.traits.timezone, bill.country), hour = state.good_hour,
       minute = random(0, 59),
     }
-    -- Of those whom a new card is asked for: how often, and since when.
-    local asked, asked_at, reminded = 0, now(), nil
-
+    local reminded
     while now() < ends_at do
-      local allowed, planned = declines.allows[class], nil
-      past.now = now()
-      if bill.card and allowed.retry and past.tries < settings.most_tries then
-        planned = paydays.next_try(class, past)
-        if planned and planned >= ends_at then planned = nil end
-      end
-      local until_at = planned
-      if planned then
-        if settings.remind_after_tries[past.tries] and reminded ~= past.tries and class ~= "technical" then
-          reminded = past.tries
-          tell(customer, bill, "dunning.reminder", { tries = past.tries, code = bill.code, next_try_at = planned })
-        end
-      else
-        -- Only the customer, or a person of ours, can help now.
-        if asked == 0 then asked_at = now() end
-        local day = settings.ask_on_days[asked + 1]
-        if day and asked_at + day * DAY <= now() then
-          asked = asked + 1
-          if class == "person" then
-            tell(customer, bill, "dunning.review", { code = bill.code, tries = past.tries })
-            asked = #settings.ask_on_days
-          else
-            tell(customer, bill, allowed.ask == "link" and "dunning.confirm" or "dunning.new_card",
-              { code = bill.code, asked = asked })
-          end
-          day = settings.ask_on_days[asked + 1]
-        end
-        until_at = math.min(day and asked_at + day * DAY or ends_at, ends_at)
+      local planned = next_try(bill, case, ends_at)
+      local look_at = planned or remind_to_act(customer, bill, case, ends_at)
+      if planned and settings.remind_after_tries[case.tries] and reminded ~= case.tries and case.class ~= "technical" then
+        reminded = case.tries
+        tell(customer, bill, "dunning.reminder", { tries = case.tries, code = bill.code, next_try_at = planned })
       end
 
       local changed = wait_any({ "payment_method.attached", "payment_method.automatically_updated" },
-        { within = within(until_at) })
-      local answered, changed_at
+        { within = within(look_at) })
       if changed and bills.concerns(bill, changed) then
         -- Another card, or the same with new data: one try at once, and the calendar begins anew.
         bills.take_card(bill, changed)
-        changed_at, class, asked, past.first_at, past.not_before = now(), "vague", 0, now(), nil
-        answered = charge(customer, bill, changed.name == "payment_method.attached" and "new card" or "updated card",
-          changed_at)
-      elseif not changed and planned then
-        answered = charge(customer, bill, "calendar")
+        case.why = changed.name == "payment_method.attached" and "new card" or "updated card"
+        case.class, case.changed_at, case.first_at, case.not_before = "vague", now(), now(), nil
+        case.asked, case.asked_at, case.put_off, planned, changed = 0, nil, nil, now(), nil
       end
-
-      if changed_at or (planned and not changed) then
+      if planned and not changed then
+        local answered = charge(customer, bill, case)
         local outcome = answered and answered.data.outcome or "unknown"
         if outcome == "paid" then
-          state.good_hour = paydays.hour_of(now(), past.offset)
+          state.good_hour = paydays.hour_of(now(), case.offset)
           return finish("recovered")
         end
         if outcome == "closed" then return finish("closed elsewhere") end
         if outcome == "unknown" or answered.data.reason == "bad request" then
           -- Another try might charge twice: from here on it is a person's.
-          tell(customer, bill, "dunning.review", { code = outcome, tries = past.tries })
+          tell(customer, bill, "dunning.review", { code = outcome, tries = case.tries })
           emit("Payment Unresolved", { invoice = bill.invoice, amount = bill.amount, currency = bill.currency })
           return finish("unresolved")
         end
-        if outcome == "declined" then
-          -- What billing tried by itself is in the books of charge.lua by now.
-          bill.code, bill.advice, bill.tried_at = answered.data.code, answered.data.advice, nil
-          class, past.tries, past.last_at = answered.data.class, past.tries + 1, now()
-          past.technical = class == "technical" and past.technical + 1 or 0
-          past.not_before = answered.data.next_at
-        elseif answered.data.next_at then
-          past.not_before = answered.data.next_at
-        elseif class ~= "person" then
-          class = "never"
-        end
+        learn(bill, case, answered.data)
       end
     end
 
-    local type = class == "person" and "dunning.review" or "dunning.lost"
-    tell(customer, bill, type, { tries = past.tries, code = bill.code, end_action = settings.end_action })
+    local type = case.class == "person" and "dunning.review" or "dunning.lost"
+    tell(customer, bill, type, { tries = case.tries, code = bill.code, end_action = settings.end_action })
     emit("Payment Lost", {
-      invoice = bill.invoice, amount = bill.amount, currency = bill.currency, tries = past.tries, code = bill.code,
+      invoice = bill.invoice, amount = bill.amount, currency = bill.currency, tries = case.tries, code = bill.code,
     })
     if settings.end_action == "cancel" and bill.subscription then
       send("billing", "subscription.cancel", { subscription = bill.subscription, invoice = bill.invoice })

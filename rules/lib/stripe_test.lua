@@ -19,6 +19,8 @@ end)
 test("what is for someone else is not sent to Stripe, and no id leads astray", function(t)
   assert(stripe({ type = "dunning.reminder", data = {} }) == nil)
   for _, wrong in ipairs { "in_1/void", "../customers", "", 7 } do
-    assert(not pcall(stripe, { type = "payment.charge", data = { invoice = wrong } }), wrong)
+    assert(not pcall(stripe, { type = "payment.charge", data = { invoice = wrong, payment_method = "pm_1" } }), wrong)
+    assert(not pcall(stripe, { type = "payment.lookup", data = { invoice = wrong } }), wrong)
+    assert(not pcall(stripe, { type = "subscription.cancel", data = { subscription = wrong, invoice = "in_1" } }), wrong)
   end
 end)
