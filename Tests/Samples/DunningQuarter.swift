@@ -81,7 +81,7 @@ package final class DunningQuarter {
       let days: UInt64 = isHeavy ? 10 : 45
       let at = Rehearsal.start + Int64(random.next(below: days * 24)) * DunningQuarter.hour
       agenda.add(.fail(invoice), at: at)
-      if random.chance(1, in: 50) { agenda.add(.void(invoice), at: at + hours(1, 400)) }
+      if random.chance(1, in: 20) { agenda.add(.void(invoice), at: at + hours(1, 400)) }
     }
   }
 

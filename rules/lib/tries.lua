@@ -74,11 +74,12 @@ local function read_invoices(text)
   return invoices
 end
 
--- What is open is kept, however old: nobody knows yet whether it is paid. A decline matters for a day.
+-- What is open is kept, however old: nobody knows yet whether it is paid. What is paid is remembered for as long as
+-- somebody might ask for it again; a decline matters for a day.
 local function write_invoices(invoices, now)
   local parts = {}
   for invoice, last in pairs(invoices) do
-    if last.ended == "open" or last.at > now - (last.ended == "paid" and KEPT or 2 * DAY) then
+    if last.ended == "open" or last.at > now - (last.ended == "paid" and 100 * DAY or 2 * DAY) then
       table.insert(parts, invoice .. " " .. tostring((last.at + SECOND - 1) // SECOND) .. " " .. last.ended .. ";")
     end
   end

@@ -62,7 +62,7 @@ test("old tries are dropped, and a book that is full says so", function(t)
   assert(not has_room)
 end)
 
-test("invoices keep their last try: what is open for ever, a payment for a month, a decline for two days", function(t)
+test("invoices keep their last try: what is open for ever, a payment for 100 days, a decline for two days", function(t)
   local text = "in_1 1767603600 open;in_2 1767603600 paid;in_3 1767603600 declined;"
   assert(tries.write_invoices(tries.read_invoices(text), now) == text)
   assert(tries.write_invoices(tries.read_invoices(text), now + 3 * DAY) == "in_1 1767603600 open;in_2 1767603600 paid;")
