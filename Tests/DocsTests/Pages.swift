@@ -18,7 +18,8 @@ struct Block: Sendable, CustomStringConvertible {
 }
 
 enum Pages {
-  static let all = [
+  static let packs = Files.names(Files.root + "/etc/doc/packs").map { "etc/doc/packs/" + $0 }
+  static let all = packs + [
     "README.md", "etc/CHANGELOG.md", "etc/BENCHMARKS.md", "etc/doc/rules.md", "etc/doc/events.md",
     "etc/doc/configuration.md", "etc/doc/webhooks.md", "etc/doc/operating.md", "etc/doc/testing.md",
   ]

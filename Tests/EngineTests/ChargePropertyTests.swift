@@ -24,6 +24,33 @@ import Testing
     #expect(play.refusals.isSuperset(of: ["limit", "never", "too soon", "in flight"]), "\(play.refusals)")
     #expect(play.watch.mostInMonth.contains { $0.value >= 15 }, "\(play.watch.mostInMonth)")
   }
+
+  @Test func `Stripe gets the form that pays the invoice, and its answers are understood`() throws {
+    var stripe = Destination(name: "billing", url: "https://api.stripe.com", signing: .none, shape: .form)
+    stripe.transform = "lib/stripe"
+    let shop = try Workshop(ChargePlay.files, destinations: [Workshop.destinations[0], stripe])
+    let asks = [(402, #"{"error":{"code":"card_declined","decline_code":"insufficient_funds"}}"#, "declined"),
+      (200, #"{"id":"in_1","object":"invoice","status":"paid"}"#, "paid")]
+    for (number, ask) in asks.enumerated() {
+      let asked = try shop.take(
+        #"{"id":"r\#(number)","name":"payment.requested","thing":"card:pm_1","data":{"invoice":"in_1","amount":4900,"currency":"EUR","network":"visa","asked_by":"user:42"}}"#
+      )
+      let delivery = try #require(asked.deliveries.first?.delivery)
+      #expect(delivery.request == "POST /v1/invoices/in_1/pay")
+      #expect(
+        String(decoding: delivery.body, as: UTF8.self)
+          == "expand[0]=payment_intent&off_session=true&payment_method=pm_1")
+      _ = try shop.store.step([.wants(10, except: [])], now: shop.now)
+      shop.settled = [
+        Attempt(
+          delivery: delivery.number, attempt: 1, started: shop.now, outcome: ask.0 == 200 ? .delivered : .status,
+          status: ask.0, settlement: ask.0 == 200 ? .delivered : .failed, response: Array(ask.1.utf8))
+      ]
+      let answer = try #require(try shop.run([]).events.first { $0.name == "payment.answered" })
+      #expect(try Document.parse(answer.body).root["data"]?["outcome"]?.string == ask.2)
+      shop.now = shop.now + 25 * 3_600_000
+    }
+  }
 }
 
 private struct ChargePlay {
@@ -38,7 +65,7 @@ private struct ChargePlay {
     var advice: (text: String, hours: Int64?)?
   }
 
-  private static let files = Dictionary(
+  static let files = Dictionary(
     uniqueKeysWithValues: SampleRules.sources(of: ["dunning/charge"]).map { ($0.name, $0.text) })
   private static let destinations = ["crm", "billing"].map {
     Destination(name: $0, url: "http://127.0.0.1:9/", signing: .none, shape: .bare)

@@ -102,12 +102,13 @@ return rule {
       if not (has_room and has_room_too) then reason, next_at = "limit", now() + 24 * HOUR end
       if has_room then state.tries = book_text end
       if reason then return answer(ask, { outcome = "refused", reason = reason, next_at = next_at }) end
-      state.invoices, state.calling_at = invoices_text, now()
+      local called_at = now()
+      state.invoices, state.calling_at = invoices_text, called_at
       result = declines.read(call("billing", "payment.charge", {
         invoice = ask.invoice, amount = ask.amount, currency = ask.currency, payment_method = customer.id,
         tried_at = invoices[ask.invoice].at,
       }, { within = "60 s" }))
-      state.calling_at = nil
+      if state.calling_at == called_at then state.calling_at = nil end
     end
     for _, pause in ipairs(settings.look_up_after) do
       if result.outcome ~= "unknown" then break end
