@@ -38,6 +38,11 @@ return catalog {
     ["invoice.payment_failed"] = {
       payment_method = "text", network = "text", failure_code = "text", advice = "text",
     },
+    ["Invoice Unpaid"] = {
+      id = "text", amount_remaining = "money", amount_due = "money", currency = "text", subscription = "text",
+      hosted_invoice_url = "text", next_payment_attempt = "time", payment_method = "text", network = "text",
+      failure_code = "text", advice = "text",
+    },
     ["charge.failed"]     = { payment_method_details = "any" },
     ["payment.requested"] = {
       invoice = "text", amount = "money", currency = "text", network = "text", asked_by = "text", tried_at = "time",

@@ -46,6 +46,7 @@ package final class DunningQuarter {
   private var networkOf: [String: String] = [:]
   private var cardOf: [Int: String] = [:]
   private var changedCards = 0
+  private var updatedCards: Set<String> = []
   private var submitted = 0
 
   package private(set) var watch = ChargeWatch()
@@ -131,6 +132,7 @@ package final class DunningQuarter {
       try tell("payment_method.attached", customer, #"{"id":"\#(card)","card":{"network":"\#(network)"}}"#)
     case .update(let card):
       watch.changed(card, at: room.now)
+      updatedCards.insert(card)
       let customer = Int(card.split(separator: "_")[1])
       try tell("payment_method.automatically_updated", customer, #"{"id":"\#(card)","card":{"network":"\#(networkOf[card] ?? "")"}}"#)
     }
@@ -231,7 +233,8 @@ package final class DunningQuarter {
         invoice: invoice, card: card, network: networkOf[card] ?? "", amount: "\(amount) \(currency)", triedAt: triedAt,
         at: room.now))
     var reply = Reply(destination: "billing", type: "payment.charge")
-    let isPaid = random.chance(card == bill.card ? bill.decline.paidPercent : 80, in: 100)
+    let isFresh = card != bill.card || updatedCards.contains(card)
+    let isPaid = random.chance(isFresh ? 80 : bill.decline.paidPercent, in: 100)
     switch random.next(below: 100) {
     case 0..<3:
       reply.isMissing = true

@@ -3,6 +3,8 @@
 --
 -- Reads "invoice.payment_failed", "invoice.paid", "invoice.voided", "invoice.marked_uncollectible" (Stripe's), and
 -- "Payment Tried" and "payment.answered" of this pack.
+-- Emits "Invoice Unpaid" with the data of each failure, for campaigns: not when the invoice is settled already, because
+-- events overtake each other on their way.
 -- Emits "Payment Recovered" (invoice, amount, currency, by, days), by is "calendar", "new card", "updated card" or
 -- "customer"; and "Payment Closed" (invoice, amount, currency, reason) when nobody has to pay any more.
 local bills = use("lib/bills")
@@ -34,15 +36,18 @@ return rule {
     local one = open[invoice]
 
     if event.name == "invoice.payment_failed" then
-      check(not one, "this invoice is known to be unpaid")
+      check(not invoices.is_settled(state.settled, invoice), "this invoice is settled: the word of its failure comes late")
       local amount, currency = bills.amount(data.amount_remaining, data.amount_due), money.currency(data.currency)
       check(amount and currency, "the failed payment has no amount that can be understood")
-      open[invoice] = { amount = amount, currency = currency, since = now() }
+      open[invoice] = open[invoice] or { amount = amount, currency = currency, since = now() }
+      emit("Invoice Unpaid", data)
     else
-      check(one, "this invoice had not failed, or is settled")
+      local is_end = event.name:find("^invoice%.") or data.outcome == "paid"
+      if is_end then state.settled = invoices.settle(state.settled, invoice, now()) end
+      if not one then return finish("this invoice had not failed, or is settled") end
       if event.name == "Payment Tried" then
         one.trying = data.why
-      elseif event.name == "payment.answered" and data.outcome ~= "paid" then
+      elseif not is_end then
         one.trying = nil
       else
         open[invoice] = nil

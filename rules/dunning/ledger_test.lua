@@ -11,7 +11,7 @@ test("a failed payment is remembered, for other rules to see, and forgotten when
   t:expect_traits { payment_failing = null }
   t:expect_emitted("Payment Recovered", { invoice = "in_1", amount = 4900, currency = "EUR", by = "customer", days = 3 })
   t:expect_emitted("Unpaid Invoices Changed", { count = 0, since = null })
-  t:expect_state { open = null }
+  t:expect_state { open = null, settled = "in_1 1767862800;" }
 end)
 
 test("only when all are paid nothing fails any more, and the oldest that is left counts", function(t)
@@ -39,7 +39,7 @@ test("what our own try has brought is told apart from what the customer did, whi
       t:event("invoice.paid", { id = way })
       t:event("payment.answered", { invoice = way, outcome = "paid" })
     end
-    t:expect_verdict("skipped", "is settled")
+    t:expect_verdict("ran", "is settled")
     t:expect_emitted("Payment Recovered", { invoice = way, by = "calendar" })
   end
   fail(t, "in_3")
@@ -53,13 +53,26 @@ test("a failure that is told again changes nothing, and other customers are not 
   fail(t, "in_1")
   t:advance("1 day")
   fail(t, "in_1")
-  t:expect_verdict("skipped", "known to be unpaid")
+  t:expect_state { open = "in_1 4900 EUR 1767603600 -;" }
   t:expect_traits({ payment_failing = null }, { user = "ada" })
 end)
 
 test("a payment that had not failed is no news", function(t)
   t:event("invoice.paid", { id = "in_1" })
-  t:expect_verdict("skipped", "had not failed")
+  t:expect_verdict("ran", "had not failed")
+  t:expect_traits { payment_failing = null }
+end)
+
+test("events overtake each other: a failure that is told after the payment opens nothing", function(t)
+  t:event("invoice.paid", { id = "in_1" })
+  fail(t, "in_1")
+  t:expect_verdict("skipped", "comes late")
+  fail(t, "in_2")
+  t:event("invoice.voided", { id = "in_2" })
+  t:advance("30 days")
+  fail(t, "in_2")
+  t:expect_verdict("skipped", "comes late")
+  t:expect_traits { payment_failing = null }
 end)
 
 test("nonsense for an invoice or an amount takes nothing from anybody", function(t)

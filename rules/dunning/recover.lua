@@ -2,8 +2,8 @@
 -- declined; hard declines ask the customer for another card and wait for it. The card itself is charged by
 -- charge.lua, which this rule asks. All numbers stand in lib/dunning.lua.
 --
--- Reads   "invoice.payment_failed" (id, amount_remaining, currency, subscription, hosted_invoice_url,
---         next_payment_attempt) and "charge.failed" (invoice, payment_method, outcome, failure_code), in any order;
+-- Reads   "Invoice Unpaid" of ledger.lua (id, amount_remaining, currency, subscription, hosted_invoice_url,
+--         next_payment_attempt) and Stripe's "charge.failed" (invoice, payment_method, outcome, failure_code), in any order;
 --         "payment_method.attached" and "payment_method.automatically_updated" (id, card).
 -- Sends   to crm "dunning.reminder", "dunning.new_card", "dunning.confirm", "dunning.review" and "dunning.lost", to
 --         billing "subscription.cancel" if the settings say so. Emits "Payment Tried", "Payment Lost"
@@ -85,8 +85,8 @@ end
 
 return rule {
   title   = "Recover a failed payment",
-  on      = { "invoice.payment_failed", "charge.failed" },
-  key     = { ["invoice.payment_failed"] = "data.id", ["charge.failed"] = "data.invoice" },
+  on      = { "Invoice Unpaid", "charge.failed" },
+  key     = { ["Invoice Unpaid"] = "data.id", ["charge.failed"] = "data.invoice" },
   collect = { up_to = 20, within = "1 minute" },  -- both events, in whatever order they come
   second  = "ignore",
   again   = "never",                              -- one campaign for each invoice, whatever billing repeats
@@ -98,6 +98,7 @@ return rule {
   owner   = "billing",
   run = function(event, customer, events)
     local bill = bills.join(events)
+    check(bill.is_unpaid, "a charge has failed, and no word of an unpaid invoice has come with it")
     check(bill.amount and bill.currency, "the failed payment has no amount that can be understood")
     check(not bill.next_attempt, "billing itself has planned the next try: this campaign begins when it has given up")
 

@@ -185,10 +185,12 @@ test("a payment without an amount, or with nonsense for one, is not begun", func
   for _, wrong in ipairs { 0, -1, "4900", 49.5 } do
     t:event("invoice.payment_failed", { id = "in_" .. tostring(wrong), amount_remaining = wrong, currency = "eur" })
     t:advance("1 minute")
-    t:expect_ended("skipped", { rule = "dunning/recover" })
+    t:expect_not_waiting()
   end
   t:event("invoice.payment_failed", { amount_remaining = 4900, currency = "eur" })
-  t:expect_verdict("no key", "data.id", { rule = "dunning/recover" })
+  t:expect_not_waiting()
+  t:event("charge.failed", { amount = 4900, currency = "eur", payment_method = "pm_1" })
+  t:expect_verdict("no key", "data.invoice", { rule = "dunning/recover" })
   t:expect_nothing()
 end)
 
@@ -196,5 +198,13 @@ test("without a card to charge, one is asked for", function(t)
   t:event("invoice.payment_failed", { id = "in_1", amount_remaining = 4900, currency = "eur" })
   t:advance("1 minute")
   t:expect_sent("crm", "dunning.new_card", { asked = 1 })
+  t:expect_nothing()
+end)
+
+test("what is paid is not charged when the word of its failure comes late, and a charge that failed alone begins nothing", function(t)
+  t:event("invoice.paid", { id = "in_1" })
+  fail(t, "do_not_honor")
+  t:expect_ended("skipped", { rule = "dunning/recover" })
+  t:advance("60 days")
   t:expect_nothing()
 end)

@@ -13,12 +13,12 @@ local function amount(...)
 end
 
 -- Events of either kind, in any order; the newest of each counts. A billing system that sends no charge.failed may put
--- failure_code, advice, network and payment_method into invoice.payment_failed.
+-- failure_code, advice, network and payment_method into invoice.payment_failed, and "Invoice Unpaid" has them, too.
 local function join(events)
   local bill, invoice, charge = {}, {}, nil
   for _, one in ipairs(events) do
     bill.tried_at = bill.tried_at and math.max(bill.tried_at, one.time) or one.time
-    if one.name == "charge.failed" then charge = one.data else invoice = one.data end
+    if one.name == "charge.failed" then charge = one.data else invoice, bill.is_unpaid = one.data, true end
   end
   local decline = charge and declines.of_charge(charge) or {}
   local paid_by = charge or {}

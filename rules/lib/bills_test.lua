@@ -1,7 +1,7 @@
 local bills = use("lib/bills")
 
 local invoice = {
-  name = "invoice.payment_failed", time = 1000,
+  name = "Invoice Unpaid", time = 1000,
   data = { id = "in_1", amount_remaining = 4900, amount_due = 5900, currency = "eur", subscription = "sub_1" },
 }
 local charge = {
@@ -24,9 +24,10 @@ end)
 test("each alone tells what it can", function(t)
   local bill = bills.join { charge }
   assert(bill.invoice == "in_1" and bill.amount == 1 and bill.currency == "USD" and bill.subscription == nil)
+  assert(not bill.is_unpaid and bills.join({ invoice }).is_unpaid)
   bill = bills.join { invoice }
   assert(bill.amount == 4900 and bill.card == nil and bill.code == nil)
-  bill = bills.join { { name = "invoice.payment_failed", time = 1,
+  bill = bills.join { { name = "Invoice Unpaid", time = 1,
     data = { id = "in_1", amount_due = 5, currency = "jpy", payment_method = "pm_7", failure_code = "51", advice = "24" } } }
   assert(bill.amount == 5 and bill.card == "pm_7" and bill.code == "51" and bill.advice == "24")
 end)

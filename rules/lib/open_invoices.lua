@@ -1,7 +1,8 @@
 -- The unpaid invoices of one customer, as a text that a state can hold: "in_1 4900 EUR 1767603600 calendar;…", with
 -- the second of the first failure and why the try under way was made ("-" when none is).
 
-local ROOM = 7000  -- bytes; a state has 8,192
+local ROOM, SETTLED_ROOM = 5000, 2500  -- bytes; a state has 8,192
+local DAY = 24 * 60 * 60 * 1000
 
 local function read(text)
   local open = {}
@@ -38,4 +39,21 @@ local function sum_up(open)
   return count, since
 end
 
-return { read = read, write = write, sum_up = sum_up }
+-- The second text: what is settled, "in_1 1767603600;…", the newest first, for 60 days. Events overtake each other on
+-- their way, and a failure that is told after the payment must not open the invoice again.
+local function settle(text, invoice, now)
+  local kept = invoice .. " " .. tostring(now // 1000) .. ";"
+  for one, second in (text or ""):gmatch("(%S+) (%d+);") do
+    local line = one .. " " .. second .. ";"
+    if one ~= invoice and math.tointeger(second) * 1000 > now - 60 * DAY and #kept + #line <= SETTLED_ROOM then
+      kept = kept .. line
+    end
+  end
+  return kept
+end
+
+local function is_settled(text, invoice)
+  return (";" .. (text or "")):find(";" .. invoice .. " ", 1, true) ~= nil
+end
+
+return { read = read, write = write, sum_up = sum_up, settle = settle, is_settled = is_settled }

@@ -23,3 +23,16 @@ test("more than fit are kept from the oldest on", function(t)
   local count, since = invoices.sum_up(kept)
   assert(count > 200 and count < 500 and since == 1000 and kept.in_500 == nil)
 end)
+
+test("what is settled is known for 60 days, and no other invoice is taken for it", function(t)
+  local now = 1767603600000
+  local text = invoices.settle(nil, "in_1", now)
+  text = invoices.settle(text, "in_2", now + 86400000)
+  assert(text == "in_2 1767690000;in_1 1767603600;", text)
+  assert(invoices.is_settled(text, "in_1") and invoices.is_settled(text, "in_2"))
+  assert(not invoices.is_settled(text, "in_") and not invoices.is_settled(text, "n_1") and not invoices.is_settled(nil, "in_1"))
+  assert(invoices.settle(text, "in_1", now + 2 * 86400000) == "in_1 1767776400;in_2 1767690000;")
+  assert(invoices.settle(text, "in_3", now + 61 * 86400000) == "in_3 1772874000;")
+  for number = 1, 200 do text = invoices.settle(text, "in_x" .. number, now) end
+  assert(#text <= 2500 and invoices.is_settled(text, "in_x200") and not invoices.is_settled(text, "in_x1"))
+end)
