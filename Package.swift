@@ -86,7 +86,8 @@ let package = Package(
     .testTarget(name: "MeasuresTests", dependencies: ["Basics", "Model", "Measures"], swiftSettings: plain),
     .testTarget(name: "RulesTests", dependencies: ["Basics", "Model", "Rules"], swiftSettings: plain),
     .testTarget(
-      name: "RuleCheckTests", dependencies: ["Basics", "Model", "Rules", "RuleCheck", "Files"], swiftSettings: plain),
+      name: "RuleCheckTests", dependencies: ["Basics", "Model", "Rules", "RuleCheck", "Files", "Samples"],
+      swiftSettings: plain),
     .testTarget(name: "IntakeTests", dependencies: ["Basics", "Model", "Intake", "CPlatform"], swiftSettings: plain),
     .executableTarget(
       name: "intake-bench", dependencies: ["Basics", "Intake", "CPlatform"], path: "Tests/IntakeBench",
@@ -107,9 +108,11 @@ let package = Package(
       name: "SimulatorTests", dependencies: ["Basics", "Engine", "Model", "Rules", "Simulator", "Store"],
       swiftSettings: plain),
     .testTarget(
-      name: "EngineTests", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Samples"], swiftSettings: plain),
+      name: "EngineTests", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Samples"],
+      swiftSettings: plain),
     .testTarget(
-      name: "RehearsalTests", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Rehearsal", "Files", "Samples"],
+      name: "RehearsalTests",
+      dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Rehearsal", "Files", "Samples"],
       swiftSettings: plain),
     .executableTarget(
       name: "journey-bench", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Rehearsal", "Samples"],

@@ -181,7 +181,10 @@ import Testing
 
   // MARK: configuration
 
-  @Test(arguments: Pages.blocks("lua").filter { $0.name == "nudged.lua" && !["README.md", "etc/doc/rules.md"].contains($0.page) })
+  @Test(
+    arguments: Pages.blocks("lua").filter {
+      $0.name == "nudged.lua" && !["README.md", "etc/doc/rules.md"].contains($0.page)
+    })
   func `every configuration on the pages is accepted`(block: Block) {
     // 32 bytes, as Standard Webhooks wants them.
     let secret = "whsec_" + Base64.encode(Array(repeating: 7, count: 32)) + "\n"

@@ -29,8 +29,10 @@ import Testing
     var stripe = Destination(name: "billing", url: "https://api.stripe.com", signing: .none, shape: .form)
     stripe.transform = "lib/stripe"
     let shop = try Workshop(ChargePlay.files, destinations: [Workshop.destinations[0], stripe])
-    let asks = [(402, #"{"error":{"code":"card_declined","decline_code":"insufficient_funds"}}"#, "declined"),
-      (200, #"{"id":"in_1","object":"invoice","status":"paid"}"#, "paid")]
+    let asks = [
+      (402, #"{"error":{"code":"card_declined","decline_code":"insufficient_funds"}}"#, "declined"),
+      (200, #"{"id":"in_1","object":"invoice","status":"paid"}"#, "paid"),
+    ]
     for (number, ask) in asks.enumerated() {
       let asked = try shop.take(
         #"{"id":"r\#(number)","name":"payment.requested","thing":"card:pm_1","data":{"invoice":"in_1","amount":4900,"currency":"EUR","network":"visa","asked_by":"user:42"}}"#
@@ -119,7 +121,8 @@ private struct ChargePlay {
   }
 
   private mutating func ask(_ invoice: String, _ network: String) -> String {
-    var data = #"{"invoice":"\#(invoice)","amount":\#(random.chance(1, in: 9) ? 900 : 4900),"currency":"EUR","asked_by":"user:42""#
+    var data =
+      #"{"invoice":"\#(invoice)","amount":\#(random.chance(1, in: 9) ? 900 : 4900),"currency":"EUR","asked_by":"user:42""#
     if !network.isEmpty, random.chance(9, in: 10) { data += #","network":"\#(network)""# }
     let card = "pm_" + invoice.split(separator: "_")[1]
     if let changed = changes[card], random.chance(1, in: 2) { data += #","card_changed_at":\#(changed.milliseconds)"# }
@@ -212,7 +215,8 @@ private struct ChargePlay {
   private mutating func answer(_ delivery: Delivery, _ invoice: String, _ card: String, isLookUp: Bool) -> Answer {
     let delay = [0, 1, 5_000, 50_000][Int(random.next(below: 4))] as Int64
     var attempt = Attempt(
-      delivery: delivery.number, attempt: 1, started: shop.now, outcome: .delivered, status: 200, settlement: .delivered)
+      delivery: delivery.number, attempt: 1, started: shop.now, outcome: .delivered, status: 200, settlement: .delivered
+    )
     let due = shop.now + delay
     if truth[invoice] == true {
       attempt.response = Array(#"{"outcome":"paid"}"#.utf8)

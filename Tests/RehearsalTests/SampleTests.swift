@@ -13,8 +13,10 @@ import Testing
     let sources = SampleRules.sources
     let tests = sources.filter { $0.kind == .test }
     let tested = Set(tests.map { String($0.name.dropLast("_test".count)) })
-    #expect(tested == Set(
-        sources.filter { [.rule, .library, .segment].contains($0.kind) && !$0.path.hasPrefix("data/") }.map(\.name)))
+    #expect(
+      tested
+        == Set(
+          sources.filter { [.rule, .library, .segment].contains($0.kind) && !$0.path.hasPrefix("data/") }.map(\.name)))
     var run = TestRun(sources: sources, folder: "rules")
     run.knownDestinations = SampleRules.destinations
     for file in run.run(tests, jobs: 2) {

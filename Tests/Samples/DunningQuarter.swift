@@ -134,7 +134,9 @@ package final class DunningQuarter {
       watch.changed(card, at: room.now)
       updatedCards.insert(card)
       let customer = Int(card.split(separator: "_")[1])
-      try tell("payment_method.automatically_updated", customer, #"{"id":"\#(card)","card":{"network":"\#(networkOf[card] ?? "")"}}"#)
+      try tell(
+        "payment_method.automatically_updated", customer,
+        #"{"id":"\#(card)","card":{"network":"\#(networkOf[card] ?? "")"}}"#)
     }
   }
 
@@ -188,7 +190,9 @@ package final class DunningQuarter {
     }
     sum = hash.hash(writer.bytes)
     for row in decisions.events.rows where DunningQuarter.outcomes.contains(row.name) {
-      guard let data = try? Document.parse(row.body), let invoice = data.root["data"]?["invoice"]?.string else { continue }
+      guard let data = try? Document.parse(row.body), let invoice = data.root["data"]?["invoice"]?.string else {
+        continue
+      }
       note(row.name, invoice, data.root)
     }
   }
