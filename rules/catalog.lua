@@ -89,7 +89,7 @@ return catalog {
     ["payment.charge"]       = {
       invoice = "text", amount = "money", currency = "text", payment_method = "text", tried_at = "time",
     },
-    ["payment.lookup"]       = { invoice = "text", tried_at = "time" },
+    ["payment.lookup"]       = { invoice = "text", payment_method = "text", tried_at = "time" },
     ["subscription.cancel"]  = { subscription = "text", invoice = "text" },
     ["dunning.reminder"]     = {
       customer = "text", invoice = "text", amount = "money", currency = "text", url = "text", tries = "integer",

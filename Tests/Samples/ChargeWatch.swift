@@ -62,7 +62,7 @@ package struct ChargeWatch {
     var card = cards[charge.card] ?? Card()
     var invoice = invoices[charge.invoice] ?? Invoice()
     func fault(_ what: String) { faults.append("\(charge.invoice) on \(charge.card) at \(charge.at): \(what)") }
-    if !marks.insert("\(charge.invoice) \(charge.triedAt)").inserted { fault("the same try twice") }
+    if !marks.insert("\(charge.invoice) \(charge.card) \(charge.triedAt)").inserted { fault("the same try twice") }
     if invoice.end == .inFlight { fault("charged while in flight") }
     if invoice.end == .settled { fault("charged although nothing is left to pay") }
     if card.isDead { fault("charged a card that must never be") }

@@ -46,8 +46,11 @@ local function refusal(ask, book, key, last)
   end
 end
 
-local function look_up(ask, invoices)
-  return declines.read(call("billing", "payment.lookup", { invoice = ask.invoice, tried_at = invoices[ask.invoice].at }))
+-- Invoice, card and tried_at name one try.
+local function look_up(ask, card, invoices)
+  return declines.read(call("billing", "payment.lookup", {
+    invoice = ask.invoice, payment_method = card, tried_at = invoices[ask.invoice].at,
+  }))
 end
 
 return rule {
@@ -90,7 +93,7 @@ return rule {
     local result = { outcome = "unknown" }
     if last and last.ended == "open" then
       -- Nobody has learned yet how the last try ended.
-      result = look_up(ask, invoices)
+      result = look_up(ask, customer.id, invoices)
     else
       local reason, next_at = refusal(ask, book, key, last)
       if not reason then
@@ -113,7 +116,7 @@ return rule {
     for _, pause in ipairs(settings.look_up_after) do
       if result.outcome ~= "unknown" then break end
       wait(pause)
-      result = look_up(ask, tries.read_invoices(state.invoices))
+      result = look_up(ask, customer.id, tries.read_invoices(state.invoices))
     end
     if result.outcome == "unknown" then return answer(ask, { outcome = "unknown", reason = "in flight" }) end
 

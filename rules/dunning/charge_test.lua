@@ -140,7 +140,7 @@ test("an unknown outcome is looked up after 5 minutes, an hour and days, and not
   for _, pause in ipairs { "5 minutes", "1 hour", "1 day" } do
     t:reply("billing", "payment.lookup", { ok = false, status = 500 })
     t:advance(pause)
-    t:expect_called("billing", "payment.lookup", { invoice = "in_1", tried_at = 1767603600000 })
+    t:expect_called("billing", "payment.lookup", { invoice = "in_1", payment_method = "pm_1", tried_at = 1767603600000 })
     t:expect_nothing()
   end
   t:reply("billing", "payment.lookup", paid)

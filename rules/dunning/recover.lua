@@ -125,7 +125,8 @@ return rule {
         -- Another card, or the same with new data: one try at once, and the calendar begins anew.
         bills.take_card(bill, changed)
         case.why = changed.name == "payment_method.attached" and "new card" or "updated card"
-        case.class, case.changed_at, case.first_at, case.not_before = "vague", now(), now(), nil
+        -- The change counts from when it came: what the bank has said to another invoice since holds.
+        case.class, case.changed_at, case.first_at, case.not_before = "vague", math.min(changed.time, now()), now(), nil
         case.asked, case.asked_at, case.put_off, planned, changed = 0, nil, nil, now(), nil
       end
       if planned and not changed then
