@@ -219,3 +219,23 @@ test("a card is asked for one invoice at a time: the next one waits for the firs
   ask(t, { invoice = "in_2" })
   t:expect_called("billing", "payment.charge", { invoice = "in_2" })
 end)
+
+test("what billing has tried by itself counts, and is counted once", function(t)
+  -- Four tries of billing and six of ours are ten in a day, however often the same one is told.
+  for number = 1, 4 do
+    t:reply("billing", "payment.charge", declined("do_not_honor"))
+    local tried_at = 1767603600000 - number * 7200000
+    ask(t, { invoice = "in_" .. number, network = "mastercard", tried_at = tried_at, code = "processing_error" })
+    t:expect_called("billing", "payment.charge", { invoice = "in_" .. number })
+    ask(t, { invoice = "in_" .. number, network = "mastercard", tried_at = tried_at, code = "processing_error" })
+    t:expect_emitted("payment.answered", { invoice = "in_" .. number, reason = "too soon" })
+  end
+  for number = 5, 6 do
+    t:reply("billing", "payment.charge", declined("do_not_honor"))
+    ask(t, { invoice = "in_" .. number, network = "mastercard" })
+    t:expect_called("billing", "payment.charge", { invoice = "in_" .. number })
+  end
+  ask(t, { invoice = "in_7", network = "mastercard" })
+  t:expect_emitted("payment.answered", { invoice = "in_7", reason = "limit" })
+  t:expect_nothing()
+end)
