@@ -81,13 +81,17 @@ let package = Package(
 
     // Tests mirror the rooms. Plain targets under Tests are shared by several of them.
     .target(name: "Files", path: "Tests/Files", swiftSettings: plain),
+    .target(
+      name: "Samples", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Rehearsal", "Files"],
+      path: "Tests/Samples", swiftSettings: plain),
     .testTarget(name: "BasicsTests", dependencies: ["Basics", "CZlib"], swiftSettings: plain),
     .testTarget(name: "ModelTests", dependencies: ["Basics", "Model"], swiftSettings: plain),
     .testTarget(name: "DocumentsTests", dependencies: ["Basics", "Model", "Documents"], swiftSettings: plain),
     .testTarget(name: "MeasuresTests", dependencies: ["Basics", "Model", "Measures"], swiftSettings: plain),
     .testTarget(name: "RulesTests", dependencies: ["Basics", "Model", "Rules"], swiftSettings: plain),
     .testTarget(
-      name: "RuleCheckTests", dependencies: ["Basics", "Model", "Rules", "RuleCheck", "Files"], swiftSettings: plain),
+      name: "RuleCheckTests", dependencies: ["Basics", "Model", "Rules", "RuleCheck", "Files", "Samples"],
+      swiftSettings: plain),
     .testTarget(name: "IntakeTests", dependencies: ["Basics", "Model", "Intake", "CPlatform"], swiftSettings: plain),
     .executableTarget(
       name: "intake-bench", dependencies: ["Basics", "Intake", "CPlatform"], path: "Tests/IntakeBench",
@@ -108,12 +112,14 @@ let package = Package(
       name: "SimulatorTests", dependencies: ["Basics", "Engine", "Model", "Rules", "Simulator", "Store"],
       swiftSettings: plain),
     .testTarget(
-      name: "EngineTests", dependencies: ["Basics", "Model", "Rules", "Store", "Engine"], swiftSettings: plain),
+      name: "EngineTests", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Samples"],
+      swiftSettings: plain),
     .testTarget(
-      name: "RehearsalTests", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Rehearsal", "Files"],
+      name: "RehearsalTests",
+      dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Rehearsal", "Files", "Samples"],
       swiftSettings: plain),
     .executableTarget(
-      name: "journey-bench", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Rehearsal"],
+      name: "journey-bench", dependencies: ["Basics", "Model", "Rules", "Store", "Engine", "Rehearsal", "Samples"],
       path: "Tests/JourneyBench", swiftSettings: plain),
     .testTarget(
       name: "DaemonTests", dependencies: ["Basics", "Model", "Store", "Intake", "Files"], swiftSettings: plain),

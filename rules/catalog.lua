@@ -34,6 +34,33 @@ return catalog {
     ["Course Completed"] = { course_id = "text", title = "text", score = "number" },
     ["Course Due Date Moved"] = { course_id = "text", due_at = "time" },
 
+    -- Dunning: what billing tells beyond Stripe's fields, and what the rules of the pack tell each other
+    ["invoice.payment_failed"] = {
+      payment_method = "text", network = "text", failure_code = "text", advice = "text",
+    },
+    ["Invoice Unpaid"] = {
+      id = "text", amount_remaining = "money", amount_due = "money", currency = "text", subscription = "text",
+      hosted_invoice_url = "text", next_payment_attempt = "time", payment_method = "text", network = "text",
+      failure_code = "text", advice = "text",
+    },
+    ["charge.failed"]     = { payment_method_details = "any" },
+    ["payment.requested"] = {
+      invoice = "text", amount = "money", currency = "text", network = "text", asked_by = "text", tried_at = "time",
+      code = "text", advice = "text", card_changed_at = "time",
+    },
+    ["payment.answered"]  = {
+      invoice = "text", amount = "money", currency = "text", outcome = "text", reason = "text", code = "text",
+      advice = "text", class = "text", next_at = "time",
+    },
+    ["Payment Tried"]      = { invoice = "text", card = "text", why = "text" },
+    ["Payment Recovered"]  = { invoice = "text", amount = "money", currency = "text", by = "text", days = "integer" },
+    ["Payment Lost"]       = { invoice = "text", amount = "money", currency = "text", tries = "integer", code = "text" },
+    ["Payment Unresolved"] = { invoice = "text", amount = "money", currency = "text" },
+    ["Payment Closed"]     = { invoice = "text", amount = "money", currency = "text", reason = "text", days = "integer" },
+    ["Unpaid Invoices Changed"] = { count = "integer", since = "time" },
+    ["Access Changed"]     = { access = "text", previous = "text", since = "time" },
+    ["Card Expiring"]      = { card = "text", last4 = "text", ends_at = "time" },
+
     -- The names of the first sample rules; they go as their packs come
     usage_limit_approaching  = { metric = "text", percent = "number", plan = "text" },
     feature_locked           = { feature = "text", plan = "text" },
@@ -44,9 +71,6 @@ return catalog {
     course_finished          = { course = "text", score = "number" },
     cancellation_started     = { reason = "text" },
     session_started          = {},
-    ["invoice.payment_failed"] = { invoice = "text", attempt = "integer", amount = "money", currency = "text" },
-    ["invoice.paid"]         = { invoice = "text", amount = "money", currency = "text" },
-    ["invoice.voided"]       = { invoice = "text" },
   },
 
   traits = {
@@ -61,12 +85,40 @@ return catalog {
     ["churn.at_risk"]        = { customer = "text", plan = "text" },
     ["churn.gone_quiet"]     = { customer = "text", since = "text" },
     ["churn.save_offer"]     = { customer = "text", reason = "text" },
-    ["dunning.exhausted"]    = { customer = "text", invoice = "text" },
-    ["dunning.reminder"]     = { customer = "text", invoice = "text", attempt = "integer" },
-    ["payment.recovered"]    = { customer = "text", invoice = "text" },
-    ["payment.reminder"]     = { customer = "text", invoice = "text", amount = "money", currency = "text" },
-    ["payment.retry"]        = { invoice = "text", attempt = "integer" },
-    ["payment.review"]       = { customer = "text", invoice = "text", failures = "integer" },
+    -- Dunning
+    ["payment.charge"]       = {
+      invoice = "text", amount = "money", currency = "text", payment_method = "text", tried_at = "time",
+    },
+    ["payment.lookup"]       = { invoice = "text", payment_method = "text", tried_at = "time" },
+    ["subscription.cancel"]  = { subscription = "text", invoice = "text" },
+    ["dunning.reminder"]     = {
+      customer = "text", invoice = "text", amount = "money", currency = "text", url = "text", tries = "integer",
+      code = "text", next_try_at = "time",
+    },
+    ["dunning.new_card"]     = {
+      customer = "text", invoice = "text", amount = "money", currency = "text", url = "text", code = "text",
+      asked = "integer",
+    },
+    ["dunning.confirm"]      = {
+      customer = "text", invoice = "text", amount = "money", currency = "text", url = "text", code = "text",
+      asked = "integer",
+    },
+    ["dunning.review"]       = {
+      customer = "text", invoice = "text", amount = "money", currency = "text", url = "text", code = "text",
+      tries = "integer", end_action = "text",
+    },
+    ["dunning.lost"]         = {
+      customer = "text", invoice = "text", amount = "money", currency = "text", url = "text", tries = "integer",
+      code = "text", end_action = "text",
+    },
+    ["dunning.access"]       = { customer = "text", access = "text", previous = "text", since = "time" },
+    ["dunning.card_expiring"] = { customer = "text", card = "text", last4 = "text", ends_at = "time" },
+    ["cart.check"]           = { customer = "text", products = "list" },
+    ["cart.reminder"]        = {
+      customer = "text", number = "integer", amount = "money", currency = "text", products = "list",
+      price_changed = "boolean",
+    },
+
     ["upsell.offer"]         = { customer = "text", metric = "text", percent = "number", plan = "text" },
     ["upsell.locked_features"] = { customer = "text", features = "list", attempts = "integer", plan = "text" },
     ["webinar.reminder"]     = { customer = "text", title = "text", starts_at = "time" },

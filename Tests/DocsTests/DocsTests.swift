@@ -14,8 +14,10 @@ import Rules
 import Testing
 
 @Suite struct DocsTests {
-  private static let luaPages = ["README.md", "etc/doc/rules.md"]
-  private static let destinations: Set<String> = ["crm"]
+  private static let luaPages = ["README.md", "etc/doc/rules.md"] + Pages.packs
+  private static let destinations: Set<String> = ["billing", "crm", "learning"]
+  /// Configurations are held against the program further below.
+  private static let ruleBlocks = Pages.blocks("lua", in: luaPages).filter { $0.name != "nudged.lua" }
 
   // MARK: rules
 
@@ -41,7 +43,7 @@ import Testing
     return RuleCheck.check(sources: sources, knownDestinations: destinations)
   }
 
-  @Test(arguments: Pages.blocks("lua", in: luaPages))
+  @Test(arguments: ruleBlocks)
   func `every rule on the pages loads without a complaint`(block: Block) {
     let report = DocsTests.check(block)
     #expect(report.findings.isEmpty, "\(report.findings)")
@@ -49,7 +51,7 @@ import Testing
     #expect(report.set.rules.count { !$0.isSegment } == (kind == .rule ? 1 : 0))
   }
 
-  @Test(arguments: Pages.blocks("lua", in: luaPages).filter { $0.name == "fragment" })
+  @Test(arguments: ruleBlocks.filter { $0.name == "fragment" })
   func `every fragment runs to its end or says why not`(block: Block) throws {
     let text = #"{"name":"x","user":"42","data":{"plan":"enterprise","percent":90,"starts_at":"2026-01-15T10:20:30Z"}}"#
     let document = try Document.parse(text)
@@ -64,6 +66,12 @@ import Testing
     switch outcome.ending {
     case .waiting, .finished, .skipped: break
     default: Issue.record("\(outcome)")
+    }
+  }
+
+  @Test func `the libraries that a pack's page shows are those of the rules folder`() {
+    for block in Pages.blocks("lua", in: Pages.packs) where block.name?.hasPrefix("lib/") == true {
+      #expect(block.text == Pages.read("rules/" + block.name!), "\(block)")
     }
   }
 
@@ -176,7 +184,10 @@ import Testing
 
   // MARK: configuration
 
-  @Test(arguments: Pages.blocks("lua").filter { $0.name == "nudged.lua" && !luaPages.contains($0.page) })
+  @Test(
+    arguments: Pages.blocks("lua").filter {
+      $0.name == "nudged.lua" && !["README.md", "etc/doc/rules.md"].contains($0.page)
+    })
   func `every configuration on the pages is accepted`(block: Block) {
     // 32 bytes, as Standard Webhooks wants them.
     let secret = "whsec_" + Base64.encode(Array(repeating: 7, count: 32)) + "\n"

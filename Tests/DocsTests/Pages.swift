@@ -18,10 +18,12 @@ struct Block: Sendable, CustomStringConvertible {
 }
 
 enum Pages {
-  static let all = [
-    "README.md", "etc/CHANGELOG.md", "etc/BENCHMARKS.md", "etc/doc/rules.md", "etc/doc/events.md",
-    "etc/doc/configuration.md", "etc/doc/webhooks.md", "etc/doc/operating.md", "etc/doc/testing.md",
-  ]
+  static let packs = Files.names(Files.root + "/etc/doc/packs").map { "etc/doc/packs/" + $0 }
+  static let all =
+    packs + [
+      "README.md", "etc/CHANGELOG.md", "etc/BENCHMARKS.md", "etc/doc/rules.md", "etc/doc/events.md",
+      "etc/doc/configuration.md", "etc/doc/webhooks.md", "etc/doc/operating.md", "etc/doc/testing.md",
+    ]
 
   static func read(_ path: String) -> String { Files.read(Files.root + "/" + path) }
 

@@ -50,7 +50,7 @@ final class Workshop {
 
   static func rules(_ files: [String: String]) throws -> RuleSet {
     let sources = files.map { RuleSource(path: $0.key + ".lua", text: $0.value) }
-    let loading = RuleSet.load(sources: sources, knownDestinations: ["crm", "bare"])
+    let loading = RuleSet.load(sources: sources, knownDestinations: ["crm", "bare", "billing"])
     if let complaint = loading.complaints.first { throw complaint }
     return loading.set
   }

@@ -89,6 +89,10 @@ if CommandLine.arguments.contains("--dates") {
   try DatesBench.run()
   exit(0)
 }
+if let place = CommandLine.arguments.firstIndex(of: "--dunning") {
+  try DunningBench.run(customers: CommandLine.arguments.dropFirst(place + 1).first.flatMap { Int($0) } ?? 10_000)
+  exit(0)
+}
 let subjects = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 100_000
 let began = Clocks.system.steadyNanoseconds()
 let tally = try play(subjects)

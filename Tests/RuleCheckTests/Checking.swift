@@ -3,11 +3,11 @@
 // Thread: the test's own. Promise: reads only.
 
 import Basics
-import Files
 import Glibc
 import Model
 import RuleCheck
 import Rules
+import Samples
 
 enum Checking {
   static let destinations: Set<String> = ["crm", "billing", "learning"]
@@ -15,9 +15,7 @@ enum Checking {
   static let isVerbose = getenv("NUDGED_VERBOSE") != nil
 
   /// The rules that come with the product, with their catalogue.
-  static let samples = Files.paths(below: Files.root + "/rules").filter { $0.hasSuffix(".lua") }
-    .map { RuleSource(path: $0, text: Files.read(Files.root + "/rules/" + $0)) }
-    .sorted { $0.path < $1.path }
+  static let samples = SampleRules.sources
 
   /// What the static pass says about one rule among libraries.
   static func findings(_ text: String, libraries: [String: String] = [:], world: World = world()) -> [Finding] {

@@ -61,7 +61,7 @@ import Testing
       "---| \"crm\"", "---| \"lib/plans\"", "---| \"usage_limit_approaching\"", "---| \"invoice.voided\"",
       "---| \"upsell.offer\"",
       "---@field payment_failing boolean?", "---@class nudged.event.course_finished.data", "---@field score number?",
-      "---@overload fun(event: \"invoice.paid\", options?: table): nudged.event.invoice_paid?",
+      "---@overload fun(event: \"payment.answered\", options?: table): nudged.event.payment_answered?",
       "---@param options? { within?: nudged.Duration }", "---@field again? \"always\"|\"never\"|nudged.Duration",
     ] {
       #expect(text.contains(part + "\n") || text.contains(part + " "), "\(part)")

@@ -1,4 +1,4 @@
-rules { "dunning/mark_failing" }
+rules { "dunning/ledger" }
 
 test("whoever opens the cancellation page gets the save offer", function(t)
   t:event("cancellation_started", { reason = "too expensive" })
@@ -16,7 +16,7 @@ test("the offer is made once and never again", function(t)
 end)
 
 test("while a payment fails there is no offer", function(t)
-  t:event("invoice.payment_failed", { invoice = "in_1" })
+  t:event("invoice.payment_failed", { id = "in_1", amount_remaining = 4900, currency = "eur" })
   t:event("cancellation_started", { reason = "too expensive" })
   t:expect_verdict("skipped", "a payment is failing")
   t:expect_nothing()

@@ -1,4 +1,4 @@
-rules { "dunning/mark_failing" }
+rules { "dunning/ledger" }
 
 test("who was not here for 14 days is asked after, once", function(t)
   t:event("session_started")
@@ -20,7 +20,7 @@ test("who signed up and never came is asked after, too", function(t)
 end)
 
 test("while a payment fails nobody is asked", function(t)
-  t:event("invoice.payment_failed", { invoice = "in_1" })
+  t:event("invoice.payment_failed", { id = "in_1", amount_remaining = 4900, currency = "eur" })
   t:advance("14 days")
   t:expect_verdict("skipped", "a payment is failing")
   t:expect_nothing()

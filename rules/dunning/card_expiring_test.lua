@@ -1,0 +1,36 @@
+local data = { card = "pm_1", last4 = "4242", ends_at = 1772323200000 }
+
+test("a card that ends is asked to be replaced, once", function(t)
+  t:event("Card Expiring", data)
+  t:expect_sent("crm", "dunning.card_expiring", { customer = "42", card = "pm_1", last4 = "4242", ends_at = 1772323200000 })
+  t:advance("1 day")
+  t:event("Card Expiring", data)
+  t:expect_verdict("not again")
+  t:expect_nothing()
+end)
+
+test("each card by itself, and the next one years later again", function(t)
+  t:event("Card Expiring", data)
+  t:event("Card Expiring", { card = "pm_2" })
+  t:expect_sent("crm", "dunning.card_expiring", { card = "pm_1" })
+  t:expect_sent("crm", "dunning.card_expiring", { card = "pm_2", last4 = null })
+  t:advance("61 days")
+  t:event("Card Expiring", data)
+  t:expect_sent("crm", "dunning.card_expiring", { card = "pm_1" })
+end)
+
+test("nobody is asked who is asked already, or who has left", function(t)
+  t:identify { payment_failing = true }
+  t:event("Card Expiring", data)
+  t:expect_verdict("skipped", "a payment is failing")
+  t:identify({ churned = true }, { user = "ada" })
+  t:event("Card Expiring", data, { user = "ada" })
+  t:expect_verdict("skipped", "has left")
+  t:expect_nothing()
+end)
+
+test("without a card nothing is sent", function(t)
+  t:event("Card Expiring", { last4 = "4242" })
+  t:expect_verdict("no key")
+  t:expect_nothing()
+end)
