@@ -53,7 +53,7 @@ return catalog {
     ["Event Seat Offered"]     = { event_id = "text", starts_at = "time", hold_until = "time" },
     ["Event Waitlist Closed"]  = { event_id = "text", reason = "text" },
     ["Event Seat Passed"]      = { event_id = "text", person = "text" },
-    ["Event Waitlist Emptied"] = { event_id = "text", reason = "text" },
+    ["Event Waitlist Counted"] = { event_id = "text", waiting = "integer" },
 
     -- Courses
     ["Course Enrolled"]  = { course_id = "text", title = "text", due_at = "time", order_id = "text" },

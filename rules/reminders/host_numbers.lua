@@ -2,8 +2,8 @@
 -- A rule about the event itself (per = "event"), with one run for each of its hosts: only so can it count what
 -- everyone has done. Who registers twice under one event counts twice; see the page for why that is left so.
 -- Reads: "Event Host Added" { event_id, role, … }, "Event Host Removed", "Event Registered", "Event Registration
--- Cancelled" and "Event Waitlisted" of people and the thing "event:ID"; of the thing "Event Rescheduled" and
--- "Event Cancelled".
+-- Cancelled" of people and the thing "event:ID"; of the thing "Event Rescheduled" { starts_at }, "Event Cancelled",
+-- and "Event Waitlist Counted" { waiting } of rules/reminders/waitlist.lua.
 local reminders = use("lib/reminders")
 
 local lead = "1 hour"
@@ -25,7 +25,7 @@ return rule {
     local message = reminders.message("numbers", event, customer, date)
     message.customer, message.role = event.user, event.data.role or "host"
     message.registrations = math.max(registrations, 0)
-    message.waiting = count("Event Waitlisted", "366 days")
+    message.waiting = last("Event Waitlist Counted", "data.waiting", "366 days") or 0
     send("crm", "reminder.host", message)
   end,
 }
