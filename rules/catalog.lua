@@ -80,9 +80,9 @@ return catalog {
     },
     ["Certificate Withdrawn"]      = { certificate_id = "text", status = "text", reason = "text" },
     ["Certificate Name Corrected"] = { name = "text" },
-    ["Certificate Suspended"]      = { reason = "text" },
-    ["Certificate Revoked"]        = { reason = "text" },
-    ["Certificate Reinstated"]     = { reason = "text" },
+    ["Certificate Suspended"]      = { cause = "text", reason = "text" },
+    ["Certificate Revoked"]        = { cause = "text", reason = "text" },
+    ["Certificate Reinstated"]     = { cause = "text", reason = "text" },
 
     -- The names of the first sample rules; they go as their packs come
     usage_limit_approaching  = { metric = "text", percent = "number", plan = "text" },

@@ -5,6 +5,7 @@
 -- Registration Cancelled" { event_id } of the person; "Registration Moved", "Registration Voided", "Registration
 -- Ended" and "Registration Forgotten" of rules/reminders/registration.lua.
 local reminders = use("lib/reminders")
+local times = use("lib/times")
 
 local organizer = { name = "Events", email = "events@example.com" } -- who invites: put your own address here
 local alarms    = { "10 minutes" } -- of the calendar itself: it rings where no message of ours arrives
@@ -22,11 +23,12 @@ return rule {
   owner = "events",
   run = function(event, customer)
     local data, traits = event.data, customer.traits
-    check(data.starts_at, "without a start there is nothing to put into a calendar")
+    check(times.milliseconds(data.starts_at), "without a start that can be read there is nothing to put into a calendar")
     -- The moment of registering is part of the uid: who cancels and registers again gets a new entry, because many
     -- calendars never show again what was cancelled once.
     local uid = ("%s/%s/%d"):format(data.event_id, customer.id, event.time)
-    local starts_at, ends_at, sequence = data.starts_at, data.ends_at, 0
+    local starts_at, sequence = data.starts_at, 0
+    local ends_at = times.milliseconds(data.ends_at) and data.ends_at or nil
 
     local function tell(change, was_at, reason)
       local cancelled = change == "cancelled" or change == "registration_cancelled"
