@@ -41,7 +41,7 @@ return rule {
     if event.name == "Certificate Earned" then
       check(data.person and data.achievement and data.kind, "it does not say who has earned what")
       local left = state.expires_at and state.expires_at - now()
-      if state.status == "issued" then
+      if state.person then
         check(left, "this person has this certificate already")
         check(left < renew_days * times.day, "this person has this certificate already, and it is too early to renew it")
       end
@@ -56,7 +56,7 @@ return rule {
       if state.status ~= "issued" then return finish("the name counts when it is reinstated") end
       return issue("name_corrected")
     elseif event.name == "Certificate Reinstated" then
-      check(state.cause and state.cause == data.cause, "it is not withdrawn for that cause")
+      check(state.cause and state.cause == (data.cause or "by hand"), "it is not withdrawn for that cause")
       state.cause, state.status = nil, nil
       if not state.person then return finish("it can be earned now") end
       return issue("reinstated")
