@@ -1,3 +1,5 @@
+rules { "certificates/expires_in_90_days" }
+
 local thing = { thing = "certificate:course/safety-1/ada" }
 local earned = {
   person = "ada", name = "Ada", kind = "course", achievement = "safety-1", title = "Safety at work", score = 100,
@@ -25,9 +27,9 @@ test("what is earned is drawn once, with everything that drawing needs", functio
 end)
 
 test("a certificate without an end is never drawn twice", function(t)
-  local forever = { person = "ada", kind = "attendance", achievement = "w7", title = "Rules", minutes = 48 }
+  local forever = { person = "ada", kind = "attendance", achievement = "w7", title = "Rules", minutes = 48, credit = "CPE", credits = 1 }
   t:event("Certificate Earned", forever, { thing = "certificate:attendance/w7/ada" })
-  t:expect_sent("learning", "certificate.issue", { expires_at = null, minutes = 48 })
+  t:expect_sent("learning", "certificate.issue", { expires_at = null, minutes = 48, credit = "CPE", credits = 1 })
   t:advance("900 days")
   t:event("Certificate Earned", forever, { thing = "certificate:attendance/w7/ada" })
   t:expect_verdict("skipped", "has this certificate already")
@@ -46,6 +48,7 @@ test("earning it again within ninety days of its end renews it without taking a 
   t:at("2028-03-01T00:00:00Z")
   t:event("Certificate Earned", earned, thing)
   t:expect_sent("learning", "certificate.issue", { version = 3, reason = "renewed", expires_at = "2029-03-01T00:00:00Z" })
+  for _ = 1, 2 do t:expect_sent("crm", "certificate.renewal", {}, { user = "ada" }) end
   t:expect_nothing()
 end)
 
@@ -72,6 +75,7 @@ test("a suspended certificate comes back for its own cause only, with the name o
     certificate_id = "course/safety-1/ada", version = 2, customer = "ada", status = "suspended", reason = "the payment is disputed",
   })
   t:expect_emitted("Certificate Withdrawn", { certificate_id = "course/safety-1/ada", status = "suspended" })
+  t:expect_ended("stopped", { user = "ada", rule = "certificates/expires_in_90_days" })
   t:event("Certificate Suspended", { cause = "fraud" }, thing)
   t:expect_verdict("skipped", "withdrawn already")
   t:event("Certificate Name Corrected", { name = "Ada L." }, thing)
@@ -107,6 +111,8 @@ test("what is revoked before it is earned is not drawn, until it is bought again
   t:event("Certificate Revoked", {}, { thing = "certificate:course/lua-1/bob" })
   t:event("Certificate Reinstated", {}, { thing = "certificate:course/lua-1/bob" })
   t:expect_ended("it can be earned now")
+  t:event("Certificate Earned", { person = "bob", kind = "course", achievement = "lua-1" }, { thing = "certificate:course/lua-1/bob" })
+  t:expect_sent("learning", "certificate.issue", { certificate_id = "course/lua-1/bob", reason = "earned" })
   t:expect_nothing()
 end)
 

@@ -72,6 +72,19 @@ test("however often someone comes and goes, the text stays short and the shortes
   assert(attendance.presence(long, at(60), at(120)).minutes == 30)
 end)
 
+test("the shortest absence is forgotten first, wherever it is", function(t)
+  local text -- 33 visits; after each of them an absence that is a second shorter than the one before, down to one
+  for visit = 1, 33 do
+    local begins = start + (visit - 1) * 60000
+    text = attendance.mark(text, begins, true)
+    text = attendance.mark(text, begins + (26 + visit) * 1000, false)
+  end
+  -- 34 - visit seconds away after each; that of two seconds, the last that ended, does not count any more
+  local away = 0
+  for visit = 1, 33 do away = away + 34 - visit end
+  assert(attendance.presence(text, start, at(33)).seconds == 33 * 60 - away + 2)
+end)
+
 test("what it says is what counting second by second says", function(t)
   local seed = 42
   local function draw(most) seed = (seed * 1103515245 + 12345) % 2147483648 return seed // 65536 % most end

@@ -19,8 +19,16 @@ end)
 test("a message names the attendee's own zone, else the event's", function(t)
   local event = { data = webinar }
   local away = reminders.message("1 day", event, { id = "ada", traits = { timezone = "Asia/Tokyo" } }, webinar.starts_at)
+  assert(away.ends_at == webinar.ends_at and away.starts_at == webinar.starts_at)
   assert(away.timezone == "Asia/Tokyo" and away.what == "1 day" and away.customer == "ada" and away.kind == "event")
   assert(reminders.message("1 day", event, { id = "bob", traits = {} }, webinar.starts_at).timezone == "Europe/Berlin")
+end)
+
+test("a message about a course names it and its date", function(t)
+  local message = reminders.course("today", { data = { course_id = "lua-1", title = "Lua" } },
+    { id = "ada", traits = { timezone = "Asia/Tokyo" } }, "2026-02-01T17:00:00Z")
+  assert(message.what == "today" and message.customer == "ada" and message.course_id == "lua-1" and message.title == "Lua")
+  assert(message.due_at == "2026-02-01T17:00:00Z" and message.timezone == "Asia/Tokyo")
 end)
 
 test("news of an event are waited for until a week after its start, and a week where that is past or unknown", function(t)

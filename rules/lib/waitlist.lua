@@ -2,7 +2,7 @@
 -- many free seats nobody has been offered. A rule reads it from its state and writes it back.
 local shelf = use("lib/shelf")
 
-local queue_bytes  = 6000 -- room for some 400 people with ids of ten signs; state has 8,192 bytes in all
+local queue_bytes  = 6000 -- room for some 500 people with ids of ten signs; state has 8,192 bytes in all
 local offers_bytes = 1500 -- some 100 offers at the same time
 
 local function join(list, person)

@@ -33,6 +33,14 @@ test("someone else who registers takes one of the free seats, and there are neve
   assert(#waitlist.offer(list, 10) == 0)
 end)
 
+test("who takes a seat that was kept takes none of the free ones", function(t)
+  local list = list_of("ada")
+  list.free = 2
+  waitlist.offer(list, 10)
+  waitlist.seat(list, "ada")
+  assert(list.free == 1)
+end)
+
 test("nobody stands in it twice, and who leaves the queue frees no seat", function(t)
   local list = list_of("ada")
   assert(waitlist.join(list, "ada"):find("already", 1, true))

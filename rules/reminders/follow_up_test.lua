@@ -47,6 +47,14 @@ test("who was not there hears of it next morning on their own clock, and so does
   t:expect_nothing()
 end)
 
+test("five minutes are enough to be thanked", function(t)
+  t:event("Event Registered", webinar, { user = "ada", thing = "event:w7" })
+  happens(t, "2026-02-01T17:55:00Z", "Event Joined", "ada")
+  ended(t, "ada")
+  t:advance("1 hour")
+  t:expect_sent("crm", "reminder.follow_up", { what = "thanks", minutes = 5 })
+end)
+
 test("two devices count once, and presence at another event counts for nothing", function(t)
   t:event("Event Registered", webinar, { user = "ada", thing = "event:w7" })
   t:at("2026-02-01T17:00:00Z")

@@ -25,6 +25,8 @@ test("a free seat goes to the first, and those behind hear nothing", function(t)
   t:expect_ended("goal", { user = "ada", rule = "reminders/waitlist_place" })
   t:advance("13 hours")
   t:expect_nothing()
+  seat(t)
+  t:expect_sent("crm", "reminder.waitlist", { what = "offer" }, { user = "bob" })
 end)
 
 test("an offer that is not taken passes on after twelve hours, one that is declined at once", function(t)
