@@ -11,8 +11,8 @@ local credits = use("lib/credits")
 local times = use("lib/times")
 
 local least_percent = 80
-local kinds         = { webinar = true, workshop = true } -- what earns a certificate by itself; the others count for series
-local most_bytes    = 7000 -- of sessions that are not over: ten of the most restless kind, some hundred of the usual one
+local kinds         = { webinar = true, workshop = true } -- what earns a certificate; the others count for series
+local most_bytes    = 7000 -- of sessions that are not over: ten of the most restless kind, or a hundred usual ones
 
 return rule {
   title = "Earn a certificate with the time spent in a session",

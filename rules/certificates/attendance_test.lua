@@ -94,7 +94,9 @@ end)
 
 test("many open sessions do not overflow what is remembered, and what is lost is in the log", function(t)
   for number = 1, 300 do
-    t:event("Event Joined", { event_id = "a session with a long name " .. number }, { user = "ada", thing = "event:" .. number })
+    t:event("Event Joined", {
+      event_id = "a session with a long name " .. number,
+    }, { user = "ada", thing = "event:" .. number })
   end
   t:expect_logged("no room for the presence of ada in a session with a long name 1")
 end)

@@ -1,5 +1,10 @@
-local function lesson(t, id, score, user) t:event("Lesson Completed", { course_id = "lua-1", lesson_id = id, score = score }, { user = user or "ada" }) end
-local function complete(t, score, user) t:event("Course Completed", { course_id = "lua-1", score = score }, { user = user or "ada" }) end
+local function lesson(t, id, score, user)
+  t:event("Lesson Completed", { course_id = "lua-1", lesson_id = id, score = score }, { user = user or "ada" })
+end
+
+local function complete(t, score, user)
+  t:event("Course Completed", { course_id = "lua-1", score = score }, { user = user or "ada" })
+end
 
 test("a completed course with all lessons and the score earns a certificate and its credits", function(t)
   t:identify({ name = "Ada" }, { user = "ada" })

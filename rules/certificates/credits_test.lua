@@ -20,7 +20,9 @@ end)
 
 test("a course brings what the table says, once a year", function(t)
   t:event("Course Passed", { course_id = "lua-1", title = "Lua for teams" })
-  t:expect_sent("learning", "certificate.credits", { source = "course/lua-1", credit = "CPE", credits = 3, minutes = 150 })
+  t:expect_sent("learning", "certificate.credits", {
+    source = "course/lua-1", credit = "CPE", credits = 3, minutes = 150,
+  })
   t:event("Course Passed", { course_id = "lua-1" })
   t:expect_verdict("skipped", "credited already")
   t:at("2027-01-02T09:00:00Z")

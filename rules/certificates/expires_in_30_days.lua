@@ -18,7 +18,8 @@ return rule {
   run = function(event, customer, date)
     send("crm", "certificate.renewal", {
       what = "30 days", customer = customer.id, certificate_id = event.data.certificate_id, kind = event.data.kind,
-      achievement = event.data.achievement, title = event.data.title, expires_at = date, timezone = customer.traits.timezone,
+      achievement = event.data.achievement, title = event.data.title, expires_at = date,
+      timezone = customer.traits.timezone,
     })
   end,
 }

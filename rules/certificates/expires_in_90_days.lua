@@ -1,5 +1,5 @@
--- Three months before a certificate expires, at nine in the morning on its holder's own clock. Renewing moves the date, so
--- that nothing more is said of the old one; a certificate that is withdrawn reminds of nothing.
+-- Three months before a certificate expires, at nine in the morning on its holder's own clock. Renewing moves the
+-- date, so that nothing more is said of the old one; a certificate that is withdrawn reminds of nothing.
 -- Reads, of the holder: "Certificate Issued" { certificate_id, title, expires_at } and "Certificate Withdrawn"
 -- { certificate_id } of rules/certificates/issue.lua. What has no end is left alone.
 local lead = { days = 90, at = "09:00" }
@@ -18,7 +18,8 @@ return rule {
   run = function(event, customer, date)
     send("crm", "certificate.renewal", {
       what = "90 days", customer = customer.id, certificate_id = event.data.certificate_id, kind = event.data.kind,
-      achievement = event.data.achievement, title = event.data.title, expires_at = date, timezone = customer.traits.timezone,
+      achievement = event.data.achievement, title = event.data.title, expires_at = date,
+      timezone = customer.traits.timezone,
     })
   end,
 }

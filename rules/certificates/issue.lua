@@ -4,11 +4,14 @@
 -- Reads, all of the thing "certificate:ID": "Certificate Earned" { person, name, kind, achievement, title, earned_at,
 -- valid_days, … }, "Certificate Name Corrected" { name }, "Certificate Suspended", "Certificate Revoked" and
 -- "Certificate Reinstated" { cause, reason }.
--- Sends "certificate.issue" and "certificate.revoke", and says "Certificate Issued" or "Certificate Withdrawn" to the person.
+-- Sends "certificate.issue" and "certificate.revoke", and says "Certificate Issued" or "Certificate Withdrawn" to the
+-- person.
 local times = use("lib/times")
 
 local renew_days = 90 -- so long before its end a certificate can be renewed by earning it again
-local details    = { "person", "name", "kind", "achievement", "title", "earned_at", "valid_days", "score", "minutes", "credit", "credits" }
+local details    = { -- of what was earned; they go to whoever draws
+  "person", "name", "kind", "achievement", "title", "earned_at", "valid_days", "score", "minutes", "credit", "credits",
+}
 
 return rule {
   title = "Have certificates drawn, renewed, corrected and withdrawn",
@@ -43,7 +46,7 @@ return rule {
       local left = state.expires_at and state.expires_at - now()
       if state.person then
         check(left, "this person has this certificate already")
-        check(left < renew_days * times.day, "this person has this certificate already, and it is too early to renew it")
+        check(left < renew_days * times.day, "this person has this certificate, and it is too early to renew it")
       end
       for _, field in ipairs(details) do state[field] = data[field] end
       local begins = math.max(now(), left and now() + left or 0) -- a renewal takes no day away

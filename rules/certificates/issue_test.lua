@@ -27,7 +27,9 @@ test("what is earned is drawn once, with everything that drawing needs", functio
 end)
 
 test("a certificate without an end is never drawn twice", function(t)
-  local forever = { person = "ada", kind = "attendance", achievement = "w7", title = "Rules", minutes = 48, credit = "CPE", credits = 1 }
+  local forever = {
+    person = "ada", kind = "attendance", achievement = "w7", title = "Rules", minutes = 48, credit = "CPE", credits = 1,
+  }
   t:event("Certificate Earned", forever, { thing = "certificate:attendance/w7/ada" })
   t:expect_sent("learning", "certificate.issue", { expires_at = null, minutes = 48, credit = "CPE", credits = 1 })
   t:advance("900 days")
@@ -44,10 +46,14 @@ test("earning it again within ninety days of its end renews it without taking a 
   t:expect_verdict("skipped", "too early to renew")
   t:at("2026-12-05T09:00:00Z")
   t:event("Certificate Earned", earned, thing)
-  t:expect_sent("learning", "certificate.issue", { version = 2, reason = "renewed", expires_at = "2028-01-05T09:00:00Z" })
+  t:expect_sent("learning", "certificate.issue", {
+    version = 2, reason = "renewed", expires_at = "2028-01-05T09:00:00Z",
+  })
   t:at("2028-03-01T00:00:00Z")
   t:event("Certificate Earned", earned, thing)
-  t:expect_sent("learning", "certificate.issue", { version = 3, reason = "renewed", expires_at = "2029-03-01T00:00:00Z" })
+  t:expect_sent("learning", "certificate.issue", {
+    version = 3, reason = "renewed", expires_at = "2029-03-01T00:00:00Z",
+  })
   for _ = 1, 2 do t:expect_sent("crm", "certificate.renewal", {}, { user = "ada" }) end
   t:expect_nothing()
 end)
@@ -111,7 +117,9 @@ test("what is revoked before it is earned is not drawn, until it is bought again
   t:event("Certificate Revoked", {}, { thing = "certificate:course/lua-1/bob" })
   t:event("Certificate Reinstated", {}, { thing = "certificate:course/lua-1/bob" })
   t:expect_ended("it can be earned now")
-  t:event("Certificate Earned", { person = "bob", kind = "course", achievement = "lua-1" }, { thing = "certificate:course/lua-1/bob" })
+  t:event("Certificate Earned", {
+    person = "bob", kind = "course", achievement = "lua-1",
+  }, { thing = "certificate:course/lua-1/bob" })
   t:expect_sent("learning", "certificate.issue", { certificate_id = "course/lua-1/bob", reason = "earned" })
   t:expect_nothing()
 end)
@@ -119,7 +127,9 @@ end)
 test("certificates are apart, and one without a person or an achievement is none", function(t)
   t:event("Certificate Earned", earned, thing)
   issued(t, 1, "earned")
-  t:event("Certificate Earned", { person = "bob", kind = "course", achievement = "safety-1" }, { thing = "certificate:course/safety-1/bob" })
+  t:event("Certificate Earned", {
+    person = "bob", kind = "course", achievement = "safety-1",
+  }, { thing = "certificate:course/safety-1/bob" })
   t:expect_sent("learning", "certificate.issue", { certificate_id = "course/safety-1/bob", version = 1, name = null })
   t:event("Certificate Earned", { title = "Safety" }, { thing = "certificate:x" })
   t:expect_verdict("skipped", "who has earned what")

@@ -1,7 +1,9 @@
 rules { "certificates/issue" }
 
 local function earn(t, achievement)
-  t:event("Certificate Earned", { person = "ada", name = "Adda", kind = "course", achievement = achievement, title = "T" },
+  t:event("Certificate Earned", {
+    person = "ada", name = "Adda", kind = "course", achievement = achievement, title = "T",
+  },
     { thing = "certificate:course/" .. achievement .. "/ada" })
   t:expect_sent("learning", "certificate.issue", { version = 1, name = "Adda" })
 end
@@ -12,7 +14,9 @@ test("every certificate is drawn again under its id, and later ones have the nam
   earn(t, "lua-1")
   earn(t, "lua-2")
   correct(t, "  Ada ")
-  t:expect_sent("learning", "certificate.issue", { certificate_id = "course/lua-1/ada", version = 2, name = "Ada", reason = "name_corrected" })
+  t:expect_sent("learning", "certificate.issue", {
+    certificate_id = "course/lua-1/ada", version = 2, name = "Ada", reason = "name_corrected",
+  })
   t:expect_sent("learning", "certificate.issue", { certificate_id = "course/lua-2/ada", version = 2, name = "Ada" })
   t:expect_traits({ name = "Ada" }, { user = "ada" })
   t:expect_nothing()
@@ -54,6 +58,8 @@ test("of a hundred certificates the newest ninety are drawn again, and the log s
   for number = 1, 100 do earn(t, "c" .. number) end
   correct(t, "Ada")
   t:expect_logged("ada has 100 certificates; 90 are drawn again")
-  for number = 11, 100 do t:expect_sent("learning", "certificate.issue", { achievement = "c" .. number, version = 2 }) end
+  for number = 11, 100 do t:expect_sent("learning", "certificate.issue", {
+    achievement = "c" .. number, version = 2,
+  }) end
   t:expect_nothing()
 end)

@@ -8,7 +8,9 @@
 local certificates = use("lib/certificates")
 local purchases = use("lib/purchases")
 
-local verdicts = { lost = "Certificate Revoked", won = "Certificate Reinstated", warning_closed = "Certificate Reinstated" }
+local verdicts = {
+  lost = "Certificate Revoked", won = "Certificate Reinstated", warning_closed = "Certificate Reinstated",
+}
 
 return rule {
   title = "Withdraw certificates on refund and fraud",
@@ -32,7 +34,8 @@ return rule {
     elseif name == "Order Refunded" then
       cause, reason, what = "refund", "the order was refunded", "Certificate Revoked"
     elseif name == "charge.refunded" then
-      check(data.amount and (data.amount_refunded or 0) >= data.amount, "only a part was refunded: the certificate stays")
+      local all = data.amount and (data.amount_refunded or 0) >= data.amount
+      check(all, "only a part was refunded: the certificate stays")
       cause, reason, what = "refund", "the payment was refunded", "Certificate Revoked"
     elseif name == "charge.dispute.created" then
       reason, what = "the payment is disputed: " .. tostring(data.reason or "no reason given"), "Certificate Suspended"
@@ -41,7 +44,8 @@ return rule {
       check(what, "the dispute is closed and decides nothing")
     else
       check(data.actionable ~= false, "the payment was given back already: its refund decides")
-      reason, what = "the bank warns of fraud: " .. tostring(data.fraud_type or "no type given"), "Certificate Suspended"
+      reason = "the bank warns of fraud: " .. tostring(data.fraud_type or "no type given")
+      what = "Certificate Suspended"
     end
 
     for _, course in ipairs(courses) do

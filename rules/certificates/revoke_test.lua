@@ -4,7 +4,9 @@ local thing = { thing = "certificate:course/lua-1/ada" }
 local ada = { user = "ada" }
 
 local function earn(t)
-  t:event("Certificate Earned", { person = "ada", kind = "course", achievement = "lua-1", title = "Lua for teams" }, thing)
+  t:event("Certificate Earned", {
+    person = "ada", kind = "course", achievement = "lua-1", title = "Lua for teams",
+  }, thing)
   t:expect_sent("learning", "certificate.issue", { version = 1 })
 end
 
@@ -12,10 +14,14 @@ local function buy(t) t:event("Course Enrolled", { course_id = "lua-1", order_id
 
 test("a refunded order revokes the certificates of its products and no others", function(t)
   earn(t)
-  t:event("Order Refunded", { order_id = "o1", products = { { product_id = "course-lua-2" }, { product_id = "mug" } } }, ada)
+  t:event("Order Refunded", {
+    order_id = "o1", products = { { product_id = "course-lua-2" }, { product_id = "mug" } },
+  }, ada)
   t:expect_nothing()
   t:event("Order Refunded", { order_id = "o1", products = { { product_id = "course-lua-1" } } }, ada)
-  t:expect_sent("learning", "certificate.revoke", { certificate_id = "course/lua-1/ada", status = "revoked", reason = "the order was refunded" })
+  t:expect_sent("learning", "certificate.revoke", {
+    certificate_id = "course/lua-1/ada", status = "revoked", reason = "the order was refunded",
+  })
   t:event("Order Refunded", { order_id = "o1", products = { { product_id = "course-lua-1" } } }, ada)
   t:expect_nothing()
 end)
@@ -33,7 +39,9 @@ end)
 
 test("a charge can name its course itself", function(t)
   earn(t)
-  t:event("charge.refunded", { id = "ch_9", amount = 100, amount_refunded = 100, metadata = { course_id = "lua-1" } }, ada)
+  t:event("charge.refunded", {
+    id = "ch_9", amount = 100, amount_refunded = 100, metadata = { course_id = "lua-1" },
+  }, ada)
   t:expect_sent("learning", "certificate.revoke", { certificate_id = "course/lua-1/ada" })
 end)
 
@@ -53,7 +61,9 @@ test("a dispute suspends, a won one brings it back, a lost one revokes for good"
   buy(t)
   earn(t)
   t:event("charge.dispute.created", { id = "dp_1", charge = "ch_1", reason = "product_not_received" }, ada)
-  t:expect_sent("learning", "certificate.revoke", { status = "suspended", reason = "the payment is disputed: product_not_received" })
+  t:expect_sent("learning", "certificate.revoke", {
+    status = "suspended", reason = "the payment is disputed: product_not_received",
+  })
   t:event("charge.dispute.closed", { id = "dp_1", charge = "ch_1", status = "won" }, ada)
   t:expect_sent("learning", "certificate.issue", { version = 3, reason = "reinstated" })
   t:event("charge.dispute.closed", { id = "dp_2", charge = "ch_1", status = "needs_response" }, ada)
@@ -69,15 +79,21 @@ test("a warning of fraud suspends, unless the money went back already", function
   earn(t)
   t:event("radar.early_fraud_warning.created", { charge = "ch_1", actionable = false }, ada)
   t:expect_verdict("skipped", "given back already", { rule = "certificates/revoke" })
-  t:event("radar.early_fraud_warning.created", { charge = "ch_1", actionable = true, fraud_type = "made_with_stolen_card" }, ada)
-  t:expect_sent("learning", "certificate.revoke", { status = "suspended", reason = "the bank warns of fraud: made_with_stolen_card" })
+  t:event("radar.early_fraud_warning.created", {
+    charge = "ch_1", actionable = true, fraud_type = "made_with_stolen_card",
+  }, ada)
+  t:expect_sent("learning", "certificate.revoke", {
+    status = "suspended", reason = "the bank warns of fraud: made_with_stolen_card",
+  })
   t:expect_nothing()
 end)
 
 test("fraud that cannot be traced to a course is put before a person, a refund is not", function(t)
   earn(t)
   t:event("charge.dispute.created", { charge = "ch_7" }, ada)
-  t:expect_sent("learning", "certificate.review", { customer = "ada", charge = "ch_7", reason = "the payment is disputed: no reason given" })
+  t:expect_sent("learning", "certificate.review", {
+    customer = "ada", charge = "ch_7", reason = "the payment is disputed: no reason given",
+  })
   t:event("charge.dispute.closed", { charge = "ch_7", status = "won" }, ada)
   t:event("charge.refunded", { id = "ch_7", amount = 5, amount_refunded = 5 }, ada)
   t:event("Order Refunded", {}, ada)
@@ -90,7 +106,9 @@ test("other people's certificates stay", function(t)
   earn(t)
   t:event("Order Refunded", { products = { { product_id = "course-lua-1" } } }, { user = "bob" })
   t:expect_nothing()
-  t:event("Certificate Earned", { person = "bob", kind = "course", achievement = "lua-1" }, { thing = "certificate:course/lua-1/bob" })
+  t:event("Certificate Earned", {
+    person = "bob", kind = "course", achievement = "lua-1",
+  }, { thing = "certificate:course/lua-1/bob" })
   t:expect_ended("earned, and kept back: refund")
   t:expect_nothing()
 end)

@@ -41,7 +41,8 @@ local function remember(memory, order, list)
   if type(order) ~= "string" or #list == 0 then return memory end
   local note = shelf.get(memory, order) or ""
   for _, course in ipairs(list) do
-    if not (" " .. note .. " "):find(" " .. course .. " ", 1, true) then note = note == "" and course or note .. " " .. course end
+    local known = (" " .. note .. " "):find(" " .. course .. " ", 1, true)
+    if not known then note = note == "" and course or note .. " " .. course end
   end
   return (shelf.put(memory, order, note, most_bytes))
 end

@@ -3,7 +3,9 @@ local purchases = use("lib/purchases")
 local function of(memory, data) return table.concat(purchases.courses(memory, data), " ") end
 
 test("products name their courses, and a list of products is complete", function(t)
-  local two = { products = { { product_id = "course-lua-2" }, { product_id = "mug" }, { product_id = "course-lua-1" } } }
+  local two = {
+    products = { { product_id = "course-lua-2" }, { product_id = "mug" }, { product_id = "course-lua-1" } },
+  }
   assert(of(nil, two) == "lua-2 lua-1")
   local memory = purchases.remember(nil, "o1", { "safety-1" })
   assert(of(memory, { order_id = "o1", products = { { product_id = "mug" } } }) == "")

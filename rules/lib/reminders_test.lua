@@ -18,7 +18,9 @@ end)
 
 test("a message names the attendee's own zone, else the event's", function(t)
   local event = { data = webinar }
-  local away = reminders.message("1 day", event, { id = "ada", traits = { timezone = "Asia/Tokyo" } }, webinar.starts_at)
+  local away = reminders.message("1 day", event, {
+    id = "ada", traits = { timezone = "Asia/Tokyo" },
+  }, webinar.starts_at)
   assert(away.ends_at == webinar.ends_at and away.starts_at == webinar.starts_at)
   assert(away.timezone == "Asia/Tokyo" and away.what == "1 day" and away.customer == "ada" and away.kind == "event")
   assert(reminders.message("1 day", event, { id = "bob", traits = {} }, webinar.starts_at).timezone == "Europe/Berlin")
@@ -31,7 +33,7 @@ test("a message about a course names it and its date", function(t)
   assert(message.due_at == "2026-02-01T17:00:00Z" and message.timezone == "Asia/Tokyo")
 end)
 
-test("news of an event are waited for until a week after its start, and a week where that is past or unknown", function(t)
+test("news are waited for until a week after the start, and a week where that is past or unknown", function(t)
   local now = 1772388000000 -- 2026-03-01T18:00:00Z
   assert(reminders.patience("2026-03-02T18:00:00Z", now) == "11520 minutes")
   assert(reminders.patience("2025-03-02T18:00:00Z", now) == "10080 minutes")

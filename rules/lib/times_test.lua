@@ -11,8 +11,11 @@ test("moments are read with their zone, with and without seconds", function(t)
 end)
 
 test("what is no moment is nil", function(t)
-  for _, value in ipairs { "", "soon", "2026-03-01", "2026-03-01T18:00:00", "2026-02-30T18:00:00Z",
-    "2025-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-03-01T24:00:00Z", "2026-03-01T18:60:00Z", "2026-03-01T18:00:61Z", "2026-03-01T18:00:00Zulu", 1.5, true } do
+  for _, value in ipairs {
+    "", "soon", "2026-03-01", "2026-03-01T18:00:00", "2026-02-30T18:00:00Z",
+    "2025-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-03-01T24:00:00Z",
+    "2026-03-01T18:60:00Z", "2026-03-01T18:00:61Z", "2026-03-01T18:00:00Zulu", 1.5, true,
+  } do
     assert(times.milliseconds(value) == nil, tostring(value))
   end
   assert(times.milliseconds(nil) == nil and times.text(nil) == nil)
@@ -23,7 +26,9 @@ test("every day of four hundred years is read and written alike", function(t)
     local written = times.text(day * times.day)
     assert(times.milliseconds(written) == day * times.day, written)
   end
-  for _, day in ipairs { "1600-02-29", "1700-03-01", "1900-02-28", "2000-12-31", "2100-03-01", "2399-12-31", "2400-02-29" } do
+  for _, day in ipairs {
+    "1600-02-29", "1700-03-01", "1900-02-28", "2000-12-31", "2100-03-01", "2399-12-31", "2400-02-29",
+  } do
     local written = day .. "T01:02:03Z"
     assert(times.text(times.milliseconds(written)) == written, written)
   end

@@ -6,7 +6,8 @@ local queue_bytes  = 6000 -- room for some 500 people with ids of ten signs; sta
 local offers_bytes = 1500 -- some 100 offers at the same time
 
 local function join(list, person)
-  if shelf.get(list.offers, person) or shelf.get(list.queue, person) then return "this person is in the list already" end
+  local inside = shelf.get(list.offers, person) or shelf.get(list.queue, person)
+  if inside then return "this person is in the list already" end
   local queue = shelf.put(list.queue, person, "", 2 * queue_bytes)
   if #queue > queue_bytes then return "the list is full" end
   list.queue = queue

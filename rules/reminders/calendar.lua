@@ -1,6 +1,6 @@
 -- Confirms a registration with its entry for the calendar, and keeps that entry true: a file with the next sequence
 -- when the event moves, and one that takes it out when it is cancelled or the person does not come after all.
--- This is the one message about each of these changes; what is sent has the file as text and a link to its newest version.
+-- This is the one message about each of these changes; it has the file as text, and a link to its newest version.
 -- Reads: "Event Registered" { event_id, kind, title, starts_at, ends_at, timezone, url, location } and "Event
 -- Registration Cancelled" { event_id } of the person; "Registration Moved", "Registration Voided", "Registration
 -- Ended" and "Registration Forgotten" of rules/reminders/registration.lua.
@@ -23,7 +23,7 @@ return rule {
   owner = "events",
   run = function(event, customer)
     local data, traits = event.data, customer.traits
-    check(times.milliseconds(data.starts_at), "without a start that can be read there is nothing to put into a calendar")
+    check(times.milliseconds(data.starts_at), "without a start that can be read there is no entry for a calendar")
     -- The moment of registering is part of the uid: who cancels and registers again gets a new entry, because many
     -- calendars never show again what was cancelled once.
     local uid = ("%s/%s/%d"):format(data.event_id, customer.id, event.time)

@@ -4,7 +4,9 @@ local webinar = {
   event_id = "w7", kind = "webinar", title = "Rules in ten minutes", timezone = "Europe/Berlin",
   url = "https://example.com/w7", starts_at = "2026-03-20T17:00:00Z", ends_at = "2026-03-20T18:00:00Z",
 }
-local thing, ada, bob = { thing = "event:w7" }, { user = "ada", thing = "event:w7" }, { user = "bob", thing = "event:w7" }
+local thing, ada, bob = { thing = "event:w7" }, {
+  user = "ada", thing = "event:w7",
+}, { user = "bob", thing = "event:w7" }
 
 test("a registration is confirmed with its calendar entry", function(t)
   t:identify({ timezone = "America/New_York", email = "ada@example.com" }, { user = "ada" })
@@ -29,7 +31,9 @@ test("each move is told to everyone with the next sequence and the time before i
     }, { user = user })
   end
   t:event("Event Rescheduled", { starts_at = "2026-03-31T17:00:00Z", ends_at = "2026-03-31T19:00:00Z" }, thing)
-  t:expect_sent("crm", "reminder.calendar", { sequence = 2, was_at = "2026-03-30T17:00:00Z", ends_at = "2026-03-31T19:00:00Z" }, { user = "ada" })
+  t:expect_sent("crm", "reminder.calendar", {
+    sequence = 2, was_at = "2026-03-30T17:00:00Z", ends_at = "2026-03-31T19:00:00Z",
+  }, { user = "ada" })
   t:expect_sent("crm", "reminder.calendar", { sequence = 2 }, { user = "bob" })
   t:expect_nothing()
 end)
@@ -74,7 +78,9 @@ test("after the event, and when nobody tells of its end, the run is over without
   t:event("Event Ended", {}, thing)
   t:advance("5 minutes")
   t:expect_ended("the event is over", { user = "ada", rule = "reminders/calendar" })
-  t:event("Event Registered", { event_id = "w8", starts_at = "2026-03-25T17:00:00Z" }, { user = "ada", thing = "event:w8" })
+  t:event("Event Registered", {
+    event_id = "w8", starts_at = "2026-03-25T17:00:00Z",
+  }, { user = "ada", thing = "event:w8" })
   t:at("2026-04-01T17:00:00Z")
   t:expect_ended("the event is over", { user = "ada", rule = "reminders/calendar" })
   t:expect_sent("crm", "reminder.calendar")
@@ -95,7 +101,9 @@ end)
 
 test("two events of one person are apart", function(t)
   t:event("Event Registered", webinar, ada)
-  t:event("Event Registered", { event_id = "w8", starts_at = "2026-04-01T17:00:00Z" }, { user = "ada", thing = "event:w8" })
+  t:event("Event Registered", {
+    event_id = "w8", starts_at = "2026-04-01T17:00:00Z",
+  }, { user = "ada", thing = "event:w8" })
   t:expect_sent("crm", "reminder.calendar", { event_id = "w7", what = "confirmed" })
   t:expect_sent("crm", "reminder.calendar", { event_id = "w8", what = "confirmed" })
   t:event("Event Rescheduled", { starts_at = "2026-04-02T17:00:00Z" }, { thing = "event:w8" })

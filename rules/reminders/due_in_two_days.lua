@@ -1,5 +1,6 @@
--- Two days before a course is due, at nine in the morning on the learner's own clock. Stops when the course is completed, follows the
--- date when it is moved, and leaves out what is late: who enrols later than that has just read the date.
+-- Two days before a course is due, at nine in the morning on the learner's own clock. Stops when the course is
+-- completed, follows the date when that is moved, and leaves out what is late: who enrols later than that has just
+-- read the date.
 -- Reads, all of the learner: "Course Enrolled" { course_id, title, due_at }, "Course Due Date Moved" { course_id,
 -- due_at }, "Course Completed" { course_id }. A course without due_at waits for a date and reminds of nothing before.
 local reminders = use("lib/reminders")

@@ -19,7 +19,9 @@ test("who was there is thanked after an hour, with the minutes of all visits tog
   happens(t, "2026-02-01T17:00:00Z", "Event Joined", "ada")
   happens(t, "2026-02-01T17:20:00Z", "Event Left", "ada")
   happens(t, "2026-02-01T17:30:00Z", "Event Joined", "ada")
-  ended(t, "ada", { event_id = "w7", starts_at = over.starts_at, ends_at = over.ends_at, recording_url = "https://example.com/r" })
+  ended(t, "ada", {
+    event_id = "w7", starts_at = over.starts_at, ends_at = over.ends_at, recording_url = "https://example.com/r",
+  })
   t:expect_nothing()
   t:advance("1 hour")
   t:expect_sent("crm", "reminder.follow_up", {

@@ -33,9 +33,9 @@ return rule {
         return finish("cancelled")
       end
       if times.milliseconds(news.data.starts_at) then
-        local was_at = starts_at
-        ends_at = reminders.ends_at({ starts_at = starts_at, ends_at = ends_at }, news.data.starts_at, news.data.ends_at)
-        starts_at = news.data.starts_at
+        local was_at, told = starts_at, news.data
+        ends_at = reminders.ends_at({ starts_at = starts_at, ends_at = ends_at }, told.starts_at, told.ends_at)
+        starts_at = told.starts_at
         tell("moved", was_at)
       end
     end

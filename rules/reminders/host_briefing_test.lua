@@ -17,7 +17,9 @@ test("it moves with the event, comes once, and not at all when that is cancelled
   t:expect_waiting { ends = "2026-02-08T09:00:00Z", user = "ada" }
   t:at("2026-02-08T09:00:00Z")
   t:expect_sent("crm", "reminder.host", { what = "briefing", starts_at = "2026-02-10T17:00:00Z" })
-  t:event("Event Host Added", { event_id = "w8", starts_at = "2026-03-01T17:00:00Z" }, { user = "ada", thing = "event:w8" })
+  t:event("Event Host Added", {
+    event_id = "w8", starts_at = "2026-03-01T17:00:00Z",
+  }, { user = "ada", thing = "event:w8" })
   t:event("Event Cancelled", {}, { thing = "event:w8" })
   t:expect_ended("stopped")
   t:advance("60 days")

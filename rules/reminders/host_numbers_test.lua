@@ -26,7 +26,9 @@ test("it moves with the event, and says nothing of one that is cancelled", funct
   t:event("Event Rescheduled", { starts_at = "2026-02-10T17:00:00Z" }, thing)
   t:at("2026-02-10T16:00:00Z")
   t:expect_sent("crm", "reminder.host", { registrations = 0, waiting = 0, starts_at = "2026-02-10T17:00:00Z" })
-  t:event("Event Host Added", { event_id = "w8", starts_at = "2026-03-01T17:00:00Z" }, { user = "ada", thing = "event:w8" })
+  t:event("Event Host Added", {
+    event_id = "w8", starts_at = "2026-03-01T17:00:00Z",
+  }, { user = "ada", thing = "event:w8" })
   t:event("Event Cancelled", {}, { thing = "event:w8" })
   t:advance("60 days")
   t:expect_nothing()

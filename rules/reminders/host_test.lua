@@ -6,7 +6,9 @@ local thing, ada = { thing = "event:w7" }, { user = "ada", thing = "event:w7" }
 
 test("a speaker is told at once, and of every move with the time before it", function(t)
   t:event("Event Host Added", talk, ada)
-  t:expect_sent("crm", "reminder.host", { what = "added", customer = "ada", role = "speaker", starts_at = "2026-02-01T17:00:00Z" })
+  t:expect_sent("crm", "reminder.host", {
+    what = "added", customer = "ada", role = "speaker", starts_at = "2026-02-01T17:00:00Z",
+  })
   t:event("Event Rescheduled", { starts_at = "2026-02-03T17:00:00Z" }, thing)
   t:expect_sent("crm", "reminder.host", {
     what = "moved", was_at = "2026-02-01T17:00:00Z", starts_at = "2026-02-03T17:00:00Z", ends_at = "2026-02-03T18:00:00Z",
@@ -18,7 +20,9 @@ end)
 
 test("all hosts hear that it is cancelled, and why", function(t)
   t:event("Event Host Added", talk, ada)
-  t:event("Event Host Added", { event_id = "w7", starts_at = "2026-02-01T17:00:00Z" }, { user = "bob", thing = "event:w7" })
+  t:event("Event Host Added", {
+    event_id = "w7", starts_at = "2026-02-01T17:00:00Z",
+  }, { user = "bob", thing = "event:w7" })
   t:event("Event Cancelled", { reason = "no room" }, thing)
   t:expect_sent("crm", "reminder.host", { what = "cancelled", reason = "no room", role = "speaker" }, { user = "ada" })
   t:expect_sent("crm", "reminder.host", { what = "cancelled", role = "host" }, { user = "bob" })
@@ -41,7 +45,9 @@ end)
 
 test("when it is over, or nobody tells for a week, the run ends without a word", function(t)
   t:event("Event Host Added", talk, ada)
-  t:event("Event Host Added", { event_id = "w8", starts_at = "2026-01-06T17:00:00Z" }, { user = "ada", thing = "event:w8" })
+  t:event("Event Host Added", {
+    event_id = "w8", starts_at = "2026-01-06T17:00:00Z",
+  }, { user = "ada", thing = "event:w8" })
   t:expect_sent("crm", "reminder.host", {})
   t:expect_sent("crm", "reminder.host", {})
   t:event("Event Ended", {}, thing)

@@ -35,7 +35,9 @@ test("it follows the event when that moves, with its end, and comes once", funct
   t:event("Event Rescheduled", { starts_at = "2026-02-10T17:00:00Z" }, thing)
   t:expect_waiting { ends = "2026-02-09T18:00:00Z", user = "ada" }
   t:advance("60 days")
-  t:expect_sent("crm", "reminder.event", { what = "1 day", starts_at = "2026-02-10T17:00:00Z", ends_at = "2026-02-10T18:00:00Z" })
+  t:expect_sent("crm", "reminder.event", {
+    what = "1 day", starts_at = "2026-02-10T17:00:00Z", ends_at = "2026-02-10T18:00:00Z",
+  })
   t:expect_nothing()
 end)
 
@@ -61,7 +63,9 @@ test("a cancelled event reminds nobody, and a cancelled registration only the ot
   t:expect_sent("crm", "reminder.event", {}, { user = "bob" })
   t:expect_sent("crm", "reminder.event", {}, { user = "cy" })
   t:expect_nothing()
-  t:event("Event Registered", { event_id = "w8", starts_at = "2026-06-01T17:00:00Z" }, { user = "ada", thing = "event:w8" })
+  t:event("Event Registered", {
+    event_id = "w8", starts_at = "2026-06-01T17:00:00Z",
+  }, { user = "ada", thing = "event:w8" })
   t:event("Event Cancelled", { reason = "the speaker is ill" }, { thing = "event:w8" })
   t:expect_ended("stopped", { user = "ada" })
   t:advance("200 days")
@@ -102,6 +106,8 @@ test("without a date it waits for the event's own, and what is no date or no eve
   t:expect_waiting { user = "ada" } -- for the next date, because nobody knows now when it is
   t:event("Event Rescheduled", { starts_at = "2026-02-10T17:00:00Z" }, thing)
   t:at("2026-02-09T18:00:00Z")
-  t:expect_sent("crm", "reminder.event", { starts_at = "2026-02-10T17:00:00Z", ends_at = null, kind = "event" }, { user = "ada" })
+  t:expect_sent("crm", "reminder.event", {
+    starts_at = "2026-02-10T17:00:00Z", ends_at = null, kind = "event",
+  }, { user = "ada" })
   t:expect_nothing()
 end)

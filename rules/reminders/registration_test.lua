@@ -2,7 +2,9 @@ local webinar = {
   event_id = "w7", kind = "webinar", title = "Rules in ten minutes",
   starts_at = "2026-02-01T17:00:00Z", ends_at = "2026-02-01T18:00:00Z",
 }
-local thing, ada, bob = { thing = "event:w7" }, { user = "ada", thing = "event:w7" }, { user = "bob", thing = "event:w7" }
+local thing, ada, bob = { thing = "event:w7" }, {
+  user = "ada", thing = "event:w7",
+}, { user = "bob", thing = "event:w7" }
 
 test("everyone registered hears of each move, with the end that follows from it", function(t)
   t:event("Event Registered", webinar, ada)
@@ -35,7 +37,9 @@ end)
 test("what the end itself tells counts more than what was planned", function(t)
   t:event("Event Registered", webinar, ada)
   t:at("2026-02-01T18:20:00Z")
-  t:event("Event Ended", { starts_at = "2026-02-01T17:05:00Z", ends_at = "2026-02-01T18:15:00Z", kind = "workshop" }, thing)
+  t:event("Event Ended", {
+    starts_at = "2026-02-01T17:05:00Z", ends_at = "2026-02-01T18:15:00Z", kind = "workshop",
+  }, thing)
   t:advance("5 minutes")
   t:expect_emitted("Registration Ended", {
     kind = "workshop", starts_at = "2026-02-01T17:05:00Z", ends_at = "2026-02-01T18:15:00Z",

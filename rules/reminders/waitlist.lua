@@ -34,7 +34,9 @@ return rule {
       check(person, "the event does not say who waits")
       local refused = waitlist.join(list, person)
       check(refused ~= "this person is in the list already", "this person is in the list already")
-      if refused then emit("Event Waitlist Closed", { event_id = id, reason = refused }, { subject = "user:" .. person }) end
+      if refused then
+        emit("Event Waitlist Closed", { event_id = id, reason = refused }, { subject = "user:" .. person })
+      end
     elseif name == "Event Seat Freed" then
       list.free = list.free + 1
     elseif name == "Event Registered" then

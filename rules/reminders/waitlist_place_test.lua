@@ -1,10 +1,14 @@
-local full = { event_id = "w7", title = "Rules in ten minutes", starts_at = "2026-02-01T17:00:00Z", kind = "mentorship" }
+local full = {
+  event_id = "w7", title = "Rules in ten minutes", starts_at = "2026-02-01T17:00:00Z", kind = "mentorship",
+}
 local ada = { user = "ada", thing = "event:w7" }
 local offer = { event_id = "w7", hold_until = "2026-01-05T21:00:00Z", starts_at = "2026-02-01T17:00:00Z" }
 
 test("told that they wait, told of the offer, and the goal is a registration", function(t)
   t:event("Event Waitlisted", full, ada)
-  t:expect_sent("crm", "reminder.waitlist", { what = "waiting", customer = "ada", kind = "mentorship", event_id = "w7" })
+  t:expect_sent("crm", "reminder.waitlist", {
+    what = "waiting", customer = "ada", kind = "mentorship", event_id = "w7",
+  })
   t:event("Event Seat Offered", offer, { user = "ada" })
   t:expect_sent("crm", "reminder.waitlist", { what = "offer", hold_until = "2026-01-05T21:00:00Z" })
   t:event("Event Registered", full, ada)

@@ -2,7 +2,9 @@ rules { "reminders/waitlist_place", "reminders/registration" }
 
 local thing = { thing = "event:w7" }
 local function of(user) return { user = user, thing = "event:w7" } end
-local full = { event_id = "w7", title = "Rules in ten minutes", starts_at = "2026-02-01T17:00:00Z", ends_at = "2026-02-01T18:00:00Z" }
+local full = {
+  event_id = "w7", title = "Rules in ten minutes", starts_at = "2026-02-01T17:00:00Z", ends_at = "2026-02-01T18:00:00Z",
+}
 
 local function wait_in_line(t, ...)
   for _, user in ipairs { ... } do
@@ -44,7 +46,7 @@ test("an offer that is not taken passes on after twelve hours, one that is decli
   t:expect_sent("crm", "reminder.waitlist", { what = "waiting" }, { user = "ada" })
 end)
 
-test("a seat that became free while nobody waited goes to the next one who does, unless someone has taken it", function(t)
+test("a seat freed while nobody waited goes to the next one who does, unless someone has taken it", function(t)
   seat(t)
   wait_in_line(t, "ada")
   t:expect_sent("crm", "reminder.waitlist", { what = "offer" }, { user = "ada" })
@@ -99,7 +101,9 @@ test("of a long list everyone is told, however many effects that takes", functio
   t:event("Event Cancelled", {}, thing)
   for number = 1, 150 do
     t:expect_sent("crm", "reminder.waitlist", { what = "waiting" }, { user = "u" .. number })
-    t:expect_sent("crm", "reminder.waitlist", { what = "closed", reason = "the event is cancelled" }, { user = "u" .. number })
+    t:expect_sent("crm", "reminder.waitlist", {
+      what = "closed", reason = "the event is cancelled",
+    }, { user = "u" .. number })
   end
   t:expect_nothing()
 end)
