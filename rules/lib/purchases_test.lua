@@ -7,6 +7,7 @@ test("products name their courses, and a list of products is complete", function
     products = { { product_id = "course-lua-2" }, { product_id = "mug" }, { product_id = "course-lua-1" } },
   }
   assert(of(nil, two) == "lua-2 lua-1")
+  assert(of(nil, { products = { { product_id = "course-lua-1" }, { product_id = "course-lua-1" } } }) == "lua-1")
   local memory = purchases.remember(nil, "o1", { "safety-1" })
   assert(of(memory, { order_id = "o1", products = { { product_id = "mug" } } }) == "")
   assert(of(memory, { order_id = "o1", products = {} }) == "safety-1")
@@ -17,6 +18,9 @@ test("what is said outright counts before what is remembered", function(t)
   assert(of(memory, { id = "ch_1" }) == "lua-1" and of(memory, { charge = "ch_1" }) == "lua-1")
   assert(of(memory, { id = "ch_1", metadata = { course_id = "lua-2" } }) == "lua-2")
   assert(of(memory, { id = "ch_1", course_id = "safety-1" }) == "safety-1")
+  memory = purchases.remember(memory, "o1", { "lua-2" })
+  assert(of(memory, { order_id = "o1", course_id = "safety-1" }) == "safety-1")
+  assert(of(memory, { order_id = "o1", charge = "ch_1" }) == "lua-2", "the order before its charge")
 end)
 
 test("an order remembers all of its courses, once each", function(t)
