@@ -16,20 +16,47 @@ return catalog {
     ["Downgrade Requested"]  = { from = "text", to = "text" },
     ["Task Done"]            = { task_id = "text" },
 
-    -- Events: webinars, office hours, study groups, mentorship
+    -- Events: webinars, office hours, study groups, mentorship. Of a person and the thing "event:ID", unless noted.
     ["Event Registered"] = {
       event_id = "text", kind = "text", title = "text", starts_at = "time", ends_at = "time", timezone = "text",
       url = "text", location = "text",
     },
-    ["Event Rescheduled"] = { event_id = "text", starts_at = "time", ends_at = "time" },
-    ["Event Cancelled"]   = { event_id = "text", reason = "text" },
     ["Event Registration Cancelled"] = { event_id = "text" },
-    ["Event Joined"] = { event_id = "text" },
-    ["Event Left"]   = { event_id = "text" },
-    ["Event Ended"]  = { event_id = "text" },
+    ["Event Rescheduled"] = { event_id = "text", starts_at = "time", ends_at = "time" }, -- of the thing alone
+    ["Event Cancelled"]   = { event_id = "text", reason = "text" },                      -- of the thing alone
+    ["Event Joined"] = { event_id = "text", connection = "text" },
+    ["Event Left"]   = { event_id = "text", connection = "text" },
+    ["Event Ended"]  = {                                                                 -- of the thing alone
+      event_id = "text", kind = "text", title = "text", starts_at = "time", ends_at = "time", recording_url = "text",
+      credit = "text",
+    },
+    ["Event Waitlisted"] = {
+      event_id = "text", kind = "text", title = "text", starts_at = "time", ends_at = "time", timezone = "text",
+      url = "text", location = "text",
+    },
+    ["Event Seat Freed"]    = { event_id = "text" },                                     -- of the thing alone
+    ["Event Seat Declined"] = { event_id = "text" },
+    ["Event Host Added"]    = {
+      event_id = "text", role = "text", kind = "text", title = "text", starts_at = "time", ends_at = "time",
+      timezone = "text", url = "text", location = "text",
+    },
+    ["Event Host Removed"] = { event_id = "text" },
+    -- Ours: what is told of the thing alone, brought to each registered person.
+    ["Registration Moved"]  = { event_id = "text", starts_at = "time", ends_at = "time" },
+    ["Registration Voided"] = { event_id = "text", reason = "text" },
+    ["Registration Ended"]  = {
+      event_id = "text", kind = "text", title = "text", starts_at = "time", ends_at = "time", recording_url = "text",
+      credit = "text",
+    },
+    ["Registration Forgotten"] = { event_id = "text" },
+    -- Ours: what the waiting list says to a person, and what the person's offer answers.
+    ["Event Seat Offered"]     = { event_id = "text", starts_at = "time", hold_until = "time" },
+    ["Event Waitlist Closed"]  = { event_id = "text", reason = "text" },
+    ["Event Seat Passed"]      = { event_id = "text", person = "text" },
+    ["Event Waitlist Counted"] = { event_id = "text", waiting = "integer" },
 
     -- Courses
-    ["Course Enrolled"]  = { course_id = "text", title = "text", due_at = "time" },
+    ["Course Enrolled"]  = { course_id = "text", title = "text", due_at = "time", order_id = "text" },
     ["Lesson Completed"] = { course_id = "text", lesson_id = "text", score = "number" },
     ["Course Completed"] = { course_id = "text", title = "text", score = "number" },
     ["Course Due Date Moved"] = { course_id = "text", due_at = "time" },
@@ -61,14 +88,33 @@ return catalog {
     ["Access Changed"]     = { access = "text", previous = "text", since = "time" },
     ["Card Expiring"]      = { card = "text", last4 = "text", ends_at = "time" },
 
+    -- Certificates
+    ["Name Corrected"] = { name = "text" },
+    ["radar.early_fraud_warning.created"] = { id = "text", charge = "text", actionable = "boolean", fraud_type = "text" },
+    -- Ours: what one rule of the pack tells another.
+    ["Event Attended"] = {
+      event_id = "text", kind = "text", title = "text", minutes = "integer", session_minutes = "integer",
+      share_percent = "integer", attended = "boolean", credit = "text", ended_at = "time",
+    },
+    ["Course Passed"] = { course_id = "text", title = "text", score = "number" },
+    ["Certificate Earned"] = {
+      person = "text", name = "text", kind = "text", achievement = "text", title = "text", earned_at = "time",
+      valid_days = "integer", score = "number", minutes = "integer", credit = "text", credits = "number",
+    },
+    ["Certificate Issued"] = {
+      certificate_id = "text", kind = "text", achievement = "text", title = "text", version = "integer",
+      expires_at = "time",
+    },
+    ["Certificate Withdrawn"]      = { certificate_id = "text", status = "text", reason = "text" },
+    ["Certificate Name Corrected"] = { name = "text" },
+    ["Certificate Suspended"]      = { cause = "text", reason = "text" },
+    ["Certificate Revoked"]        = { cause = "text", reason = "text" },
+    ["Certificate Reinstated"]     = { cause = "text", reason = "text" },
+
     -- The names of the first sample rules; they go as their packs come
     usage_limit_approaching  = { metric = "text", percent = "number", plan = "text" },
     feature_locked           = { feature = "text", plan = "text" },
     plan_upgraded            = { plan = "text" },
-    webinar_registered       = { webinar = "text", title = "text", starts_at = "time" },
-    webinar_moved            = { starts_at = "time" },
-    webinar_cancelled        = {},
-    course_finished          = { course = "text", score = "number" },
     cancellation_started     = { reason = "text" },
     session_started          = {},
   },
@@ -81,7 +127,6 @@ return catalog {
   },
 
   templates = {
-    ["certificate.order"]    = { customer = "text", course = "text", score = "number" },
     ["churn.at_risk"]        = { customer = "text", plan = "text" },
     ["churn.gone_quiet"]     = { customer = "text", since = "text" },
     ["churn.save_offer"]     = { customer = "text", reason = "text" },
@@ -121,8 +166,53 @@ return catalog {
 
     ["upsell.offer"]         = { customer = "text", metric = "text", percent = "number", plan = "text" },
     ["upsell.locked_features"] = { customer = "text", features = "list", attempts = "integer", plan = "text" },
-    ["webinar.reminder"]     = { customer = "text", title = "text", starts_at = "time" },
-    ["webinar.confirmation"] = { customer = "text", webinar = "text", title = "text", starts_at = "time" },
+
+    -- Reminders
+    ["reminder.event"] = {
+      what = "text", customer = "text", event_id = "text", kind = "text", title = "text", starts_at = "time",
+      ends_at = "time", timezone = "text", url = "text", location = "text",
+    },
+    ["reminder.calendar"] = {
+      what = "text", customer = "text", event_id = "text", kind = "text", title = "text", starts_at = "time",
+      ends_at = "time", timezone = "text", url = "text", location = "text", reason = "text", was_at = "time",
+      sequence = "integer", calendar = "text", calendar_url = "text",
+    },
+    ["reminder.waitlist"] = {
+      what = "text", customer = "text", event_id = "text", kind = "text", title = "text", starts_at = "time",
+      ends_at = "time", timezone = "text", url = "text", location = "text", hold_until = "time", reason = "text",
+    },
+    ["reminder.follow_up"] = {
+      what = "text", customer = "text", event_id = "text", kind = "text", title = "text", starts_at = "time",
+      ends_at = "time", timezone = "text", url = "text", location = "text", minutes = "integer",
+      share_percent = "integer", recording_url = "text",
+    },
+    ["reminder.host"] = {
+      what = "text", customer = "text", event_id = "text", kind = "text", title = "text", starts_at = "time",
+      ends_at = "time", timezone = "text", url = "text", location = "text", role = "text", reason = "text",
+      was_at = "time", registrations = "integer", waiting = "integer",
+    },
+    ["reminder.course"] = {
+      what = "text", customer = "text", course_id = "text", title = "text", due_at = "time", timezone = "text",
+    },
+
+    -- Certificates
+    ["certificate.issue"] = {
+      certificate_id = "text", version = "integer", reason = "text", customer = "text", name = "text", kind = "text",
+      achievement = "text", title = "text", earned_at = "time", issued_at = "time", expires_at = "time",
+      score = "number", minutes = "integer", credit = "text", credits = "number",
+    },
+    ["certificate.revoke"] = {
+      certificate_id = "text", version = "integer", customer = "text", status = "text", reason = "text",
+    },
+    ["certificate.credits"] = {
+      customer = "text", name = "text", source = "text", title = "text", credit = "text", credits = "number",
+      minutes = "integer", year = "integer", year_total = "number", earned_at = "time",
+    },
+    ["certificate.review"] = { customer = "text", reason = "text", charge = "text" },
+    ["certificate.renewal"] = {
+      what = "text", customer = "text", certificate_id = "text", kind = "text", achievement = "text", title = "text",
+      expires_at = "time", timezone = "text",
+    },
   },
 
   -- Where there is no configuration at hand, as on a build server.

@@ -60,7 +60,7 @@ import Testing
     for part in [
       "---| \"crm\"", "---| \"lib/plans\"", "---| \"usage_limit_approaching\"", "---| \"invoice.voided\"",
       "---| \"upsell.offer\"",
-      "---@field payment_failing boolean?", "---@class nudged.event.course_finished.data", "---@field score number?",
+      "---@field payment_failing boolean?", "---@class nudged.event.Course_Completed.data", "---@field score number?",
       "---@overload fun(event: \"payment.answered\", options?: table): nudged.event.payment_answered?",
       "---@param options? { within?: nudged.Duration }", "---@field again? \"always\"|\"never\"|nudged.Duration",
     ] {

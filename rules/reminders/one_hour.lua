@@ -1,0 +1,28 @@
+-- An hour before an event: where to go, and what to have at hand.
+-- For everyone registered for a webinar, office hours, a study group or mentorship.
+-- Reads: "Event Registered" { event_id, kind, title, starts_at, ends_at, timezone, url, location } and
+-- "Event Registration Cancelled" { event_id } of a person and the thing "event:ID"; of that thing alone
+-- "Event Rescheduled" { starts_at } and "Event Cancelled".
+-- Who registers later than this has just read the date and is not reminded here.
+local reminders = use("lib/reminders")
+
+local lead = "1 hour"
+
+return rule {
+  title    = "Remind of an event an hour before",
+  on       = before("data.starts_at", lead, {
+    event = "Event Registered", moved = "Event Rescheduled", cancelled = "Event Cancelled",
+  }),
+  key      = "data.event_id",
+  -- Not among 'cancelled': said of the thing, too, it would end the reminders of everyone who is registered.
+  stop_on  = "Event Registration Cancelled",
+  topic    = "reminders",
+  quiet_hours = false, -- who has registered for seven in the morning wants to be woken
+  cap      = false,    -- and a cap would keep back the one message that matters now
+  late     = "skip",
+  catch_up = "20 minutes", -- later than that it would say what is not true any more
+  owner    = "events",
+  run = function(event, customer, date)
+    send("crm", "reminder.event", reminders.message("1 hour", event, customer, date), { within = "20 minutes" })
+  end,
+}
