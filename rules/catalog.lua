@@ -67,8 +67,15 @@ return catalog {
     ["payment.reminder"]     = { customer = "text", invoice = "text", amount = "money", currency = "text" },
     ["payment.retry"]        = { invoice = "text", attempt = "integer" },
     ["payment.review"]       = { customer = "text", invoice = "text", failures = "integer" },
-    ["upsell.offer"]         = { customer = "text", metric = "text", percent = "number", plan = "text" },
-    ["upsell.locked_features"] = { customer = "text", features = "list", attempts = "integer", plan = "text" },
+    ["upsell.offer"]         = {
+      customer = "text", offer = "text", reason = "text", plan = "text", metric = "text", used = "number",
+      limit = "number", percent = "integer", features = "list", attempts = "integer", product = "text",
+      seats = "integer", saving = "money", currency = "text",
+    },
+    ["upsell.limit_reached"] = {
+      customer = "text", metric = "text", used = "number", limit = "number", period_end = "time",
+    },
+    ["upsell.lead"]          = { customer = "text", opportunity = "number", reasons = "list", plan = "text", owner = "text" },
     ["webinar.reminder"]     = { customer = "text", title = "text", starts_at = "time" },
     ["webinar.confirmation"] = { customer = "text", webinar = "text", title = "text", starts_at = "time" },
   },
