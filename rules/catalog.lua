@@ -53,7 +53,7 @@ return catalog {
     plan = "text", email = "text", name = "text", timezone = "text", billing_interval = "text", seats = "integer",
     payment_failing = "boolean", access = "text", open_tickets = "integer", health = "number", health_band = "text",
     health_reasons = "list", churned = "boolean", owner = "text", champion = "boolean", last_offer = "text",
-    last_offer_at = "integer",
+    last_offer_at = "integer", opportunity = "number", opportunity_band = "text", opportunity_reasons = "list",
   },
 
   templates = {

@@ -44,10 +44,10 @@ test("who has no use for more, and who has the largest plan, is left alone", fun
   t:event("Ticket Solved", { ticket_id = "t1", rating = 5 })
   t:advance("2 days")
   t:expect_ended("skipped")
-  t:identify { plan = "enterprise", opportunity_band = "high" }
-  t:event("Ticket Solved", { ticket_id = "t2", rating = 5 })
+  t:identify({ plan = "enterprise", opportunity_band = "high" }, { user = "ada" })
+  t:event("Ticket Solved", { ticket_id = "t2", rating = 5 }, { user = "ada" })
   t:advance("2 days")
-  t:expect_ended("skipped")
+  t:expect_ended("skipped", { user = "ada" })
   t:expect_nothing()
 end)
 
