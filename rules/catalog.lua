@@ -15,6 +15,16 @@ return catalog {
     ["Cancellation Started"] = { subscription = "text", reason = "text" },
     ["Downgrade Requested"]  = { from = "text", to = "text" },
     ["Task Done"]            = { task_id = "text" },
+    -- Made by the rules of churn, about people, accounts and the report
+    ["Seat Active"]           = { user = "text" },
+    ["Health Band Changed"]   = { from = "text", to = "text", health = "number", reasons = "list" },
+    ["Champion Band Changed"] = { user = "text", band = "text" },
+    ["Champion Left"]         = { user = "text" },
+    ["Customer Churned"]      = { subscription = "text", reason = "text", health = "number", band = "text" },
+    ["Customer Returned"]     = { subscription = "text" },
+    ["Health Sampled"]        = { band = "text", cohort = "text" },
+    ["Sampled Customer Churned"] = { band = "text", cohort = "text" },
+    ["Health Report Asked"]   = {},
 
     -- Events: webinars, office hours, study groups, mentorship
     ["Event Registered"] = {
@@ -35,15 +45,10 @@ return catalog {
     ["Course Due Date Moved"] = { course_id = "text", due_at = "time" },
 
     -- The names of the first sample rules; they go as their packs come
-    usage_limit_approaching  = { metric = "text", percent = "number", plan = "text" },
-    feature_locked           = { feature = "text", plan = "text" },
-    plan_upgraded            = { plan = "text" },
     webinar_registered       = { webinar = "text", title = "text", starts_at = "time" },
     webinar_moved            = { starts_at = "time" },
     webinar_cancelled        = {},
     course_finished          = { course = "text", score = "number" },
-    cancellation_started     = { reason = "text" },
-    session_started          = {},
     ["invoice.payment_failed"] = { invoice = "text", attempt = "integer", amount = "money", currency = "text" },
     ["invoice.paid"]         = { invoice = "text", amount = "money", currency = "text" },
     ["invoice.voided"]       = { invoice = "text" },
@@ -58,9 +63,25 @@ return catalog {
 
   templates = {
     ["certificate.order"]    = { customer = "text", course = "text", score = "number" },
-    ["churn.at_risk"]        = { customer = "text", plan = "text" },
-    ["churn.gone_quiet"]     = { customer = "text", since = "text" },
-    ["churn.save_offer"]     = { customer = "text", reason = "text" },
+    ["churn.silence"]        = { customer = "text", since = "time", days = "integer", owner = "text" },
+    ["churn.usage_drop"]     = { customer = "text", used = "integer", usual = "integer", owner = "text" },
+    ["churn.champion_left"]  = { customer = "text", account = "text", owner = "text" },
+    ["churn.downgrade_asked"] = {
+      customer = "text", from = "text", to = "text", loses = "list", health_band = "text", owner = "text",
+    },
+    ["churn.save_offer"]     = { customer = "text", subscription = "text", reason = "text", offer = "text", text = "text" },
+    ["churn.trial_help"]     = { customer = "text", trial_end = "time", features = "integer", sign_ins = "integer" },
+    ["churn.task"]           = {
+      task_id = "text", account = "text", owner = "text", health = "number", reasons = "list", due_at = "time",
+    },
+    ["churn.task_reminder"]  = { task_id = "text", account = "text", owner = "text" },
+    ["churn.task_escalated"] = { task_id = "text", account = "text", owner = "text", to = "text" },
+    ["churn.task_closed"]    = { task_id = "text", account = "text", reason = "text" },
+    ["churn.win_back"]       = { customer = "text", step = "integer", reason = "text" },
+    ["churn.score_check"]    = {
+      cohort = "text", text = "text", risk = "integer", risk_left = "integer", watch = "integer", watch_left = "integer",
+      good = "integer", good_left = "integer", verdict = "text",
+    },
     ["dunning.exhausted"]    = { customer = "text", invoice = "text" },
     ["dunning.reminder"]     = { customer = "text", invoice = "text", attempt = "integer" },
     ["payment.recovered"]    = { customer = "text", invoice = "text" },

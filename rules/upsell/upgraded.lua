@@ -31,7 +31,7 @@ return rule {
   key   = "data.id",
   owner = "growth",
   run = function(event, customer)
-    local id = event.data.id
+    local id, account = event.data.id, event.account or customer.account
     local was, was_months, was_currency = state["amount " .. id], state["months " .. id], state["currency " .. id]
     if event.name == "customer.subscription.deleted" then
       state["amount " .. id], state["months " .. id], state["currency " .. id] = nil, nil, nil
@@ -56,10 +56,10 @@ return rule {
     local told = { subscription = id, plan = customer.traits.plan, amount = amount, currency = event.data.currency }
     if name == "Subscription Upgraded" then
       emit("Subscription Upgraded", told)
-      if customer.account then emit("Subscription Upgraded", told, { subject = "account:" .. customer.account }) end
+      if account then emit("Subscription Upgraded", told, { subject = "account:" .. account }) end
     else
       emit("Subscription Downgraded", told)
-      if customer.account then emit("Subscription Downgraded", told, { subject = "account:" .. customer.account }) end
+      if account then emit("Subscription Downgraded", told, { subject = "account:" .. account }) end
     end
   end,
 }
