@@ -26,9 +26,23 @@ test("who is in needs seventy percent to be out again", function(t)
   t:expect_not_in("usage_dropped")
 end)
 
+test("two weeks are enough to have a habit, and one is not", function(t)
+  t:identify { plan = "team" }
+  week(t, 21)
+  t:advance("6 days")
+  t:expect_not_in("usage_dropped")
+  t:identify({ plan = "team" }, { user = "ada" })
+  for _ = 1, 14 do
+    t:event("Feature Used", { feature = "board" }, { user = "ada" })
+    t:advance("1 day")
+  end
+  t:advance("7 days 1 hour")
+  t:expect_in("usage_dropped", { user = "ada" })
+end)
+
 test("little use is no habit, and who has left or has no plan is nobody's drop", function(t)
   t:identify { plan = "team" }
-  for _ = 1, 9 do week(t, 7) end
+  for _ = 1, 9 do t:event("Feature Used", { feature = "board" }); t:advance("1 week") end
   t:advance("8 days")
   t:expect_not_in("usage_dropped")
   for _ = 1, 9 do week(t, 21) end
