@@ -1,20 +1,22 @@
 -- A trial ends in three days, and the person has not found their way yet: offer help at ten in the morning on their clock,
 -- while there is time to use it. Whoever has found their way needs no help, and whoever pays already none either.
--- Reads "Trial Started" { trial_end_date } (a second one moves the date), "Trial Ended", customer.subscription.created,
--- "Feature Used" { feature } and "Signed In". What counts as having found the way stands in the next line.
+-- Reads "Trial Started" { trial_end_date } (a second one moves the date), "Trial Ended", "Feature Used" { feature },
+-- "Signed In" and invoice.paid { amount_paid }: billing makes an invoice of 0 when a trial begins, and that is no payment.
+-- What counts as having found the way stands in the next line.
 local enough_features, enough_sign_ins = 3, 2
 
 return rule {
   title    = "Help through the last days of a trial that was hardly used",
   on       = before("data.trial_end_date", { days = 3, at = "10:00" }, {
-    event = "Trial Started", moved = "Trial Started", cancelled = { "Trial Ended", "customer.subscription.created" },
+    event = "Trial Started", moved = "Trial Started", cancelled = "Trial Ended",
   }),
   late     = "send",
   topic    = "care",
   hold_out = 10,
-  goal     = { event = "customer.subscription.created", within = "14 days" },
+  goal     = { event = "invoice.paid", within = "14 days" },
   owner    = "success",
   run = function(event, customer, trial_end)
+    check((max("invoice.paid", "data.amount_paid", "60 days") or 0) <= 0, "they pay already")
     local features = distinct("Feature Used", "data.feature", "60 days")
     local sign_ins = count("Signed In", "60 days")
     check(features < enough_features or sign_ins < enough_sign_ins, "they have found their way")

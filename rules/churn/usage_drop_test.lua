@@ -10,7 +10,7 @@ test("who stops is asked before the week is over, with both numbers", function(t
   weeks(t, 9, 21)
   t:expect_nothing()
   t:advance("5 days")
-  t:expect_sent("crm", "churn.usage_drop", { customer = "42", owner = "bob", used = 6, usual = 20 })
+  t:expect_sent("crm", "churn.usage_drop", { customer = "42", owner = "bob", used = 6, usual = 21 })
   t:advance("20 days")
   t:expect_nothing()
 end)
