@@ -24,7 +24,8 @@ return catalog {
     ["Customer Returned"]     = { subscription = "text" },
     ["Health Sampled"]        = { band = "text", cohort = "text" },
     ["Sampled Customer Churned"] = { band = "text", cohort = "text" },
-    ["Health Report Asked"]   = {},
+    ["Health Report Asked"]   = { due = "time" },
+    ["Trial Converted"]       = { subscription = "text" },
 
     -- Events: webinars, office hours, study groups, mentorship
     ["Event Registered"] = {

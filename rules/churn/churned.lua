@@ -2,7 +2,8 @@
 -- the end, so that the last score before it can be held against what happened. Sends nothing to anybody.
 -- Reads customer.subscription.created, .updated and .deleted as Stripe sends them. Somebody with another live subscription
 -- has not left, and a trial that was not taken up is no customer lost.
--- Sets the trait churned; emits "Customer Churned" and "Customer Returned", also about the account, where there is one.
+-- Sets the trait churned; emits "Customer Churned" and "Customer Returned", also about the account, where there is one,
+-- and "Trial Converted" when a trial has become a customer.
 local day_s = 86400
 
 local function is_trial(data)
@@ -20,7 +21,11 @@ return rule {
     local traits = customer.traits
     if event.name ~= "customer.subscription.deleted" then
       check(event.data.status == "active" or event.data.status == "trialing", "the subscription does not live")
-      if not state[id] then state[id], state.live = true, (state.live or 0) + 1 end
+      if not state[id] then state[id], state.live = event.data.status, (state.live or 0) + 1 end
+      if state[id] == "trialing" and event.data.status == "active" then
+        state[id] = "active"
+        emit("Trial Converted", { subscription = event.data.id })
+      end
       if traits.churned ~= true then return finish("a customer") end
       set { churned = false }
       local told = { subscription = event.data.id }

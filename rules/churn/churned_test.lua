@@ -48,6 +48,17 @@ test("a trial that was not taken up is no customer lost, a customer who leaves a
   t:expect_traits { churned = true }
 end)
 
+test("a trial that becomes active is converted, once", function(t)
+  subscription(t, "created", "sub_1", { status = "trialing" })
+  subscription(t, "updated", "sub_1", { status = "trialing" })
+  subscription(t, "updated", "sub_1")
+  t:expect_emitted("Trial Converted", { subscription = "sub_1" })
+  subscription(t, "updated", "sub_1")
+  t:expect_verdict("ran", "a customer")
+  subscription(t, "deleted", "sub_1")
+  t:expect_traits { churned = true }
+end)
+
 test("an end that is told twice is told of once", function(t)
   subscription(t, "deleted", "sub_1")
   subscription(t, "deleted", "sub_1")

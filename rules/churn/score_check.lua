@@ -1,5 +1,5 @@
 -- Does the health score know who leaves? Each month is a cohort: how many were in which band on its first day, and how many
--- of these left within 30 days. The weekly line says it in one sentence, for the newest cohort that is over: "of 40 in risk
+-- of these left within 28 days. The weekly line says it in one sentence, for the newest cohort that is over: "of 40 in risk
 -- 9 left (22 %), of 300 in good 2 (1 %)".
 -- About the thing "report:health". Reads "Health Sampled" and "Sampled Customer Churned" (made by churn/health_sample) and
 -- "Health Report Asked" (made by churn/weekly_line).

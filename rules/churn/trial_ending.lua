@@ -1,7 +1,7 @@
 -- A trial ends in three days, and the person has not found their way yet: offer help at ten in the morning on their clock,
 -- while there is time to use it. Whoever has found their way needs no help, and whoever pays already none either.
 -- Reads "Trial Started" { trial_end_date } (a second one moves the date), "Trial Ended", "Feature Used" { feature },
--- "Signed In" and invoice.paid { amount_paid }: billing makes an invoice of 0 when a trial begins, and that is no payment.
+-- "Signed In", and "Trial Converted", which churn/churned makes: an invoice of 0 at the beginning of a trial is no payment.
 -- What counts as having found the way stands in the next line.
 local enough_features, enough_sign_ins = 3, 2
 
@@ -13,10 +13,9 @@ return rule {
   late     = "send",
   topic    = "care",
   hold_out = 10,
-  goal     = { event = "invoice.paid", within = "14 days" },
+  goal     = { event = "Trial Converted", within = "14 days" },
   owner    = "success",
   run = function(event, customer, trial_end)
-    check((max("invoice.paid", "data.amount_paid", "60 days") or 0) <= 0, "they pay already")
     local features = distinct("Feature Used", "data.feature", "60 days")
     local sign_ins = count("Signed In", "60 days")
     check(features < enough_features or sign_ins < enough_sign_ins, "they have found their way")

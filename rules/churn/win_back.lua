@@ -6,7 +6,6 @@ local days_after = { 30, 90 }
 return rule {
   title    = "Write to those who have left, twice",
   on       = "Customer Churned",
-  stop_on  = "Customer Returned",
   again    = "365 days",
   topic    = "win_back",
   hold_out = 10,
