@@ -70,7 +70,9 @@ return catalog {
     ["churn.downgrade_asked"] = {
       customer = "text", from = "text", to = "text", loses = "list", health_band = "text", owner = "text",
     },
-    ["churn.save_offer"]     = { customer = "text", subscription = "text", reason = "text", offer = "text", text = "text" },
+    ["churn.save_offer"]     = {
+      customer = "text", subscription = "text", reason = "text", offer = "text", text = "text",
+    },
     ["churn.trial_help"]     = { customer = "text", trial_end = "time", features = "integer", sign_ins = "integer" },
     ["churn.task"]           = {
       task_id = "text", account = "text", owner = "text", health = "number", reasons = "list", due_at = "time",
@@ -80,8 +82,8 @@ return catalog {
     ["churn.task_closed"]    = { task_id = "text", account = "text", reason = "text" },
     ["churn.win_back"]       = { customer = "text", step = "integer", reason = "text" },
     ["churn.score_check"]    = {
-      cohort = "text", text = "text", risk = "integer", risk_left = "integer", watch = "integer", watch_left = "integer",
-      good = "integer", good_left = "integer", verdict = "text",
+      cohort = "text", text = "text", verdict = "text", risk = "integer", risk_left = "integer",
+      watch = "integer", watch_left = "integer", good = "integer", good_left = "integer",
     },
     ["dunning.exhausted"]    = { customer = "text", invoice = "text" },
     ["dunning.reminder"]     = { customer = "text", invoice = "text", attempt = "integer" },
@@ -97,7 +99,9 @@ return catalog {
     ["upsell.limit_reached"] = {
       customer = "text", metric = "text", used = "number", limit = "number", period_end = "time",
     },
-    ["upsell.lead"]          = { customer = "text", opportunity = "number", reasons = "list", plan = "text", owner = "text" },
+    ["upsell.lead"]          = {
+      customer = "text", opportunity = "number", reasons = "list", plan = "text", owner = "text",
+    },
     ["webinar.reminder"]     = { customer = "text", title = "text", starts_at = "time" },
     ["webinar.confirmation"] = { customer = "text", webinar = "text", title = "text", starts_at = "time" },
   },

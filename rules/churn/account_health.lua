@@ -1,9 +1,9 @@
--- The health of an account, from what all of its people did: not the mean of their scores, because ten new people who do
--- nothing would hide that the two who pay the bill have gone.
--- Use is the number of days on which somebody worked, seats are those who came in 30 days. An account whose champion is in
--- risk or has left is no better than "watch", whatever the others do.
--- Reads "Seat Active" { user } (made by churn/active_seat), "Feature Used", "Ticket Opened", "Ticket Solved", the invoices
--- of its people, "Champion Band Changed" and "Champion Left", and the account's traits plan and seats.
+-- The health of an account, from what all of its people did: not the mean of their scores, because ten new people
+-- who do nothing would hide that the two who pay the bill have gone. Use is the number of days on which somebody
+-- worked, seats are those who came in 30 days. An account whose champion is in risk or has left is no better than
+-- "watch", whatever the others do.
+-- Reads "Seat Active" { user } (made by churn/active_seat), "Feature Used", "Ticket Opened", "Ticket Solved", the
+-- invoices of its people, "Champion Band Changed" and "Champion Left", and the account's traits plan and seats.
 local health = use("lib/health")
 local day = 86400 * 1000
 local new_days = 14
@@ -25,7 +25,8 @@ return rule {
     local value, band, reasons = health.judge({
       uses = uses, usual = usual and usual >= 5 and usual or nil,
       features = first("Feature Used", "366 days") and distinct("Feature Used", "data.feature", "30 days") or nil,
-      active = distinct("Seat Active", "data.user", "30 days"), seats = traits.seats, silent_days = (now() - last_at) / day,
+      active = distinct("Seat Active", "data.user", "30 days"), seats = traits.seats,
+      silent_days = (now() - last_at) / day,
       tickets = count("Ticket Opened", "30 days"), worst_rating = min("Ticket Solved", "data.rating", "60 days"),
       failing = failed_at ~= nil and failed_at > (paid_at or 0), failures = count("invoice.payment_failed", "90 days"),
     }, traits)

@@ -1,5 +1,5 @@
--- Tells an account that one of its people was here today: once a day for each, however often they sign in. Accounts count
--- their seats and their days of work by it (churn/account_health). Sends nothing to anybody.
+-- Tells an account that one of its people was here today: once a day for each, however often they sign in. Accounts
+-- count their seats and their days of work by it (churn/account_health). Sends nothing to anybody.
 -- Reads "Signed In" of people who belong to an account.
 return rule {
   title = "Tell the account that a seat is in use",

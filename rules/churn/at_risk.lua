@@ -1,8 +1,9 @@
--- An account has come to be at risk, or its champion has left: make a task for its owner, with the reasons, and see that it
--- is done. After half of the time a reminder, at its end an escalation, three days later the end. "Task Done" stops it; so
--- does an account that gets well by itself, and one that leaves.
--- Reads "Health Band Changed" { to, health, reasons } and "Champion Left" { user } of the account, "Task Done" { task_id },
--- "Customer Churned", and the account's traits owner and timezone. For people without an account copy it with per = "user".
+-- An account has come to be at risk, or its champion has left: make a task for its owner, with the reasons, and see
+-- that it is done. After half of the time a reminder, at its end an escalation, three days later the end. "Task
+-- Done" stops it; so does an account that gets well by itself, and one that leaves.
+-- Reads "Health Band Changed" { to, health, reasons } and "Champion Left" { user } of the account, "Task Done" {
+-- task_id }, "Customer Churned", and the account's traits owner and timezone. For people without an account copy it
+-- with per = "user".
 local half, full = 12, 24          -- hours of working days
 local escalate_to = "head of success"
 local nobody = "success"           -- who gets the task where an account has no owner
@@ -21,7 +22,8 @@ end
 
 local function ends(task)
   return function(other)
-    return other.name == "Task Done" and other.data.task_id == task or other.name == "Health Band Changed" and other.data.to == "good"
+    if other.name == "Task Done" then return other.data.task_id == task end
+    return other.data.to == "good"
   end
 end
 
@@ -40,7 +42,8 @@ return rule {
     local reminded_at, due_at = working_hours(now(), half), working_hours(now(), full)
     local reasons = event.data.reasons or { "the champion " .. tostring(event.data.user) .. " has left" }
     send("crm", "churn.task", {
-      task_id = task, account = customer.id, owner = owner, health = customer.traits.health, reasons = reasons, due_at = due_at,
+      task_id = task, account = customer.id, owner = owner, health = customer.traits.health, reasons = reasons,
+      due_at = due_at,
     })
     local done = nil
     for step, till in ipairs { reminded_at, due_at, due_at + 72 * hour } do

@@ -1,7 +1,8 @@
 local acme = { account = "acme" }
 
 local function fall(t, id)
-  t:event("Health Band Changed", { from = "watch", to = "risk", health = 31, reasons = { "-20 payment: a payment is failing" } },
+  t:event("Health Band Changed", { from = "watch", to = "risk", health = 31,
+    reasons = { "-20 payment: a payment is failing" } },
     { account = "acme", id = id or "e1" })
 end
 
@@ -9,7 +10,8 @@ test("the owner gets a task with the reasons, due in 24 working hours", function
   t:identify({ owner = "bob", health = 31 }, acme)
   fall(t)
   t:expect_sent("crm", "churn.task", {
-    task_id = "at-risk-e1", account = "acme", owner = "bob", health = 31, reasons = { "-20 payment: a payment is failing" },
+    task_id = "at-risk-e1", account = "acme", owner = "bob", health = 31,
+    reasons = { "-20 payment: a payment is failing" },
     due_at = 1767690000000,
   }, acme)
   t:expect_nothing()

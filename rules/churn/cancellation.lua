@@ -1,7 +1,8 @@
--- Somebody has begun to cancel: make ONE offer that fits the reason, at once, and never again. The cancellation itself is
--- never delayed. Whoever is told of a discount each time they cancel learns to cancel each year.
--- Reads "Cancellation Started" { subscription, reason }. What is offered for which reason stands in data/save_offers.csv;
--- other reasons get no offer. It also counts as the customer's offer of these 30 days: nothing is sold to them now.
+-- Somebody has begun to cancel: make ONE offer that fits the reason, at once, and never again. The cancellation
+-- itself is never delayed. Whoever is told of a discount each time they cancel learns to cancel each year.
+-- Reads "Cancellation Started" { subscription, reason }. What is offered for which reason stands in
+-- data/save_offers.csv; other reasons get no offer. It also counts as the customer's offer of these 30 days: nothing
+-- is sold to them now.
 local saves  = use("data/save_offers")
 local offers = use("lib/offers")
 
@@ -21,7 +22,8 @@ return rule {
     check(customer.traits.payment_failing ~= true, "a payment is failing: no offers now")
     set(offers.made("save", now()))
     send("crm", "churn.save_offer", {
-      customer = customer.id, subscription = event.data.subscription, reason = reason, offer = save.offer, text = save.text,
+      customer = customer.id, subscription = event.data.subscription, reason = reason, offer = save.offer,
+      text = save.text,
     })
     local left = wait_for("Customer Churned", { within = "35 days" })
     finish(left and "left all the same" or "stayed, or has not paid yet")

@@ -3,7 +3,8 @@ local function begin(t, reason) t:event("Cancellation Started", { subscription =
 test("whoever begins to cancel gets the offer that fits the reason", function(t)
   begin(t, "too_expensive")
   t:expect_sent("crm", "churn.save_offer", {
-    customer = "42", subscription = "sub_1", reason = "too_expensive", offer = "discount", text = "20 % less for three months",
+    customer = "42", subscription = "sub_1", reason = "too_expensive", offer = "discount",
+    text = "20 % less for three months",
   })
   t:expect_traits { last_offer = "save" }
   t:expect_nothing()

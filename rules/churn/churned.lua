@@ -1,13 +1,14 @@
--- Knows who has left and who came back, and freezes what is known: nobody's health is judged and nothing is offered after
--- the end, so that the last score before it can be held against what happened. Sends nothing to anybody.
--- Reads customer.subscription.created, .updated and .deleted as Stripe sends them. Somebody with another live subscription
--- has not left, and a trial that was not taken up is no customer lost.
--- Sets the trait churned; emits "Customer Churned" and "Customer Returned", also about the account, where there is one,
--- and "Trial Converted" when a trial has become a customer.
+-- Knows who has left and who came back, and freezes what is known: nobody's health is judged and nothing is offered
+-- after the end, so that the last score before it can be held against what happened. Sends nothing to anybody.
+-- Reads customer.subscription.created, .updated and .deleted as Stripe sends them. Somebody with another live
+-- subscription has not left, and a trial that was not taken up is no customer lost.
+-- Sets the trait churned; emits "Customer Churned" and "Customer Returned", also about the account, where there is
+-- one, and "Trial Converted" when a trial has become a customer.
 local day_s = 86400
 
 local function is_trial(data)
-  return type(data.trial_end) == "number" and type(data.ended_at) == "number" and data.ended_at <= data.trial_end + day_s
+  return type(data.trial_end) == "number" and type(data.ended_at) == "number"
+    and data.ended_at <= data.trial_end + day_s
 end
 
 return rule {

@@ -1,5 +1,5 @@
--- Somebody asks for a smaller plan: tell the owner what would be lost, so that one talk can be about the right thing. The
--- request itself is never delayed. Whoever clicks to and fro is told of once, with the last choice.
+-- Somebody asks for a smaller plan: tell the owner what would be lost, so that one talk can be about the right
+-- thing. The request itself is never delayed. Whoever clicks to and fro is told of once, with the last choice.
 -- Reads "Downgrade Requested" { from, to }; what a plan has stands in data/features.csv.
 local plans = use("lib/plans")
 

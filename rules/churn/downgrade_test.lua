@@ -7,7 +7,8 @@ test("ten minutes after the last click the owner is told what would be lost", fu
   t:expect_nothing()
   t:advance("1 minute")
   t:expect_sent("crm", "churn.downgrade_asked", {
-    customer = "42", from = "business", to = "team", loses = { "audit", "roles", "sso" }, health_band = "watch", owner = "bob",
+    customer = "42", from = "business", to = "team", loses = { "audit", "roles", "sso" }, health_band = "watch",
+    owner = "bob",
   })
   t:expect_nothing()
 end)
@@ -36,7 +37,8 @@ end)
 
 test("plans that are unknown, equal or larger, and customers who have left", function(t)
   local cases = {
-    ada = { from = "business", to = "basic" }, bob = { from = "team", to = "team" }, ["7"] = { from = "team", to = "business" },
+    ada = { from = "business", to = "basic" }, bob = { from = "team", to = "team" },
+    ["7"] = { from = "team", to = "business" },
     ["8"] = {}, ["9"] = { from = 7, to = {} },
   }
   for who, data in pairs(cases) do t:event("Downgrade Requested", data, { user = who }) end

@@ -1,8 +1,8 @@
--- The health of every customer, anew each morning: a score from 0 to 100, a band ("good", "watch", "risk") and the three
--- reasons that cost most, such as "-20 payment: a payment is failing". Sends nothing to anybody.
--- Use is held against the customer's own past and nobody else's. What weighs how much stands in lib/health.
--- Reads "Feature Used" { feature }, "Signed In", "Ticket Opened", "Ticket Solved" { rating }, invoice.payment_failed and
--- the traits payment_failing and access. Who has left keeps the score of the day before: see churn/churned.
+-- The health of every customer, anew each morning: a score from 0 to 100, a band ("good", "watch", "risk") and the
+-- three reasons that cost most, such as "-20 payment: a payment is failing". Sends nothing to anybody. Use is held
+-- against the customer's own past and nobody else's. What weighs how much stands in lib/health.
+-- Reads "Feature Used" { feature }, "Signed In", "Ticket Opened", "Ticket Solved" { rating }, invoice.payment_failed
+-- and the traits payment_failing and access. Who has left keeps the score of the day before: see churn/churned.
 local health = use("lib/health")
 local day = 86400 * 1000
 local new_days = 14   -- nobody is judged before

@@ -1,6 +1,6 @@
--- Once a month, for every customer who has a band: note the band, and see whether they have left 28 days later. From this
--- churn/score_check tells whether the score knows anything. 28 days, so that a sample is over when the next one is taken.
--- The score is that of before, never one that knows the end.
+-- Once a month, for every customer who has a band: note the band, and see whether they have left 28 days later. From
+-- this churn/score_check tells whether the score knows anything. 28 days, so that a sample is over when the next one
+-- is taken. The score is that of before, never one that knows the end.
 -- For accounts in place of people: for_each = "account" and segment = "customer_accounts".
 return rule {
   title = "Hold everyone's band against what becomes of them",

@@ -1,8 +1,8 @@
--- Does the health score know who leaves? Each month is a cohort: how many were in which band on its first day, and how many
--- of these left within 28 days. The weekly line says it in one sentence, for the newest cohort that is over: "of 40 in risk
--- 9 left (22 %), of 300 in good 2 (1 %)".
--- About the thing "report:health". Reads "Health Sampled" and "Sampled Customer Churned" (made by churn/health_sample) and
--- "Health Report Asked" (made by churn/weekly_line).
+-- Does the health score know who leaves? Each month is a cohort: how many were in which band on its first day, and
+-- how many of these left within 28 days. The weekly line says it in one sentence, for the newest cohort that is
+-- over: "of 40 in risk 9 left (22 %), of 300 in good 2 (1 %)".
+-- About the thing "report:health". Reads "Health Sampled" and "Sampled Customer Churned" (made by
+-- churn/health_sample) and "Health Report Asked" (made by churn/weekly_line).
 local fewest_left = 30      -- below so many the numbers are shown and nothing is concluded
 local factor      = 3       -- a score is of use when risk leaves so many times as often as good
 
@@ -23,11 +23,13 @@ return rule {
   run = function(event, customer)
     if event.name ~= "Health Report Asked" then
       local cohort, band = event.data.cohort, event.data.band
-      check(type(cohort) == "string" and (band == "risk" or band == "watch" or band == "good"), "no cohort or no band of ours")
+      check(type(cohort) == "string" and (band == "risk" or band == "watch" or band == "good"),
+        "no cohort or no band of ours")
       if cohort > (state.newest or "") then
         for _, one in ipairs { "risk", "watch", "good" } do
-          state["before " .. one], state["before " .. one .. " left"] = state["now " .. one], state["now " .. one .. " left"]
-          state["now " .. one], state["now " .. one .. " left"] = 0, 0
+          for _, key in ipairs { one, one .. " left" } do
+            state["before " .. key], state["now " .. key] = state["now " .. key], 0
+          end
         end
         state.before, state.newest = state.newest, cohort
       end
@@ -44,9 +46,9 @@ return rule {
     send("crm", "churn.score_check", {
       cohort = state.before, risk = risk, risk_left = risk_left, watch = watch, watch_left = watch_left, good = good,
       good_left = good_left, verdict = verdict(risk, risk_left, good, good_left, risk_left + watch_left + good_left),
-      text = "of " .. risk .. " in risk " .. risk_left .. " left (" .. percent(risk_left, risk) .. "), of " .. watch
-        .. " in watch " .. watch_left .. " (" .. percent(watch_left, watch) .. "), of " .. good .. " in good " .. good_left
-        .. " (" .. percent(good_left, good) .. ")",
+      text = "of " .. risk .. " in risk " .. risk_left .. " left (" .. percent(risk_left, risk) .. "), "
+        .. "of " .. watch .. " in watch " .. watch_left .. " (" .. percent(watch_left, watch) .. "), "
+        .. "of " .. good .. " in good " .. good_left .. " (" .. percent(good_left, good) .. ")",
     })
   end,
 }

@@ -6,7 +6,9 @@ test("who was not here for 14 days is asked after at that moment, once", functio
   t:advance("13 days 23 hours 59 minutes")
   t:expect_nothing()
   t:advance("1 minute")
-  t:expect_sent("crm", "churn.silence", { customer = "42", since = "2026-01-18T09:00:00.000Z", days = 14, owner = "bob" })
+  t:expect_sent("crm", "churn.silence", {
+    customer = "42", since = "2026-01-18T09:00:00.000Z", days = 14, owner = "bob",
+  })
   t:advance("60 days")
   t:expect_nothing()
 end)

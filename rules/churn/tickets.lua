@@ -1,5 +1,5 @@
--- Keeps the trait open_tickets, which holds offers back and weighs in the health. One run waits for each ticket, so that
--- a ticket that is told twice counts once, and one that nobody ever closes is forgotten after 60 days.
+-- Keeps the trait open_tickets, which holds offers back and weighs in the health. One run waits for each ticket, so
+-- that a ticket that is told twice counts once, and one that nobody ever closes is forgotten after 60 days.
 -- Reads "Ticket Opened" { ticket_id } and "Ticket Solved" { ticket_id }.
 local forgotten_after = "60 days"
 

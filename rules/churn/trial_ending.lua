@@ -1,8 +1,9 @@
--- A trial ends in three days, and the person has not found their way yet: offer help at ten in the morning on their clock,
--- while there is time to use it. Whoever has found their way needs no help, and whoever pays already none either.
+-- A trial ends in three days, and the person has not found their way yet: offer help at ten in the morning on their
+-- clock, while there is time to use it. Whoever has found their way needs no help, and whoever pays already none
+-- either.
 -- Reads "Trial Started" { trial_end_date } (a second one moves the date), "Trial Ended", "Feature Used" { feature },
--- "Signed In", and "Trial Converted", which churn/churned makes: an invoice of 0 at the beginning of a trial is no payment.
--- What counts as having found the way stands in the next line.
+-- "Signed In", and "Trial Converted", which churn/churned makes: an invoice of 0 at the beginning of a trial is no
+-- payment. What counts as having found the way stands in the next line.
 local enough_features, enough_sign_ins = 3, 2
 
 return rule {

@@ -1,4 +1,6 @@
-local function begin(t, ends, who) t:event("Trial Started", { trial_plan_name = "team", trial_end_date = ends }, { user = who or "42" }) end
+local function begin(t, ends, who)
+  t:event("Trial Started", { trial_plan_name = "team", trial_end_date = ends }, { user = who or "42" })
+end
 
 test("three days before the end, at ten, who has hardly used it is offered help", function(t)
   t:identify { timezone = "Europe/Berlin" }
@@ -8,7 +10,9 @@ test("three days before the end, at ten, who has hardly used it is offered help"
   t:at("2026-01-16 09:59", "Europe/Berlin")
   t:expect_nothing()
   t:at("2026-01-16 10:00", "Europe/Berlin")
-  t:expect_sent("crm", "churn.trial_help", { customer = "42", trial_end = "2026-01-19T12:00:00Z", features = 1, sign_ins = 1 })
+  t:expect_sent("crm", "churn.trial_help", {
+    customer = "42", trial_end = "2026-01-19T12:00:00Z", features = 1, sign_ins = 1,
+  })
   t:advance("10 days")
   t:expect_nothing()
 end)

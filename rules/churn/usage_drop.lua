@@ -14,6 +14,8 @@ return rule {
     local used = count("Feature Used", "7 days")
     local weeks = (now() - first("Feature Used", "63 days")) / (7 * 86400 * 1000) - 1
     local usual = (count("Feature Used", "63 days") - used) / math.max(1, math.min(8, weeks))
-    send("crm", "churn.usage_drop", { customer = customer.id, used = used, usual = math.tointeger(usual // 1), owner = customer.traits.owner })
+    send("crm", "churn.usage_drop", {
+      customer = customer.id, used = used, usual = math.tointeger(usual // 1), owner = customer.traits.owner,
+    })
   end,
 }

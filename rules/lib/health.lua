@@ -1,5 +1,5 @@
--- What the health of a customer is judged by: change the weights, curves and bands here, and nowhere else.
--- Weights are shares of one whole, whatever they add up to. Begin with these, and correct them by what churn/score_check
+-- What the health of a customer is judged by: change the weights, curves and bands here, and nowhere else. Weights
+-- are shares of one whole, whatever they add up to. Begin with these, and correct them by what churn/score_check
 -- tells after some months: a factor that does not tell leavers from stayers deserves less.
 local score = use("lib/score")
 
@@ -33,13 +33,15 @@ local function judge(m, traits)
   local value, known, parts = score.weigh({
     { name = "usage", value = score.rate(usage, curves.usage),
       text = usage and m.uses .. " uses in 30 days, " .. shown(m.usual) .. " are usual" },
-    { name = "breadth", value = score.rate(m.features, curves.breadth), text = (m.features or 0) .. " features in 30 days" },
+    { name = "breadth", value = score.rate(m.features, curves.breadth),
+      text = (m.features or 0) .. " features in 30 days" },
     { name = "seats", value = score.rate(seats, curves.seats),
       text = seats and m.active .. " of " .. shown(m.seats) .. " seats are in use" },
     { name = "engagement", value = score.rate(m.silent_days, curves.engagement),
       text = m.silent_days and "last sign-in " .. shown(m.silent_days) .. " days ago" },
     { name = "support", value = support,
-      text = (m.tickets or 0) .. " tickets in 30 days" .. (poor and ", one rated " .. shown(m.worst_rating) .. " of 5" or "") },
+      text = (m.tickets or 0) .. " tickets in 30 days"
+        .. (poor and ", one rated " .. shown(m.worst_rating) .. " of 5" or "") },
     { name = "payment", value = m.failing and 0 or score.rate(m.failures, curves.payment),
       text = m.failing and "a payment is failing" or (m.failures or 0) .. " failed payments in 90 days" },
   }, weights, "lost")

@@ -2,7 +2,8 @@ local health = use("lib/health")
 
 local function measures(more)
   local m = {
-    uses = 40, usual = 40, features = 6, active = 5, seats = 5, silent_days = 0, tickets = 0, failing = false, failures = 0,
+    uses = 40, usual = 40, features = 6, active = 5, seats = 5, silent_days = 0, tickets = 0, failing = false,
+    failures = 0,
   }
   for name, value in pairs(more or {}) do m[name] = value end
   return m

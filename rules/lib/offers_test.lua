@@ -10,7 +10,8 @@ end
 
 test("nothing speaks against a customer of whom nothing is known", function(t)
   assert(offers.refusal({}, now) == nil)
-  assert(offers.refusal({ access = "full", open_tickets = 0, payment_failing = false, health_band = "good" }, now) == nil)
+  local fine = { access = "full", open_tickets = 0, payment_failing = false, health_band = "good" }
+  assert(offers.refusal(fine, now) == nil)
 end)
 
 test("each reason is a sentence", function(t)

@@ -2,7 +2,8 @@
 -- A factor is { name, value (0 to 100, or nil: not known), text }. What is not known counts neither for nor against:
 -- its weight goes to the others. How much of the weight is known is told, so that nobody judges from a fifth of it.
 
--- A value between the points of a curve { { 0, 0 }, { 5, 60 }, { 20, 100 } }; outside of them that of the nearest point.
+-- A value between the points of a curve { { 0, 0 }, { 5, 60 }, { 20, 100 } }; outside of them that of the nearest
+-- point.
 local function rate(value, curve)
   if type(value) ~= "number" or value ~= value then return nil end
   local before = curve[1]
@@ -59,7 +60,7 @@ local function top(parts, most, sign)
   return out
 end
 
--- The band of a score: bands are { { name = "risk", from = 0 }, { name = "watch", from = 40 }, … }, from the lowest on.
+-- The band of a score: bands are { { name = "risk", from = 0 }, { name = "watch", from = 40 } }, the lowest first.
 -- Who is in a band leaves it only when the score is `margin` points beyond its border, so that nobody flutters.
 -- A higher score never leads to a lower band.
 local function band(value, bands, before, margin)

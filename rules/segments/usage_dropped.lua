@@ -1,6 +1,6 @@
--- Customers who use in a week less than 40 percent of what is usual for them. Usual is the mean of the weeks before, up to
--- eight and at least two. Whole weeks are compared with whole weeks, so that weekends are no drop. Who is inside needs
--- 70 percent to be out again. Below three uses a week there is no habit to fall from.
+-- Customers who use in a week less than 40 percent of what is usual for them. Usual is the mean of the weeks before,
+-- up to eight and at least two. Whole weeks are compared with whole weeks, so that weekends are no drop. Who is
+-- inside needs 70 percent to be out again. Below three uses a week there is no habit to fall from.
 local inside_below, outside_from, fewest = 0.4, 0.7, 3
 local week_ms = 7 * 86400 * 1000
 

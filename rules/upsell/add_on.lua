@@ -1,7 +1,7 @@
--- Somebody has bought all parts of a bundle: two days later, when the receipt is read and nothing was sent back, offer
--- what goes with it.
--- Reads "Order Completed" { order_id, products = { { sku } } }. Bundles stand in data/add_ons.csv. With several that fit,
--- the one with the most parts wins. What is in the order already, or was offered before, is not offered.
+-- Somebody has bought all parts of a bundle: two days later, when the receipt is read and nothing was sent back,
+-- offer what goes with it.
+-- Reads "Order Completed" { order_id, products = { { sku } } }. Bundles stand in data/add_ons.csv. With several that
+-- fit, the one with the most parts wins. What is in the order already, or was offered before, is not offered.
 local add_ons = use("data/add_ons")
 local offers  = use("lib/offers")
 
@@ -34,7 +34,8 @@ return rule {
     local best, most = nil, 0
     for add_on, row in pairs(add_ons) do
       local parts = parts_bought(row.bundle, bought)
-      if parts and parts > most and not bought[add_on] and not state["offered " .. add_on] then best, most = add_on, parts end
+      local is_new = not bought[add_on] and not state["offered " .. add_on]
+      if parts and parts > most and is_new then best, most = add_on, parts end
     end
     check(best, "no add-on fits this order")
     wait("2 days")

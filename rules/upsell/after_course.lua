@@ -18,7 +18,8 @@ return rule {
     local row = courses[event.data.course_id]
     check(row and row.next, "no course follows this one")
     local score = event.data.score
-    check(type(score) ~= "number" or score >= good_score, "the score is below " .. good_score .. ": practice comes first")
+    check(type(score) ~= "number" or score >= good_score,
+      "the score is below " .. good_score .. ": practice comes first")
     check(last("Course Enrolled", "data.course_id", "366 days") ~= row.next, "the next course is begun already")
     local enrolled = wait_for("Course Enrolled", { within = "1 day", match = { course_id = row.next } })
     if enrolled then return finish("began the next course without an offer") end

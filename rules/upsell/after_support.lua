@@ -1,4 +1,5 @@
--- Somebody's problem was solved and they were glad about it: two days later, when all is still quiet, offer the next plan.
+-- Somebody's problem was solved and they were glad about it: two days later, when all is still quiet, offer the next
+-- plan.
 -- Reads "Ticket Solved" { ticket_id, rating } and "Ticket Opened"; the traits plan and opportunity_band (set by
 -- upsell/opportunity): a glad customer who has no use for more is thanked by being left alone.
 local plans  = use("lib/plans")

@@ -1,6 +1,6 @@
 -- Somebody has paid month by month for half a year, without trouble: tell them what a year at once would save.
--- Reads invoice.paid { billing_reason, amount_paid } and the traits plan and billing_interval ("month").
--- Prices stand in data/plans.csv. The offer comes with a renewal, the moment at which the price is on one's mind anyway.
+-- Reads invoice.paid { billing_reason, amount_paid } and the traits plan and billing_interval ("month"). Prices
+-- stand in data/plans.csv. The offer comes with a renewal, the moment at which the price is on one's mind anyway.
 local plans  = use("lib/plans")
 local offers = use("lib/offers")
 local renewals = 5   -- with the first payment these are six months
@@ -20,7 +20,8 @@ return rule {
   goal     = { event = "Subscription Upgraded", within = "14 days" },
   owner    = "growth",
   run = function(event, customer)
-    check(count("invoice.payment_failed", "90 days") == 0, "a payment failed in the last 90 days: a year at once is too much")
+    check(count("invoice.payment_failed", "90 days") == 0,
+      "a payment failed in the last 90 days: a year at once is too much")
     local saving = plans.yearly_saving(customer.traits.plan)
     check(saving, "a year of this plan saves nothing")
     local refusal = offers.refusal(customer.traits, now())

@@ -1,6 +1,8 @@
 local function pay(t, months, reason, amount)
   for number = 1, months do
-    t:event("invoice.paid", { id = "in_" .. number, billing_reason = reason or "subscription_cycle", amount_paid = amount or 4900 })
+    t:event("invoice.paid", {
+      id = "in_" .. number, billing_reason = reason or "subscription_cycle", amount_paid = amount or 4900,
+    })
     t:advance("30 days")
   end
 end

@@ -1,5 +1,8 @@
 local function become(t, band, more)
-  local traits = { plan = "team", owner = "bob", opportunity = 72, opportunity_band = band, opportunity_reasons = { "+30 limit: full" } }
+  local traits = {
+    plan = "team", owner = "bob", opportunity = 72, opportunity_band = band,
+    opportunity_reasons = { "+30 limit: full" },
+  }
   for name, value in pairs(more or {}) do traits[name] = value end
   t:identify(traits)
 end

@@ -1,8 +1,8 @@
--- Somebody comes near a limit of their plan, or reaches it: offer the plan that has room.
--- For customers whose product reports what they use.
--- Reads "Usage Reported" { metric, used, limit, period_end } and the trait plan.
--- Levels (80 and 100 percent) stand in lib/plans. Each is met once for each metric and period, so that a number that
--- goes up and down around the border makes one offer. An offer that is refused is not spent: the next report tries again.
+-- Somebody comes near a limit of their plan, or reaches it: offer the plan that has room. For customers whose
+-- product reports what they use.
+-- Reads "Usage Reported" { metric, used, limit, period_end } and the trait plan. Levels (80 and 100 percent) stand
+-- in lib/plans. Each is met once for each metric and period, so that a number that goes up and down around the
+-- border makes one offer. An offer that is refused is not spent: the next report tries again.
 local plans  = use("lib/plans")
 local offers = use("lib/offers")
 

@@ -1,7 +1,8 @@
 local function report(t, used, options)
   local o = options or {}
   t:event("Usage Reported", {
-    metric = o.metric or "storage_gb", used = used, limit = o.limit or 50, period_end = o.period or "2026-02-01T00:00:00Z",
+    metric = o.metric or "storage_gb", used = used, limit = o.limit or 50,
+    period_end = o.period or "2026-02-01T00:00:00Z",
   })
 end
 
@@ -11,7 +12,8 @@ test("at 80 percent the next plan is offered, with the numbers", function(t)
   t:expect_verdict("not matched")
   report(t, 40)
   t:expect_sent("crm", "upsell.offer", {
-    customer = "42", offer = "limit_near", plan = "business", metric = "storage_gb", used = 40, limit = 50, percent = 80,
+    customer = "42", offer = "limit_near", plan = "business", metric = "storage_gb", used = 40, limit = 50,
+    percent = 80,
     reason = "80 % of storage_gb are used",
   })
   t:expect_traits { last_offer = "limit_near", last_offer_at = 1767603600000 }

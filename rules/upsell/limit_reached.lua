@@ -1,7 +1,8 @@
--- Somebody is at the end of a limit: tell them as a fact, so that nobody learns it from a refusal in the middle of work.
--- This is no offer. It goes out also when offers are withdrawn, spent or out of place; whether there is something to buy
--- is upsell/limit_near's question.
--- Reads "Usage Reported" { metric, used, limit, period_end }. Once for each metric and period; without a period once in 30 days.
+-- Somebody is at the end of a limit: tell them as a fact, so that nobody learns it from a refusal in the middle of
+-- work. This is no offer. It goes out also when offers are withdrawn, spent or out of place; whether there is
+-- something to buy is upsell/limit_near's question.
+-- Reads "Usage Reported" { metric, used, limit, period_end }. Once for each metric and period; without a period once
+-- in 30 days.
 return rule {
   title = "Tell somebody that a limit is reached",
   on    = "Usage Reported",

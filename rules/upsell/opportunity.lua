@@ -1,7 +1,8 @@
--- How likely is it that somebody has use for more? A score from 0 to 100 with its reasons, anew every morning.
--- Sends nothing to anybody: it keeps the traits opportunity, opportunity_band ("low", "some", "high") and opportunity_reasons.
--- Reads "Usage Reported" { used, limit }, "Feature Blocked", "Feature Used" { feature } and the trait plan. The weights,
--- curves and bands stand in lib/opportunity.
+-- How likely is it that somebody has use for more? A score from 0 to 100 with its reasons, anew every morning. Sends
+-- nothing to anybody: it keeps the traits opportunity, opportunity_band ("low", "some", "high") and
+-- opportunity_reasons.
+-- Reads "Usage Reported" { used, limit }, "Feature Blocked", "Feature Used" { feature } and the trait plan. The
+-- weights, curves and bands stand in lib/opportunity.
 local by     = use("lib/opportunity")
 local plans  = use("lib/plans")
 local score  = use("lib/score")
@@ -19,7 +20,8 @@ return rule {
     local used, limit = last("Usage Reported", "data.used", "30 days"), last("Usage Reported", "data.limit", "30 days")
     local percent = type(used) == "number" and type(limit) == "number" and limit > 0 and used * 100 / limit or nil
     local knocks = count("Feature Blocked", "90 days")
-    local fresh = score.decay(math.min(100, knocks * 25), now() - (last("Feature Blocked", "90 days") or 0), by.half_life_days * day)
+    local fresh = score.decay(math.min(100, knocks * 25), now() - (last("Feature Blocked", "90 days") or 0),
+      by.half_life_days * day)
     local uses = count("Feature Used", "30 days")
     local before = count("Feature Used", "60 days") - uses
     local features = distinct("Feature Used", "data.feature", "30 days")

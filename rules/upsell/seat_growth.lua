@@ -30,7 +30,8 @@ return rule {
     local grown = count("Account Added User", "30 days") - count("Account Removed User", "30 days")
     set(offers.made("seat_growth", now()))
     send("crm", "upsell.offer", {
-      customer = customer.id, offer = "seat_growth", plan = plan, seats = grown, reason = grown .. " more people in 30 days",
+      customer = customer.id, offer = "seat_growth", plan = plan, seats = grown,
+      reason = grown .. " more people in 30 days",
     })
   end,
 }

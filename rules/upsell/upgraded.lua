@@ -1,9 +1,9 @@
--- Turns the subscription events of billing into "Subscription Upgraded" and "Subscription Downgraded", which the goals of
--- all offers wait for. Sends nothing to anybody.
--- Reads customer.subscription.created, .updated and .deleted as Stripe sends them. An update says what is now, so that the
--- rule remembers what was. All prices are brought to a month: 490.00 a year are less than 49.00 a month. A longer interval
--- at up to 30 % less is a promise for a year and counts as an upgrade; going back to months counts as a downgrade.
--- Also keeps the trait billing_interval, and tells the account, where there is one.
+-- Turns the subscription events of billing into "Subscription Upgraded" and "Subscription Downgraded", which the
+-- goals of all offers wait for. Sends nothing to anybody.
+-- Reads customer.subscription.created, .updated and .deleted as Stripe sends them. An update says what is now, so
+-- that the rule remembers what was. All prices are brought to a month: 490.00 a year are less than 49.00 a month. A
+-- longer interval at up to 30 % less is a promise for a year and counts as an upgrade; going back to months counts
+-- as a downgrade. Also keeps the trait billing_interval, and tells the account, where there is one.
 local discount_most = 30
 local months_of = { day = 12 / 365, week = 12 / 52, month = 1, year = 12 }
 
