@@ -14,7 +14,7 @@ import Rules
 import Testing
 
 @Suite struct DocsTests {
-  private static let luaPages = ["README.md", "etc/doc/rules.md"]
+  private static let luaPages = ["README.md", "etc/doc/rules.md", "etc/doc/packs/churn.md", "etc/doc/packs/upsell.md"]
   private static let destinations: Set<String> = ["crm"]
 
   // MARK: rules

@@ -21,6 +21,7 @@ enum Pages {
   static let all = [
     "README.md", "etc/CHANGELOG.md", "etc/BENCHMARKS.md", "etc/doc/rules.md", "etc/doc/events.md",
     "etc/doc/configuration.md", "etc/doc/webhooks.md", "etc/doc/operating.md", "etc/doc/testing.md",
+    "etc/doc/packs/churn.md", "etc/doc/packs/upsell.md",
   ]
 
   static func read(_ path: String) -> String { Files.read(Files.root + "/" + path) }

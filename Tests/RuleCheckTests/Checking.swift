@@ -15,9 +15,13 @@ enum Checking {
   static let isVerbose = getenv("NUDGED_VERBOSE") != nil
 
   /// The rules that come with the product, with their catalogue.
-  static let samples = Files.paths(below: Files.root + "/rules").filter { $0.hasSuffix(".lua") }
-    .map { RuleSource(path: $0, text: Files.read(Files.root + "/rules/" + $0)) }
-    .sorted { $0.path < $1.path }
+  static let samples = Files.paths(below: Files.root + "/rules").compactMap { path -> RuleSource? in
+    let text = Files.read(Files.root + "/rules/" + path)
+    if path.hasSuffix(".lua") { return RuleSource(path: path, text: text) }
+    guard path.hasSuffix(".csv"), let table = try? LookUpTable.library(text, file: path) else { return nil }
+    return RuleSource(path: path.dropLast("csv".count) + "lua", text: table)
+  }
+  .sorted { $0.path < $1.path }
 
   /// What the static pass says about one rule among libraries.
   static func findings(_ text: String, libraries: [String: String] = [:], world: World = world()) -> [Finding] {

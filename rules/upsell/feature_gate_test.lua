@@ -1,3 +1,5 @@
+rules { "upsell/limit_near" }
+
 local function try(t, feature, plan)
   t:event("Feature Blocked", { feature = feature, plan = plan or "free" })
 end
@@ -81,5 +83,15 @@ test("while a payment fails there is no offer", function(t)
   t:identify { payment_failing = true }
   for _ = 1, 5 do try(t, "export") end
   t:expect_verdict("skipped", "a payment is failing")
+  t:expect_nothing()
+end)
+
+test("the offer of another rule counts as well, whatever it was about", function(t)
+  t:identify { plan = "free" }
+  t:event("Usage Reported", { metric = "storage_gb", used = 1, limit = 1 })
+  t:expect_sent("crm", "upsell.offer", { offer = "limit_near" })
+  t:advance("5 days")
+  for _ = 1, 5 do try(t, "export") end
+  t:expect_verdict("skipped", "the offer 'limit_near' was made 5 days ago; one in 30 days is enough")
   t:expect_nothing()
 end)
