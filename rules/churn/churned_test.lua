@@ -1,3 +1,5 @@
+rules { "churn/account_churned", "churn/trial_ending" }
+
 local function subscription(t, what, id, more, options)
   local data = { id = id, status = what == "deleted" and "canceled" or "active" }
   for name, value in pairs(more or {}) do data[name] = value end
@@ -36,6 +38,7 @@ test("who comes back is a customer again, and may leave again", function(t)
   subscription(t, "updated", "sub_2")
   t:expect_traits { churned = false }
   t:expect_emitted("Customer Returned", { subscription = "sub_2" })
+  t:expect_state { live = 1 }
   subscription(t, "deleted", "sub_2")
   t:expect_emitted("Customer Churned", { subscription = "sub_2" })
 end)
@@ -65,11 +68,22 @@ test("an end that is told twice is told of once", function(t)
   t:expect_verdict("ran", "had left before")
 end)
 
-test("the account hears of it, too, and odd fields break nothing", function(t)
+test("the account leaves and comes back with it, and odd fields break nothing", function(t)
   subscription(t, "created", "sub_1", {}, { user = "ada", account = "acme" })
   subscription(t, "deleted", "sub_1", { cancellation_details = "none", trial_end = "soon" }, { user = "ada" })
-  t:expect_emitted("Customer Churned", { subscription = "sub_1" })
-  t:expect_emitted("Customer Churned", { subscription = "sub_1" })
+  t:expect_traits({ churned = true }, { account = "acme" })
+  subscription(t, "created", "sub_2", {}, { user = "ada" })
+  t:expect_traits({ churned = false }, { account = "acme" })
   t:event("customer.subscription.deleted", {}, { user = "bob" })
   t:expect_verdict("no key")
+end)
+
+test("a subscription that begins without a trial converts none", function(t)
+  t:event("Trial Started", { trial_end_date = "2026-01-19T12:00:00Z" })
+  subscription(t, "created", "sub_1")
+  t:expect_waiting { rule = "churn/trial_ending" }
+  subscription(t, "created", "sub_2", { status = "trialing" })
+  t:expect_waiting { rule = "churn/trial_ending" }
+  subscription(t, "updated", "sub_2")
+  t:expect_ended("goal", { rule = "churn/trial_ending" })
 end)

@@ -28,6 +28,27 @@ test("who has found their way is left to it", function(t)
   t:expect_nothing()
 end)
 
+test("much in one visit is no way found, and many visits to one thing neither", function(t)
+  begin(t, "2026-01-19T12:00:00Z")
+  t:event("Signed In")
+  for _, feature in ipairs { "board", "report", "export" } do t:event("Feature Used", { feature = feature }) end
+  begin(t, "2026-01-19T12:00:00Z", "ada")
+  for _ = 1, 5 do t:event("Signed In", {}, { user = "ada" }) end
+  for _, feature in ipairs { "board", "report" } do t:event("Feature Used", { feature = feature }, { user = "ada" }) end
+  t:at("2026-01-17T10:00:00Z")
+  t:expect_sent("crm", "churn.trial_help", { customer = "42", features = 3, sign_ins = 1 })
+  t:expect_sent("crm", "churn.trial_help", { customer = "ada", features = 2, sign_ins = 5 })
+  t:expect_nothing()
+end)
+
+test("three things in two visits are enough", function(t)
+  begin(t, "2026-01-19T12:00:00Z")
+  for _ = 1, 2 do t:event("Signed In") end
+  for _, feature in ipairs { "board", "report", "export" } do t:event("Feature Used", { feature = feature }) end
+  t:at("2026-01-17T10:00:00Z")
+  t:expect_nothing()
+end)
+
 test("a trial that is made longer is helped later", function(t)
   begin(t, "2026-01-19T12:00:00Z")
   t:advance("5 days")

@@ -52,6 +52,26 @@ test("a tenth less than usual is still usual", function(t)
   assert(value == 82, "half of it costs 60 percent of the weight of usage")
 end)
 
+test("each curve goes one way, and bands rise by more than the margin", function(t)
+  for name, curve in pairs(health.curves) do
+    local way = curve[#curve][2] > curve[1][2] and 1 or -1
+    for place = 2, #curve do
+      assert(curve[place][1] > curve[place - 1][1], name .. " goes on")
+      assert((curve[place][2] - curve[place - 1][2]) * way > 0, name .. " goes one way")
+    end
+    assert(health.weights[name], name .. " has a weight")
+  end
+  for place = 2, #health.bands do assert(health.bands[place].from - health.bands[place - 1].from > 10) end
+end)
+
+test("the band of before counts", function(t)
+  local m = measures { failing = true, silent_days = 14, features = 4 }
+  local value, band = health.judge(m, {})
+  assert(value == 71 and band == "good")
+  value, band = health.judge(m, { health_band = "watch" })
+  assert(value == 71 and band == "watch")
+end)
+
 test("worse measures never raise the score, whatever the others are", function(t)
   local steps = {
     uses = { 60, 36, 30, 20, 10, 0 }, features = { 9, 6, 3, 1, 0 }, active = { 5, 4, 2, 1, 0 },
