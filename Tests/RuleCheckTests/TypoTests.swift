@@ -12,7 +12,7 @@ import Testing
 @Suite struct TypoTests {
   static let count = 600
 
-  /// What the journeys speak of, on top of the catalogue of the samples.
+  /// What the journeys and the small rules speak of.
   static let moreCatalogue = """
     return catalog {
       events = {
@@ -66,10 +66,10 @@ import Testing
     let journeys = ["recovery", "trial", "webinar"].enumerated().map {
       RuleSource(path: "journeys/\($0.element).lua", text: GoodRules.journeys[$0.offset])
     }
-    return Checking.samples.filter { $0.kind == .rule } + journeys
+    return SmallRules.all.filter { $0.kind == .rule } + journeys
   }()
   static let libraries: [RuleSource] =
-    Checking.samples.filter { $0.kind == .library || $0.kind == .segment } + [
+    SmallRules.all.filter { $0.kind == .library || $0.kind == .segment } + [
       RuleSource(path: "lib/texts.lua", text: GoodRules.libraries["lib/texts.lua"]!)
     ]
 
