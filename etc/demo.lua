@@ -12,6 +12,11 @@ return {
   store  = "sqlite:../.build/demo/nudged.db",
   rules  = "../rules",
 
+  policies = {
+    -- One offer to a customer in 30 days, over all rules of rules/upsell, also when two of them meet the same event.
+    caps = { { topic = "offers", most = 1, per = "30 days" } },
+  },
+
   destinations = {
     crm      = demo "/crm",
     billing  = demo "/billing",
