@@ -160,7 +160,8 @@ private final class Receiving: RequestHandler, @unchecked Sendable {
     case .brief:
       let time = value["timestamp"]?.text.dropFirst().prefix(16).map { $0 == 0x54 ? 0x20 : $0 } ?? []
       let type = value["type"].map { if case .string(let text) = $0 { text } else { "" } } ?? ""
-      let data = String(decoding: (value["data"] ?? value).text, as: UTF8.self)
+      let whole = String(decoding: (value["data"] ?? value).text, as: UTF8.self)
+      let data = whole.count > 200 ? whole.prefix(200) + "…" : whole
       Terminal.print("\(String(decoding: time, as: UTF8.self))  \(path) \(type) \(data)  (signature \(verdict))")
     case .full:
       Terminal.print("webhook \(headers["webhook-id"] ?? "") (signature \(verdict))\n\(value.pretty)\n")
