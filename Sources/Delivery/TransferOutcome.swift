@@ -5,6 +5,7 @@
 
 internal import Basics
 internal import CCurl
+internal import Glibc
 internal import Model
 
 enum TransferOutcome {
@@ -13,23 +14,48 @@ enum TransferOutcome {
     var result = TransferResult(delivery: transfer.delivery, started: transfer.started, outcome: .other, status: status)
     result.outcome = outcome(of: transfer, code: code, status: status)
     result.message = sentence(result.outcome, transfer: transfer, code: code, status: status)
-    result.replyHeaders = transfer.replyHeaders
+    let secrets = transfer.destination?.secretsInClear ?? []
+    result.replyHeaders = transfer.replyHeaders.map { .init(name: $0.name, value: blackened($0.value, secrets)) }
     result.retryAfterMilliseconds = transfer.retryAfter.flatMap { RetrySchedule.retryAfterMilliseconds($0, now: now) }
     // An address that cannot be understood will not be understood later either.
     result.isPermanent = result.outcome == .blocked || code == CURLE_URL_MALFORMAT
     result.address = text(transfer, CURLINFO_PRIMARY_IP)
     result.timings = timings(transfer)
-    result.response = blackened(transfer.response, transfer.destination?.secretsInClear ?? [])
+    result.response = blackened(transfer.response, secrets)
     return result
   }
 
   /// A receiver that repeats what it was sent must not bring a secret into the store.
   static func blackened(_ text: [UInt8], _ secrets: [[UInt8]]) -> [UInt8] {
-    var text = text
-    for secret in secrets {
-      while let place = text.firstRange(of: secret) { text.replaceSubrange(place, with: "[secret]".utf8) }
+    secrets.reduce(text, blackened)
+  }
+
+  private static func blackened(_ text: String, _ secrets: [[UInt8]]) -> String {
+    secrets.isEmpty ? text : String(decoding: blackened(Array(text.utf8), secrets), as: UTF8.self)
+  }
+
+  /// Once from its beginning to its end: the receiver says how often the secret is in it.
+  private static func blackened(_ text: [UInt8], _ secret: [UInt8]) -> [UInt8] {
+    guard let first = secret.first else { return text }
+    return text.withUnsafeBufferPointer { text in
+      secret.withUnsafeBufferPointer { secret in
+        var out: [UInt8] = []
+        var kept = 0
+        var place = 0
+        while place + secret.count <= text.count {
+          if text[place] == first, memcmp(text.baseAddress! + place, secret.baseAddress!, secret.count) == 0 {
+            out.append(contentsOf: text[kept..<place])
+            out.append(contentsOf: "[secret]".utf8)
+            place += secret.count
+            kept = place
+          } else {
+            place += 1
+          }
+        }
+        out.append(contentsOf: text[kept...])
+        return out
+      }
     }
-    return text
   }
 
   private static func outcome(of transfer: Transfer, code: CURLcode, status: Int) -> AttemptOutcome {

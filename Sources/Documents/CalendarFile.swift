@@ -54,20 +54,23 @@ package enum CalendarFile {
 
   // MARK: zones
 
-  /// The changes of clocks from the one before the entry to the second after it, each with what it changes from
-  /// and to: that is exact for this entry, whatever the rules of later years are.
+  /// Of an entry that goes on for many years the first ones count.
+  private static let mostChanges = 40
+
+  /// The changes of clocks from the one before the entry to the one after its end, and at least two after its start, each
+  /// with what it changes from and to: that is exact for this entry, whatever the rules of later years are.
   private static func add(_ zone: ZoneRules, around entry: CalendarEntry, to file: inout Lines) {
     file.add("BEGIN:VTIMEZONE")
     file.add("TZID:" + zone.name)
     let year: Int64 = 366 * 86_400_000
-    var changes: [Instant] = []
+    var before: Instant?
+    var after: [Instant] = []
     var from = entry.starts + -2 * year
-    while let change = zone.nextChange(after: from), change < entry.ends + 2 * year {
-      changes.append(change)
+    while after.count < mostChanges, let change = zone.nextChange(after: from), change < entry.ends + 2 * year {
+      if change <= entry.starts { before = change } else { after.append(change) }
+      if after.count >= 2, change > entry.ends { break }
       from = change
     }
-    let before = changes.last { $0 <= entry.starts }
-    let after = changes.filter { $0 > entry.starts }.prefix(2)
     if let before {
       for change in [before] + after { add(zone, change, to: &file) }
     } else {

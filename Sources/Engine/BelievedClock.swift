@@ -12,13 +12,17 @@ struct BelievedClock {
   private var anchor: (wall: Instant, steady: Int64)?
   /// When the jump that is not believed yet was seen, by the steady clock, and what it amounted to.
   private var jump: (seen: Int64, milliseconds: Int64)?
+  /// It ran fast when it was read last.
+  private var wasFast = false
 
   init() {}
 
   mutating func now(_ clocks: Clocks) -> Instant {
     let steady = clocks.steadyNanoseconds() / 1_000_000
-    // Nobody sets a clock that runs fast.
-    return clocks.rate() > 1 ? believe(clocks.wall(), steady) : now(wall: clocks.wall(), steadyMilliseconds: steady)
+    // Nobody sets a clock that runs fast; what it has moved on by until it had caught up is no jump either.
+    let isFast = clocks.rate() > 1
+    defer { wasFast = isFast }
+    return isFast || wasFast ? believe(clocks.wall(), steady) : now(wall: clocks.wall(), steadyMilliseconds: steady)
   }
 
   mutating func now(wall: Instant, steadyMilliseconds steady: Int64) -> Instant {

@@ -130,7 +130,7 @@ extension Lane {
       book.places[held.ruleNumber].map { book.rules.rules[$0].header.priority } ?? 0
     }
     due.sort { (-priority($0), $0.number) < (-priority($1), $1.number) }
-    for held in due { try release(held, cell, now: now) }
+    for held in due { try release(held, timer, cell, now: now) }
     write(cell, wanted: [], Cause(number: 0, dedupe: Hash128(high: 0, low: 0)), changed: cell.isUnwritten)
     cells.keep(cell)
   }
@@ -145,11 +145,15 @@ extension Lane {
     return try version(last.number)?.rule.header.mode ?? .live
   }
 
-  private func release(_ held: PolicyRecord.Held, _ cell: SubjectCell, now: Instant) throws(StoreError) {
+  private func release(
+    _ held: PolicyRecord.Held, _ timer: Timer, _ cell: SubjectCell, now: Instant
+  ) throws(StoreError) {
     let mode = try mode(of: held.ruleNumber)
     // What a paused rule wanted to say waits with its runs, and is as late as they are when it lives again.
     if mode == .paused {
-      return heldTimers.append(Timer(due: held.due, run: -held.number, subject: cell.subject))
+      // Each by its own timer: kept with every timer of the others, too, they would grow more with each reload.
+      if held.number == -timer.run { heldTimers.append(timer) }
+      return
     }
     var record = cell.policy
     record.held.removeAll { $0.number == held.number }

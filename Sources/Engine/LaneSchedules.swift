@@ -23,6 +23,9 @@ struct Schedule {
   var round: Round?
   /// Something of it is due, and its rule is paused.
   var isHeld = false
+  /// When the lanes became other ones in the middle of the last round: behind which subject each of those of then went
+  /// on. It is kept when the round is over: a lane that was killed before it heard of the change learns it from others.
+  var earlier: [Int64] = []
 
   /// The way through the subjects for one moment.
   struct Round {
@@ -48,6 +51,7 @@ struct Schedule {
 
   /// As this lane wrote it down.
   mutating func take(_ row: ProgressRow) {
+    earlier = row.earlier
     guard [.subjects, .firstSubjects].contains(row.phase), let due = row.since else {
       last = Instant(milliseconds: row.cursor)
       return
@@ -92,10 +96,31 @@ extension Lane {
       row.value.flatMap { ProgressRow($0) }.map { (lane: Int(row.key.second), row: $0) }
     }
     guard let first = known.first else { return }
-    let before = first.row.lanes > 0 ? first.row.lanes : known.count
     let own = known.first { $0.lane == index }?.row
-    if before == lanes || schedule.definition.forEach == nil, let own { return schedule.take(own) }
-    inherit(&schedule, of: known.filter { $0.lane < before }, lanes: before)
+    if schedule.definition.forEach == nil, let own { return schedule.take(own) }
+    // The first lane is always there.
+    let before = first.row.lanes > 0 ? first.row.lanes : known.count
+    let old = known.filter { $0.lane < before && ($0.row.lanes == before || $0.row.lanes == 0) }
+    var stand = schedule
+    if before == lanes {
+      // Nobody has to hear of a change any more, or the first lane has heard of it.
+      if let own, first.row.earlier.isEmpty || own.earlier == first.row.earlier { return schedule.take(own) }
+      begin(&stand, like: first.row)
+      // It was killed before it began at all: the moments of the first lane are its own.
+      if first.row.earlier.isEmpty {
+        stand.take(first.row)
+        stand.round?.cursor = 0
+      }
+    } else if old.count == before {
+      inherit(&stand, of: old, lanes: before)
+    } else if let other = known.first(where: { $0.row.lanes == lanes && $0.row.earlier.count == before })?.row {
+      begin(&stand, like: other)
+    } else {
+      inherit(&stand, of: old, lanes: before)
+    }
+    // One that has heard of it goes on where it was.
+    if let own, own.lanes == lanes, !own.earlier.isEmpty, own.earlier == stand.earlier { return schedule.take(own) }
+    schedule = stand
     pendingRows.append(Change(RowKey(.progress, schedule.number, Int64(index)), progress(schedule).packed))
   }
 
@@ -115,9 +140,21 @@ extension Lane {
         met[lane] = .max
       }
     }
+    begin(&schedule, at: newest, met, isFirst: stands.contains { $0.stand.round?.isFirst ?? false })
+  }
+
+  /// As another lane began when it heard of the change.
+  private func begin(_ schedule: inout Schedule, like other: ProgressRow) {
+    var stand = schedule
+    stand.take(other)
+    guard let last = stand.last else { return }
+    begin(&schedule, at: last, other.earlier, isFirst: stand.round?.isFirst ?? false)
+  }
+
+  private func begin(_ schedule: inout Schedule, at newest: Instant, _ met: [Int64], isFirst: Bool) {
     schedule.last = newest
+    schedule.earlier = met
     guard let cursor = met.min(), cursor < .max else { return }
-    let isFirst = stands.contains { $0.stand.round?.isFirst ?? false }
     schedule.round = Schedule.Round(due: newest, cursor: cursor, earlier: met, isFirst: isFirst)
   }
 
@@ -202,7 +239,7 @@ extension Lane {
       }
       ?? ProgressRow(phase: .done, cursor: schedule.last?.milliseconds ?? 0)
     row.lanes = schedule.definition.forEach == nil ? 0 : lanes
-    row.earlier = schedule.round?.earlier ?? []
+    row.earlier = schedule.earlier
     return row
   }
 
@@ -216,6 +253,7 @@ extension Lane {
     let latest = schedule.pattern.latest(upTo: missed + shift, zone(of: schedule) ?? .utc) + -shift
     let due = max(latest, schedule.due)
     schedules[place].last = due
+    schedules[place].earlier = []
     // With everyone's own clock it is each one's alarm that may be too late.
     let isTooLate = isOwnZone ? false : tellTooLate(schedule, due: due, now: now)
     if isTooLate || schedule.definition.forEach == nil {

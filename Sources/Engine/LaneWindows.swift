@@ -154,21 +154,25 @@ extension Lane {
     var open: [StoredDefinition] = []
     let fresh = Set(book.definitions.fresh.map(\.number))
     var cutoffs: [Int64: Int64] = [:]
-    for number in fresh { cutoffs[number] = lastEvent }
+    for number in fresh {
+      cutoffs[number] = lastEvent
+      ownCutoffs[number] = lastEvent
+    }
     for definition in book.definitions.kept where definition.what.window != nil {
       let progress = try reader.value(RowKey(.progress, definition.number, Int64(index))).flatMap { ProgressRow($0) }
       if let known = progress?.since { since[definition.number] = known }
       if let own = progress?.cutoff, own > 0 {
         cutoffs[definition.number] = own
-        ownCutoffs[definition.number] = (own, definition.cutoff)
+        ownCutoffs[definition.number] = own
+        rowCutoffs[definition.number] = definition.cutoff
       }
       if definition.isFilled || progress?.phase == .done { continue }
       open.append(definition)
       // This lane was killed before it heard of it: all that it has decided is older.
       if progress == nil {
         cutoffs[definition.number] = lastEvent
-        // The row of the definition has the cutoff of the lanes that had heard of it. What others sent this lane before
-        // the kill is in the log up to here, and may come after yet another kill: it must not be counted then.
+        // What others sent this lane before the kill is in the log up to here, and may come after yet another kill: it
+        // must not be counted then. Lanes that had heard of it keep theirs, whatever the row of the definition says.
         if !fresh.contains(definition.number) { begin(definition, at: lastEvent) }
       }
     }
@@ -185,7 +189,8 @@ extension Lane {
   }
 
   private func begin(_ definition: StoredDefinition, at cutoff: Int64) {
-    ownCutoffs[definition.number] = (cutoff, definition.cutoff)
+    ownCutoffs[definition.number] = cutoff
+    rowCutoffs[definition.number] = definition.cutoff
     var row = ProgressRow(phase: .events, cursor: cutoff + 1)
     row.cutoff = cutoff
     pendingRows.append(Change(RowKey(.progress, definition.number, Int64(index)), row.packed))
@@ -243,7 +248,9 @@ extension Lane {
   private func beginFilling(_ fresh: [StoredDefinition], cutoff: Int64) throws(StoreError) {
     for definition in fresh {
       fillCursors[definition.number] = cutoff + 1
-      let row = ProgressRow(phase: .events, cursor: cutoff + 1)
+      ownCutoffs[definition.number] = cutoff
+      var row = ProgressRow(phase: .events, cursor: cutoff + 1)
+      row.cutoff = cutoff
       out.changes.append(RowKey(.progress, definition.number, Int64(index)), row.packed)
     }
     for own in ownEvents where own.number > cutoff { try count(own, fresh) }
@@ -316,7 +323,7 @@ extension Lane {
     for definition in next.definitions.kept where index == 0 || fresh.contains(definition.number) {
       var row = fresh.contains(definition.number) ? cut(definition, cutoff) : kept(of: definition)
       // The others go by what the row says.
-      if let all = ownCutoffs[definition.number]?.all, !fresh.contains(definition.number) { row.cutoff = all }
+      if let all = rowCutoffs[definition.number], !fresh.contains(definition.number) { row.cutoff = all }
       pendingRows.append(Change(RowKey(.definition, definition.number), row.packed))
     }
     guard index == 0 else { return }
@@ -395,7 +402,7 @@ extension Lane {
       let cursor = min(known, filling.cursor)
       fillCursors[number] = cursor
       var row = ProgressRow(phase: phase, cursor: cursor, since: phase == .done ? filling.since : nil)
-      row.cutoff = ownCutoffs[number]?.own ?? 0
+      row.cutoff = ownCutoffs[number] ?? 0
       out.changes.append(RowKey(.progress, number, Int64(index)), row.packed)
     }
   }

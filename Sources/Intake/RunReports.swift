@@ -292,7 +292,7 @@ extension Reports {
         .init("event", .integer(row.number)), .init("name", .string(row.name)),
         .init("received", .string(ISO8601.format(row.received))), .init("verdicts", .array(verdicts)),
       ]
-      let ended = try runsEnded(verdicts, &walk, reader)
+      let ended = try runsEnded(verdicts, of: row.number, &walk, reader)
       if !ended.isEmpty { members.append(.init("ended", .array(ended))) }
       walk.events.append(.object(members))
     }
@@ -310,14 +310,20 @@ extension Reports {
   /// What became of the runs that an event's verdicts speak of: what ended them may have been their time, or an event of
   /// someone else, which has its verdicts there.
   private func runsEnded(
-    _ verdicts: [JSONValue], _ walk: inout Explanation, _ reader: StoreReader
+    _ verdicts: [JSONValue], of event: Int64, _ walk: inout Explanation, _ reader: StoreReader
   ) throws(StoreError) -> [JSONValue] {
     var out: [JSONValue] = []
     for verdict in verdicts {
       guard case .string(let reason) = verdict["reason"] ?? .null else { continue }
-      let isTold = [VerdictCode.stopped, .ran].contains { .string($0.word) == verdict["verdict"] }
+      func isOne(of codes: [VerdictCode]) -> Bool { codes.contains { .string($0.word) == verdict["verdict"] } }
+      let isTold = isOne(of: [.stopped, .ran])
+      // What a rule says itself may name any number.
+      let isOwnWords = isOne(of: [.skipped, .failed])
       for number in Reports.runsNamed(in: reason) where walk.told.count < Explanation.mostTold {
-        guard walk.told.insert(number).inserted, !isTold, let row = try reader.engine.endedRun(number) else { continue }
+        // Below zero: one that a rule named.
+        if walk.told.contains(number) || !walk.told.insert(isOwnWords ? -number : number).inserted || isTold { continue }
+        guard let row = try reader.engine.endedRun(number), !isOwnWords || row.event == event else { continue }
+        walk.told.insert(number)
         out.append(.object(try face(of: row, reader)))
       }
     }

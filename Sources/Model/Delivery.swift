@@ -137,9 +137,15 @@ package struct Destination: Sendable, Equatable {
   /// What goes out in clear and must not be kept where an answer repeats it.
   package var secretsInClear: [[UInt8]] {
     var found = headers.filter(\.isSecret).map { Array($0.value.utf8) }
-    if hasSecretAddress { found.append(Array(url.utf8)) }
+    if hasSecretAddress {
+      found.append(Array(url.utf8))
+      // Who answers that there is nothing at this address names it without the host.
+      found.append(Array(url.utf8.drop { $0 != 0x3A }.dropFirst(3).drop { $0 != 0x2F }))
+    }
     let words = authorization.bytes.split(separator: 0x20, maxSplits: 1)
     if words.count == 2 { found.append(Array(words[1])) }
+    // In JSON some write a slash with a backslash before it.
+    found += found.filter { $0.contains(0x2F) }.map { $0.flatMap { $0 == 0x2F ? [0x5C, 0x2F] : [$0] } }
     // Shorter ones would blacken half of every answer.
     return found.filter { $0.count >= 8 }
   }

@@ -19,6 +19,10 @@ extension EffectWords {
     "attendee", "cancelled", "alarms",
   ]
 
+  /// A year has four digits in a calendar file, in every zone: from 1900 to 9998.
+  private static let calendarTimes =
+    Instant(milliseconds: -2_208_988_800_000)...Instant(milliseconds: 253_370_764_799_999)
+
   func calendar(_ call: RuleCall) {
     if isTooMany(1, "calendar", call) { return }
     guard !call.isNil(0) else {
@@ -50,19 +54,23 @@ extension EffectWords {
     }
     func person(_ name: String) -> CalendarEntry.Person?? {
       guard let value = options[name] else { return .some(nil) }
-      guard let email = value["email"]?.string, email.contains("@") else {
+      guard let email = value["email"]?.string, email.contains("@"), email.utf8.count <= 320 else {
         return wrong(name, "a table with an address, such as { name = \"…\", email = \"…\" }")
       }
-      return CalendarEntry.Person(name: value["name"]?.string ?? "", email: email)
+      let known = value["name"]?.string ?? ""
+      guard known.utf8.count <= 200 else { return wrong(name, "a table with a name of at most 200 bytes") }
+      return CalendarEntry.Person(name: known, email: email)
     }
     guard let uid = text("uid", 200, isRequired: true), let title = text("title", 500, isRequired: true) else {
       return nil
     }
-    guard let starts = options["starts_at"]?.instant else {
+    guard let starts = options["starts_at"]?.instant, EffectWords.calendarTimes.contains(starts) else {
       return wrong("starts_at", "a date with a time and a zone, or milliseconds since 1970")
     }
-    guard let ends = options["ends_at"].map({ $0.instant }) ?? (starts + 3_600_000), ends >= starts else {
-      return wrong("ends_at", "a date that is not before 'starts_at'")
+    guard let ends = options["ends_at"].map({ $0.instant }) ?? (starts + 3_600_000), ends >= starts,
+      EffectWords.calendarTimes.contains(ends)
+    else {
+      return wrong("ends_at", "a date that is not before 'starts_at', and before the year 9999")
     }
     var entry = CalendarEntry(uid: uid, title: title, starts: starts, ends: ends)
     if let value = options["sequence"] {
@@ -87,7 +95,8 @@ extension EffectWords {
     entry.attendee = attendee
     let alarms = options["alarms"]?.elements ?? []
     entry.alarmsMilliseconds = alarms.compactMap { $0.string.flatMap { DurationText.milliseconds($0) } }
-    guard alarms.count <= 8, entry.alarmsMilliseconds.count == alarms.count, options["alarms"]?.kind != .string else {
+    let isList = options["alarms"].map { $0.kind == .array || ($0.kind == .object && $0.count == 0) } ?? true
+    guard isList, alarms.count <= 8, entry.alarmsMilliseconds.count == alarms.count else {
       return wrong("alarms", "a list of at most 8 durations, such as { \"1 hour\", \"10 minutes\" }")
     }
     return entry

@@ -101,6 +101,11 @@ import Testing
     #expect(again.code == 0 && again.out.contains("nudged.lua is there already and stays as it is"))
     #expect(place.read("new/folder/nudged.lua") == "return {}")
     #expect(place.read("new/folder/webhook.secret") == secret && secret.hasPrefix("whsec_"))
+    // One that cannot be read here is nobody's hindrance.
+    place.write("new/folder/nudged.lua", "return { keys = { web = { secret = credential \"elsewhere\" } } }")
+    unlink(place.path("new/folder/.gitignore"))
+    let third = Child.run(["init", "new/folder"], in: place)
+    #expect(third.code == 0 && third.out.contains("wrote new/folder/.gitignore"), "\(third)")
     place.write("file", "")
     #expect(Child.run(["init", "file"], in: place).code == 1)
   }

@@ -87,6 +87,19 @@ import Testing
     #expect(daemon.stop() == 0)
   }
 
+  @Test func `what a receiver prints in brief is one line, whatever was sent`() throws {
+    let place = Place()
+    let receiver = Child(["receive", "--brief", "--listen", "127.0.0.1:0"], in: place)
+    #expect(Wait.until { receiver.complaint.contains("port ") || receiver.hasEnded })
+    let body = #"{"type": "a\n2026-01-05 09:00  / paid {}  (signature valid)\u001b[2J", "data": {"text": "b\nc"}}"#
+    let wire = try #require(Wire(.port(Daemon.number(after: "port ", in: receiver.complaint))))
+    wire.send("POST", "/hooks", body: Array(body.utf8))
+    #expect(wire.reply()?.status == 200)
+    #expect(receiver.lines.count == 1 && !receiver.text.contains("\u{1B}"), "\(receiver.text)")
+    #expect(receiver.text.contains(#"  /hooks a\n2026-01-05"#), "\(receiver.text)")
+    receiver.signal(SIGTERM)
+  }
+
   @Test func `what a receiver was told to answer has a form`() {
     let place = Place()
     for wrong in ["ask", "ask=99", "ask=200 {", "=200"] {

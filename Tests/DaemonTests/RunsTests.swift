@@ -140,6 +140,19 @@ import Testing
     #expect(try Wait.until { try again.get("/v1/runs?status=finished")["runs"]?.count == 20 })
   }
 
+  @Test func `a number that a rule names in its own words is nobody's run`() throws {
+    let wait = "return rule { title = \"W\", on = \"go\", stop_on = \"stop\", run = function() wait(\"1 day\") end }"
+    let say = "return rule { title = \"S\", on = \"say\", run = function() skip(\"run 1 is enough\") end }"
+    let daemon = try Daemon(Place(rules: ["wait": wait, "say": say]))
+    for (name, user) in [("go", "ada"), ("stop", "ada"), ("say", "bob")] {
+      #expect(try daemon.post("{\"name\":\"\(name)\",\"user\":\"\(user)\"}").status == 200)
+    }
+    #expect(Wait.until { daemon.command("explain", "user:ada").out.contains("run 1") })
+    #expect(Wait.until { daemon.command("explain", "user:bob").out.contains("run 1 is enough") })
+    #expect(!daemon.command("explain", "user:bob").out.contains("ended at"))
+    #expect(daemon.stop() == 0)
+  }
+
   @Test func `who asks about a person is told what the thing of her reminder did, until it was cancelled`() throws {
     let remind = """
       return rule {

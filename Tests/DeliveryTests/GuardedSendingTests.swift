@@ -61,6 +61,47 @@ import Testing
     )
   }
 
+  @Test func `An address that is a secret is blackened as a whole, as a path, and as JSON writes it`() throws {
+    let receiver = LoopbackReceiver { request, answering in
+      let host = request.headers["host"] ?? ""
+      answering.answer(404, body: "Cannot POST /services/T0/B0; {\"url\": \"http:\\/\\/\(host)\\/services\\/T0\\/B0\"}")
+      return true
+    }
+    defer { receiver.stop() }
+    var one = destination("http://127.0.0.1:\(receiver.port)/services/T0/B0", retries: [])
+    one.hasSecretAddress = true
+    let sending = Sending([one])
+    defer { sending.stop() }
+    let attempt = try #require(sending.attempts(of: delivery(1)).first)
+    #expect(String(decoding: attempt.response, as: UTF8.self) == "Cannot POST [secret]; {\"url\": \"[secret]\"}")
+  }
+
+  @Test func `A receiver that answers nothing but the secret, and a secret like its mark, hold nobody up`() throws {
+    let receiver = LoopbackReceiver { request, answering in
+      answering.answer(401, body: String(repeating: request.headers["x-api-key"] ?? "", count: 8_000))
+      return true
+    }
+    defer { receiver.stop() }
+    var names: [String: Destination] = [:]
+    for key in ["key-abcdef", "[secret]"] {
+      var one = destination("http://127.0.0.1:\(receiver.port)/hooks", name: key, retries: [])
+      one.headers = [.init(name: "X-Api-Key", value: key, isSecret: true)]
+      one.replyHeaders = ["content-type"]
+      names[key] = one
+    }
+    let sending = Sending(Array(names.values))
+    defer { sending.stop() }
+    let began = Clocks.system.steadyNanoseconds()
+    for (number, key) in names.keys.sorted().enumerated() {
+      var call = delivery(Int64(number + 1), to: key)
+      call.tries = 1
+      let attempt = try #require(sending.attempts(of: call).first)
+      #expect(attempt.response.prefix(16) == Array("[secret][secret]".utf8)[...])
+      #expect(attempt.response.count > 40_000)
+    }
+    #expect(Clocks.system.steadyNanoseconds() - began < 5_000_000_000)
+  }
+
   @Test func `An open connection of a destination that may is no way for one that may not`() throws {
     let receiver = LoopbackReceiver.answering()
     defer { receiver.stop() }

@@ -69,6 +69,14 @@ import Testing
     }
   }
 
+  @Test func `an entry that goes on over years ends when it ends, and one without an end is not walked to it`() throws {
+    let long = entry("2026-01-15T12:00:00Z", "2028-07-15T12:00:00Z")
+    #expect(reading(try lines(long, "Europe/Berlin"), "DTEND") == long.ends)
+    var endless = entry()
+    endless.ends = Instant(milliseconds: 1_700_000_000_000_000_000)
+    #expect(try lines(endless, "Europe/Berlin").count < 300)
+  }
+
   /// What RFC 5545 tells a reader to do: the observance that began last holds.
   private func reading(_ lines: [String], _ name: String) -> Instant? {
     func local(_ text: Substring) -> Int64 {

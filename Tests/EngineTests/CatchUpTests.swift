@@ -378,6 +378,24 @@ import Testing
     #expect(at(81, jumped: day) == day + 81_000)
   }
 
+  @Test func `a clock that ran fast is believed at once when it has caught up`() {
+    final class Real: @unchecked Sendable { var milliseconds: Int64 = 0 }
+    let real = Real()
+    let start = Instant(milliseconds: 1_700_000_000_000)
+    let fast = Clocks.fast(
+      FastClock(behindMilliseconds: 20 * JourneyTests.day, rate: 10_000),
+      on: Clocks(wall: { start + real.milliseconds }, steadyNanoseconds: { real.milliseconds * 1_000_000 }))
+    var clock = BelievedClock()
+    func at(_ milliseconds: Int64) -> Int64 {
+      real.milliseconds = milliseconds
+      return clock.now(fast) - start
+    }
+    #expect(at(0) == -20 * JourneyTests.day && at(170_000) == 1_700_000_000 - 20 * JourneyTests.day)
+    // Five seconds later it has moved on by the hours that were left.
+    #expect(at(175_000) == 175_000)
+    #expect(at(176_000) == 176_000)
+  }
+
   @Test func `a clock that was ahead for less than a minute has fired nothing`() {
     var clock = BelievedClock()
     let start = Instant(milliseconds: 1_700_000_000_000)

@@ -240,6 +240,22 @@ import Testing
     #expect(try shop.run([]).deliveries.isEmpty)
   }
 
+  @Test func `what is held of a paused rule is looked at once with each reload, however much there is`() throws {
+    let body = "send('crm', 'offer', {})"
+    let paused = ["r": Workshop.rule("on = 'a', mode = 'paused'", body)]
+    let shop = try Workshop(["r": Workshop.rule("on = 'a'", body)], policies: PolicyTests.night())
+    for number in 0..<60 { try shop.take(PolicyTests.event("a", "\(number)")) }
+    try shop.publish(paused, highest: 1)
+    shop.now = shop.now + 10 * PolicyTests.hour
+    #expect(try shop.run([]).deliveries.isEmpty)
+    let next = DeskInput.publish(try shop.draft(paused, highest: 1))
+    _ = try shop.commit([shop.decide([next])])
+    #expect(shop.lanes[0].wakeAt > shop.now, "one step has looked at all of it")
+    try shop.publish(["r": Workshop.rule("on = 'a'", body)], highest: 1)
+    #expect(try shop.run([]).deliveries.isEmpty)
+    #expect(try shop.store.makeReader().engine.deliveries(before: .max, limit: 500).count == 60)
+  }
+
   /// All that was ever told of the first event.
   private static func told(_ shop: Workshop) throws -> [Verdict] {
     try shop.store.makeReader().engine.verdicts(around: 1).flatMap { $0.unpack() }.filter { $0.event == 1 }

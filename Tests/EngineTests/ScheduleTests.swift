@@ -340,6 +340,47 @@ import Testing
     #expect(try Set(sent(third)).count == 120 && sent(third).count == 120)
   }
 
+  @Test func `a kill when one lane alone has begun a schedule makes the others begin nothing before its moment`() throws {
+    let disk = MemoryStore.Disk()
+    let first = try workshop([:], lanes: 2, disk: disk)
+    try see((0..<20).map { "u\($0)" }, first)
+    let files = ["all": rule("'day 09:00', { for_each = 'user', rate = 10 }", ", zone = 'UTC'")]
+    let second = try Workshop(files, lanes: 2, disk: disk)
+    second.now = first.now
+    _ = try second.commit([second.lanes[0].step([], now: second.now)])
+    let third = try workshop(files, lanes: 2, disk: disk, now: first.now)
+    #expect(try pass(ScheduleTests.hour, third, step: 60_000).isEmpty)
+    third.now = ScheduleTests.monday + 3 * ScheduleTests.hour
+    _ = try pass(20_000, third, step: 100)
+    #expect(try Set(sent(third)).count == 20 && sent(third).count == 20)
+  }
+
+  @Test(arguments: [(2, 4), (4, 2), (1, 3), (3, 2)], [0, 1])
+  func `a kill when one lane alone has heard that lanes are more or fewer keeps nobody out, and nobody comes twice`(
+    change: (before: Int, after: Int), lane: Int
+  ) throws {
+    let disk = MemoryStore.Disk()
+    let files = ["all": rule("'day 09:00', { for_each = 'user', rate = 10 }", ", zone = 'UTC'")]
+    let first = try workshop(files, lanes: change.before, disk: disk, catchUpRate: 100)
+    try see((0..<60).map { "u\($0)" }, first)
+    first.now = ScheduleTests.monday + 3 * ScheduleTests.hour
+    _ = try pass(2_000, first, step: 100)
+    #expect(try (1..<50).contains(sent(first).count))
+    // It goes on to the end of its own, alone.
+    let second = try Workshop(files, lanes: change.after, disk: disk, catchUpRate: 100)
+    second.now = first.now
+    for _ in 0..<60 {
+      _ = try second.commit([second.lanes[lane].step([], now: second.now)])
+      second.now = second.now + 200
+    }
+    let third = try workshop(files, lanes: change.after, disk: disk, now: second.now, catchUpRate: 100)
+    _ = try pass(20_000, third, step: 100)
+    #expect(try Set(sent(third)).count == 60 && sent(third).count == 60)
+    _ = try pass(24 * ScheduleTests.hour, third, step: ScheduleTests.hour)
+    _ = try pass(20_000, third, step: 100)
+    #expect(try Set(sent(third)).count == 120 && sent(third).count == 120)
+  }
+
   @Test(arguments: [(1, 2), (2, 1), (2, 3)])
   func `lanes that become more or fewer meet what was missed meanwhile, and nothing that was before`(
     before: Int, after: Int

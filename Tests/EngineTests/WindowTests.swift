@@ -63,6 +63,36 @@ import Testing
     ] { #expect(body.contains(part), "\(part) in \(body)") }
   }
 
+  @Test func `what a lane sends over two kills is counted, although another lane had not heard of the window`() throws {
+    let disk = MemoryStore.Disk()
+    let rules = ["n": Workshop.rule("on = 'check', per = 'account'", "send('bare', 't', { n = count('login', '7 days') })")]
+    let first = try Workshop(lanes: 3, disk: disk)
+    func lane(_ name: String) throws -> Int? { try first.subject(name).map { Desk.lane(of: $0, lanes: 3) } }
+    var pair: String?
+    for place in 0..<200 where pair == nil {
+      let names = "\"user\":\"u\(place)\",\"account\":\"a\(place)\""
+      _ = try first.take("{\"id\":\"\(place)\",\"name\":\"seen\",\(names)}")
+      if try lane("user:u\(place)") == 2, try lane("account:a\(place)") == 1 { pair = names }
+    }
+    let names = try #require(pair)
+    // Lane 0 is killed before it hears of the book, and the message to lane 1 is still on its way then.
+    let published = try first.desk.step([.publish(first.draft(rules, highest: 0))], now: first.now).lanes
+    _ = try first.commit([1, 2].map { try first.lanes[$0].step(published[$0], now: first.now) })
+    let login = try first.incoming("{\"id\":\"l\",\"name\":\"login\",\(names)}")
+    let routed = try first.desk.step([.incoming(login)], now: first.now).lanes
+    #expect(try first.commit([first.lanes[2].step(routed[2], now: first.now)]).count == 1)
+    // And once more, as soon as lane 0 has written what it knows.
+    let second = try Workshop(rules, lanes: 3, disk: disk)
+    _ = try second.commit([second.lanes[0].step([], now: second.now)])
+    let third = try Workshop(rules, lanes: 3, disk: disk)
+    let key = third.store.recovered.hashKey
+    let messages = try Recovery.messages(third.store.makeReader(), hash: KeyedHash(key0: key.0, key1: key.1))
+    #expect(messages.count == 1)
+    _ = try third.run(messages.map { .message($0) })
+    let account = String(names.split(separator: ",")[1])
+    #expect(bodies(try third.take("{\"id\":\"c\",\"name\":\"check\",\(account)}")) == [#"{"n":1}"#])
+  }
+
   @Test func `a late event counts where it belongs, and one from outside the window does not`() throws {
     let workshop = try Workshop(["count": WindowTests.counting])
     let early = workshop.now.milliseconds - 2 * WindowTests.day

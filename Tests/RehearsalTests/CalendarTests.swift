@@ -64,6 +64,13 @@ import Testing
     ("uid = \"x\", title = \"A\", starts_at = event.data.when", "'starts_at' must be a date"),
     ("uid = \"x\", title = \"A\", starts_at = \"tomorrow\" .. \"\"", "'starts_at' must be a date"),
     ("uid = \"x\", title = \"A\", starts_at = 5000, ends_at = 1000", "'ends_at' must be a date that is not before"),
+    ("uid = \"x\", title = \"A\", starts_at = 1780000000000000000 + 0", "'starts_at' must be a date"),
+    ("uid = \"x\", title = \"A\", starts_at = 1, ends_at = 1780000000000000000 + 0", "'ends_at' must be a date"),
+    (
+      "uid = \"x\", title = \"A\", starts_at = 1, organizer = { name = (\"A\"):rep(201), email = \"a@b\" }",
+      "'organizer' must be"
+    ),
+    ("uid = \"x\", title = \"A\", starts_at = 1, alarms = 5 + 0", "'alarms' must be a list"),
     ("uid = \"x\", title = \"A\", starts_at = 1, zone = \"Mars/\" .. \"One\"", "there is no zone \"Mars/One\""),
     ("uid = \"x\", title = \"A\", starts_at = 1, sequence = -1 + 0", "'sequence' must be a whole number"),
     (

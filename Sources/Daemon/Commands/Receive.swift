@@ -159,10 +159,13 @@ private final class Receiving: RequestHandler, @unchecked Sendable {
       Terminal.print(String(decoding: line.text, as: UTF8.self))
     case .brief:
       let time = value["timestamp"]?.text.dropFirst().prefix(16).map { $0 == 0x54 ? 0x20 : $0 } ?? []
-      let type = value["type"].map { if case .string(let text) = $0 { text } else { "" } } ?? ""
+      // As JSON has it, without the quotes: whoever sends cannot begin a line of the terminal.
+      var type: ArraySlice<UInt8> = []
+      if let given = value["type"], case .string = given { type = given.text[...].dropFirst().dropLast() }
       let whole = String(decoding: (value["data"] ?? value).text, as: UTF8.self)
       let data = whole.count > 200 ? whole.prefix(200) + "…" : whole
-      Terminal.print("\(String(decoding: time, as: UTF8.self))  \(path) \(type) \(data)  (signature \(verdict))")
+      let head = String(decoding: time, as: UTF8.self) + "  \(path) " + String(decoding: type, as: UTF8.self)
+      Terminal.print("\(head) \(data)  (signature \(verdict))")
     case .full:
       Terminal.print("webhook \(headers["webhook-id"] ?? "") (signature \(verdict))\n\(value.pretty)\n")
     }

@@ -1,6 +1,7 @@
 // nudged init: the first files of a new place.
 //
-// Thread: main. Promise: nothing that exists is touched; what is written passes `nudged check` and `nudged test`.
+// Thread: main. Promise: nothing that exists is touched, but for what editors read, which is made anew; what is
+// written passes `nudged check` and `nudged test`.
 
 internal import Basics
 internal import Glibc
@@ -29,6 +30,7 @@ extension Command {
       (".github/workflows/rules.yml", Starter.workflow, 0o644),
     ]
     Files.makeFolder(folder + "/.github/workflows")
+    let isNew = !Files.exists(folder + "/nudged.lua")
     for (name, text, mode) in files {
       let path = folder + "/" + name
       if Files.exists(path) {
@@ -39,7 +41,8 @@ extension Command {
         throw StartFailure("cannot write \(path): \(String(cString: strerror(errno)))")
       }
     }
-    _ = try annotate(Source(Arguments(["--config", folder + "/nudged.lua"])), to: nil)
+    // One that was there may name other rules, and secrets that this machine does not have.
+    if isNew { _ = try annotate(Source(Arguments(["--config", folder + "/nudged.lua"])), to: nil) }
     let place = folder == "." ? "" : "cd \(folder) && "
     Terminal.print(
       """
