@@ -19,5 +19,8 @@ return {
     -- },
   },
 
+  -- One offer to a customer in 30 days, over all rules of rules/upsell, also when two of them meet the same event.
+  policies = { caps = { { topic = "offers", most = 1, per = "30 days" } } },
+
   retention = { events = "90 days", verdicts = "30 days", attempts = "30 days" },
 }

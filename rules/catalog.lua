@@ -15,6 +15,17 @@ return catalog {
     ["Cancellation Started"] = { subscription = "text", reason = "text" },
     ["Downgrade Requested"]  = { from = "text", to = "text" },
     ["Task Done"]            = { task_id = "text" },
+    -- Made by the rules of churn, about people, accounts and the report
+    ["Seat Active"]           = { user = "text" },
+    ["Health Band Changed"]   = { from = "text", to = "text", health = "number", reasons = "list" },
+    ["Champion Band Changed"] = { user = "text", band = "text" },
+    ["Champion Left"]         = { user = "text" },
+    ["Customer Churned"]      = { subscription = "text", reason = "text", health = "number", band = "text" },
+    ["Customer Returned"]     = { subscription = "text" },
+    ["Health Sampled"]        = { band = "text", cohort = "text" },
+    ["Sampled Customer Churned"] = { band = "text", cohort = "text" },
+    ["Health Report Asked"]   = { due = "time" },
+    ["Trial Converted"]       = { subscription = "text" },
 
     -- Events: webinars, office hours, study groups, mentorship. Of a person and the thing "event:ID", unless noted.
     ["Event Registered"] = {
@@ -110,26 +121,52 @@ return catalog {
     ["Certificate Suspended"]      = { cause = "text", reason = "text" },
     ["Certificate Revoked"]        = { cause = "text", reason = "text" },
     ["Certificate Reinstated"]     = { cause = "text", reason = "text" },
-
-    -- The names of the first sample rules; they go as their packs come
-    usage_limit_approaching  = { metric = "text", percent = "number", plan = "text" },
-    feature_locked           = { feature = "text", plan = "text" },
-    plan_upgraded            = { plan = "text" },
-    cancellation_started     = { reason = "text" },
-    session_started          = {},
   },
 
   traits = {
     plan = "text", email = "text", name = "text", timezone = "text", billing_interval = "text", seats = "integer",
     payment_failing = "boolean", access = "text", open_tickets = "integer", health = "number", health_band = "text",
     health_reasons = "list", churned = "boolean", owner = "text", champion = "boolean", last_offer = "text",
-    last_offer_at = "integer",
+    last_offer_at = "integer", opportunity = "number", opportunity_band = "text", opportunity_reasons = "list",
   },
 
   templates = {
-    ["churn.at_risk"]        = { customer = "text", plan = "text" },
-    ["churn.gone_quiet"]     = { customer = "text", since = "text" },
-    ["churn.save_offer"]     = { customer = "text", reason = "text" },
+    -- Upsell
+    ["upsell.offer"]         = {
+      customer = "text", offer = "text", reason = "text", plan = "text", metric = "text", used = "number",
+      limit = "number", percent = "integer", features = "list", attempts = "integer", product = "text",
+      seats = "integer", saving = "money", currency = "text",
+    },
+    ["upsell.limit_reached"] = {
+      customer = "text", metric = "text", used = "number", limit = "number", period_end = "time",
+    },
+    ["upsell.lead"]          = {
+      customer = "text", opportunity = "number", reasons = "list", plan = "text", owner = "text",
+    },
+
+    -- Churn
+    ["churn.silence"]        = { customer = "text", since = "time", days = "integer", owner = "text" },
+    ["churn.usage_drop"]     = { customer = "text", used = "integer", usual = "integer", owner = "text" },
+    ["churn.champion_left"]  = { customer = "text", account = "text", owner = "text" },
+    ["churn.downgrade_asked"] = {
+      customer = "text", from = "text", to = "text", loses = "list", health_band = "text", owner = "text",
+    },
+    ["churn.save_offer"]     = {
+      customer = "text", subscription = "text", reason = "text", offer = "text", text = "text",
+    },
+    ["churn.trial_help"]     = { customer = "text", trial_end = "time", features = "integer", sign_ins = "integer" },
+    ["churn.task"]           = {
+      task_id = "text", account = "text", owner = "text", health = "number", reasons = "list", due_at = "time",
+    },
+    ["churn.task_reminder"]  = { task_id = "text", account = "text", owner = "text" },
+    ["churn.task_escalated"] = { task_id = "text", account = "text", owner = "text", to = "text" },
+    ["churn.task_closed"]    = { task_id = "text", account = "text", reason = "text" },
+    ["churn.win_back"]       = { customer = "text", step = "integer", reason = "text" },
+    ["churn.score_check"]    = {
+      cohort = "text", text = "text", verdict = "text", risk = "integer", risk_left = "integer",
+      watch = "integer", watch_left = "integer", good = "integer", good_left = "integer",
+    },
+
     -- Dunning
     ["payment.charge"]       = {
       invoice = "text", amount = "money", currency = "text", payment_method = "text", tried_at = "time",
@@ -163,9 +200,6 @@ return catalog {
       customer = "text", number = "integer", amount = "money", currency = "text", products = "list",
       price_changed = "boolean",
     },
-
-    ["upsell.offer"]         = { customer = "text", metric = "text", percent = "number", plan = "text" },
-    ["upsell.locked_features"] = { customer = "text", features = "list", attempts = "integer", plan = "text" },
 
     -- Reminders
     ["reminder.event"] = {

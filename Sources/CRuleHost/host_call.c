@@ -254,7 +254,8 @@ static int word_skip(lua_State *L) { skip(L, 1, "skip"); }
 static int word_check(lua_State *L) {
   luaL_checkany(L, 1);
   if (!lua_toboolean(L, 1)) skip(L, 2, "check");
-  if (lua_type(L, 2) != LUA_TSTRING) return luaL_error(L, "check needs a reason as text, such as check(condition, \"already done\")");
+  /* A reason that is left out is a slip; one that is nil because there is none, as in check(not why, why), is not. */
+  if (lua_gettop(L) < 2 || (!lua_isnil(L, 2) && lua_type(L, 2) != LUA_TSTRING)) return luaL_error(L, "check needs a reason as text, such as check(condition, \"already done\")");
   lua_settop(L, 1);
   return 1;
 }

@@ -42,7 +42,7 @@ enum MainEvent: Sendable {
 final class House: @unchecked Sendable {
   static let version = "0.1.0"
 
-  private let clocks: Clocks
+  let clocks: Clocks
   private let log: Log
   private(set) var configuration: Configuration
   private let readAgain: () throws -> Configuration
@@ -52,22 +52,22 @@ final class House: @unchecked Sendable {
   private let storeMailbox = Mailbox<StoreInput>(capacity: Limits.storeQueue)
   private let deskMailbox = Mailbox<DeskInput>(capacity: Limits.laneQueue)
   private var laneMailboxes: [Mailbox<LaneInput>] = []
-  private let storeCounters = StoreCounters()
-  private let committed = Counter()
+  let storeCounters = StoreCounters()
+  let committed = Counter()
   /// What of each lane's decisions is on disk.
   private var laneDurable: [Counter] = []
-  private var guardian = RuleGuard()
-  private var laneCounters: [LaneCounters] = []
+  var guardian = RuleGuard()
+  var laneCounters: [LaneCounters] = []
   private var workers: [Worker] = []
   private var storeWorker: Worker?
   private var intakeWorker: Worker?
-  private var delivery: DeliveryThread?
-  private var loop: ConnectionLoop?
-  private var gate: Gate?
-  private let book = Guarded<RuleBook?>(nil)
+  var delivery: DeliveryThread?
+  var loop: ConnectionLoop?
+  var gate: Gate?
+  let book = Guarded<RuleBook?>(nil)
   private var highestRule: Int64 = 0
   private let stopping = Atomic(false)
-  private let startedAt: Instant
+  let startedAt: Instant
   private(set) var ports: [UInt16] = []
 
   /// `readAgain` gives the configuration anew, with what the command line says on top.
@@ -350,7 +350,7 @@ final class House: @unchecked Sendable {
   }
 
   /// What is remembered of destinations, for reports.
-  private let destinationStates = Guarded<[String: DestinationState]>([:])
+  let destinationStates = Guarded<[String: DestinationState]>([:])
 
   private func startStore(_ loop: StoreLoop) {
     let answers = answers
@@ -418,7 +418,7 @@ final class House: @unchecked Sendable {
   }
 
   /// Events let in and not yet on disk; the gate raises it, the store's exits lower it.
-  private let underWay = Counter()
+  let underWay = Counter()
 
   private func openListeners() throws(StartFailure) -> [Listener] {
     do throws(ListenError) {
@@ -497,7 +497,7 @@ final class House: @unchecked Sendable {
     return isRemembered ? .live : nil
   }
 
-  private func obstacle() -> Obstacle? {
+  func obstacle() -> Obstacle? {
     if stopping.load(ordering: .relaxed) { return Obstacle(.stopping, "nudged is stopping") }
     if storeCounters.full.value != 0 {
       return Obstacle(.full, "the disk of the store is full; free some space, nudged goes on by itself")
@@ -700,191 +700,4 @@ final class House: @unchecked Sendable {
 
   private var lastDeliveryProgress = 0
   private var deliveryBeats: Int64 = 0
-
-  // MARK: reports
-
-  private func rulesReport() -> [UInt8] {
-    guard let book = book.withLock({ $0 }) else { return [] }
-    var living: [Int64: Int64] = [:]
-    for counters in laneCounters {
-      for (version, count) in counters.livingRuns { living[version, default: 0] += count }
-    }
-    let pauses = guardian.pauses
-    return House.report(book.rules, switchedOff: book.switchedOff) { place in
-      let rule = book.numbers[place]
-      let runs = (book.knownVersions[rule] ?? []).reduce(0) { $0 + (living[$1.number] ?? 0) }
-      return [.init("runs", .integer(runs)), .init("paused", pauses[rule].map { .string($0) } ?? .null)]
-    }.text + [0x0A]
-  }
-
-  /// What `rules list` tells, with a daemon or without.
-  static func report(
-    _ rules: RuleSet, switchedOff: Set<String> = [], more: (Int) -> [JSONValue.Member] = { _ in [] }
-  ) -> JSONValue {
-    let list: [JSONValue] = rules.rules.enumerated().filter { !$0.element.isSegment }.map { place, rule in
-      let before = rule.header.before.map { "\($0.lead.sentence) \($0.path) of " }
-      let occasion =
-        rule.header.occasion.map { [$0.sentence] } ?? before.map { lead in rule.header.on.map { lead + $0 } }
-      var members: [JSONValue.Member] = [
-        .init("rule", .string(rule.path)), .init("title", .string(rule.header.title)),
-        .init("on", .array((occasion ?? rule.header.on).map { .string($0) })), .init("per", .string(rule.header.per)),
-        .init("mode", .string(rule.header.mode.rawValue)), .init("priority", .integer(Int64(rule.header.priority))),
-        .init("hash", .string(rule.contentHash.hex)),
-      ]
-      if switchedOff.contains(rule.path) { members.append(.init("switched_off", true)) }
-      members += more(place)
-      return .object(members)
-    }
-    return .object([.init("rules", .array(list))])
-  }
-
-  /// Destinations that get nothing: held by a person or by the configuration, or disabled.
-  private var stopped: Set<String> {
-    let byFile = book.withLock { $0?.destinations.values.filter { $0.mode == .hold }.map(\.name) ?? [] }
-    return destinationStates.withLock { states in
-      Set(states.values.filter(\.takesNothing).map(\.name)).union(byFile)
-    }
-  }
-
-  private var failing: [String] {
-    destinationStates.withLock { $0.values.filter { $0.failingSince != nil }.map(\.name).sorted() }
-  }
-
-  private func statusReport() -> [UInt8] {
-    let figures = delivery?.figures
-    let events = laneCounters.reduce(0) { $0 + $1.events.value }
-    let value: JSONValue = [
-      "version": .string(House.version), "started": .string(ISO8601.format(startedAt)),
-      "uptime_seconds": .integer((clocks.wall() - startedAt) / 1000), "rules": .integer(Int64(ruleCount)),
-      "destinations": .array(configuration.destinations.map { .string($0.name) }), "events": .integer(events),
-      "repeats": .integer(laneCounters.first?.repeats.value ?? 0), "under_way": .integer(underWay.value),
-      "stopped": .array(stopped.sorted().map { .string($0) }), "failing": .array(failing.map { .string($0) }),
-      "deliveries_held": .integer(Int64(figures?.held ?? 0)),
-      "transfers": .integer(Int64(figures?.transfersUnderWay ?? 0)), "record": .integer(committed.value),
-      "unswept": .integer(storeCounters.behind.value),
-      "store": .string(configuration.storePath), "obstacle": obstacle().map { .string($0.message) } ?? .null,
-    ]
-    return value.text + [0x0A]
-  }
-
-  private func destinationsReport() -> [UInt8] {
-    let states = destinationStates.withLock { $0 }
-    let open = storeCounters.openByDestination
-    let standings = Dictionary(
-      (delivery?.standings ?? []).map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    let destinations = book.withLock { $0?.destinations ?? [:] }
-    let list = destinations.values.sorted { $0.name < $1.name }.map {
-      DestinationReport.value($0, states[$0.name], standings[$0.name], open: open[$0.name] ?? 0)
-    }
-    let gone = open.keys.filter { destinations[$0] == nil }.sorted().map {
-      DestinationReport.gone($0, states[$0], open: open[$0] ?? 0)
-    }
-    return JSONValue.object([.init("destinations", .array(list + gone))]).text + [0x0A]
-  }
-
-  private func addDestinations(to lines: inout MetricsText) {
-    let open = storeCounters.openByDestination
-    let standings = delivery?.standings ?? []
-    lines.gauge(
-      "nudged_destination_open", "Deliveries that are not settled.", standings.map { ($0.name, open[$0.name] ?? 0) })
-    lines.gauge(
-      "nudged_destination_breaker", "0: closed, 1: half-open, 2: open.",
-      standings.map { ($0.name, ["closed": 0, "half-open": 1][$0.breaker] ?? 2) })
-    lines.gauge(
-      "nudged_destination_trusted", "Transfers a destination is trusted with.", standings.map { ($0.name, $0.trusted) })
-    let stopped = stopped
-    lines.gauge(
-      "nudged_destination_stopped", "1: held or disabled.",
-      standings.map { ($0.name, stopped.contains($0.name) ? 1 : 0) })
-  }
-
-  private func addRuns(to lines: inout MetricsText) {
-    let lanes = laneCounters
-    lines.gauge(
-      "nudged_runs", "Runs that live.", lanes.reduce(0) { $0 + $1.livingRuns.values.reduce(0, +) })
-    lines.counter("nudged_runs_ended_total", "Runs that have ended.", lanes.reduce(0) { $0 + $1.endedRuns.value })
-    lines.counter("nudged_runs_parked_total", "Times a run was parked.", lanes.reduce(0) { $0 + $1.parkedRuns.value })
-    var late: [(bound: String, count: Int64)] = []
-    var sum: Int64 = 0
-    for (place, bound) in (LaneCounters.latenessBoundsMilliseconds.map { "\($0)" } + ["+Inf"]).enumerated() {
-      sum += lanes.reduce(0) { $0 + $1.lateness[place].value }
-      late.append((bound, sum))
-    }
-    lines.histogram("nudged_timer_lateness_ms", "Timers by how late they fired.", late)
-  }
-
-  private func metricsReport() -> [UInt8] {
-    var lines = MetricsText()
-    let lanes = laneCounters
-    lines.counter("nudged_events_total", "Events decided.", lanes.reduce(0) { $0 + $1.events.value })
-    lines.counter("nudged_events_repeated_total", "Events that had been seen before.", lanes.first?.repeats.value ?? 0)
-    lines.counter("nudged_rules_ran_total", "Rules that ran to their end.", lanes.reduce(0) { $0 + $1.ran.value })
-    lines.counter(
-      "nudged_rules_failed_total", "Rules that failed or went over budget.", lanes.reduce(0) { $0 + $1.failed.value })
-    addRuns(to: &lines)
-    lines.counter("nudged_commits_total", "Groups committed.", storeCounters.commits.value)
-    lines.gauge("nudged_unswept_rows", "Rows newer than their table.", storeCounters.behind.value)
-    lines.gauge("nudged_events_under_way", "Events accepted and not yet on disk.", underWay.value)
-    if let gate {
-      lines.counter(
-        "nudged_requests_refused_total", "Requests with a body that was refused.", gate.counters.refused.value)
-      lines.counter(
-        "nudged_requests_turned_away_total", "Requests answered 429 or 503.", gate.counters.turnedAway.value)
-    }
-    if let figures = delivery?.figures {
-      lines.counter("nudged_deliveries_delivered_total", "Deliveries that arrived.", Int64(figures.counters.delivered))
-      lines.counter("nudged_deliveries_retried_total", "Tries that will be repeated.", Int64(figures.counters.retried))
-      lines.counter("nudged_deliveries_failed_total", "Deliveries given up.", Int64(figures.counters.failed))
-      lines.counter(
-        "nudged_deliveries_cancelled_total", "Deliveries cancelled, by hand or with their run.",
-        storeCounters.deliveriesCancelled.value)
-      lines.gauge("nudged_deliveries_held", "Deliveries in memory.", Int64(figures.held))
-      lines.counter(
-        "nudged_breakers_opened_total", "Times a destination's breaker opened.", Int64(figures.counters.breakersOpened))
-      lines.gauge("nudged_transfers", "Transfers under way.", Int64(figures.transfersUnderWay))
-    }
-    addDestinations(to: &lines)
-    if let values = loop?.counters.values {
-      lines.gauge("nudged_connections", "Open connections.", Int64(values.open))
-      lines.counter("nudged_http_requests_total", "Requests handled.", Int64(values.requests))
-      lines.counter("nudged_http_timeouts_total", "Connections ended by a deadline.", Int64(values.timeouts))
-    }
-    return lines.bytes
-  }
-}
-
-/// Prometheus' text format.
-struct MetricsText {
-  private(set) var bytes: [UInt8] = []
-
-  mutating func counter(_ name: String, _ help: String, _ value: Int64) { add(name, "counter", help, value) }
-  mutating func gauge(_ name: String, _ help: String, _ value: Int64) { add(name, "gauge", help, value) }
-
-  /// One line for each destination.
-  mutating func gauge(_ name: String, _ help: String, _ values: [(destination: String, value: Int)]) {
-    if values.isEmpty { return }
-    bytes += "# HELP \(name) \(help)\n# TYPE \(name) gauge\n".utf8
-    for (destination, value) in values {
-      var label = ""
-      for character in destination {
-        switch character {
-        case "\\", "\"": label += "\\" + String(character)
-        case "\n": label += "\\n"
-        default: label.append(character)
-        }
-      }
-      bytes += "\(name){destination=\"\(label)\"} \(value)\n".utf8
-    }
-  }
-
-  /// `buckets` are cumulated; the last one holds all.
-  mutating func histogram(_ name: String, _ help: String, _ buckets: [(bound: String, count: Int64)]) {
-    bytes += "# HELP \(name) \(help)\n# TYPE \(name) histogram\n".utf8
-    for bucket in buckets { bytes += "\(name)_bucket{le=\"\(bucket.bound)\"} \(bucket.count)\n".utf8 }
-    bytes += "\(name)_count \(buckets.last?.count ?? 0)\n".utf8
-  }
-
-  private mutating func add(_ name: String, _ kind: String, _ help: String, _ value: Int64) {
-    bytes += "# HELP \(name) \(help)\n# TYPE \(name) \(kind)\n\(name) \(value)\n".utf8
-  }
 }

@@ -176,8 +176,9 @@ package final class Lane {
   var missedSchedules: [Int64: Instant] = [:]
   /// Of the windows that are not filled, the events below which are still to be counted.
   var fillCursors: [Int64: Int64] = [:]
-  /// Up to which event this lane takes windows from the log, where it heard of them only after a kill.
-  var ownCutoffs: [Int64: Int64] = [:]
+  /// Up to which event this lane takes windows from the log, where it heard of them only after a kill; and up to which
+  /// one those do that heard of them before.
+  var ownCutoffs: [Int64: (own: Int64, all: Int64)] = [:]
   /// What rules emitted lately and a book that is on its way may take for newer than itself; see LaneWindows.
   var ownEvents: [RoutedEvent] = []
   /// For those who wait for a book that is not the lane's yet.

@@ -181,8 +181,8 @@ extension Lane {
     let granted = min(wishes.count, cause.allowance)
     if granted < wishes.count {
       let reason =
-        "one event may cause \(Limits.emittedPerEvent) others, by whatever chain of rules;"
-        + " \(wishes.count - granted) of \(wishes.count) were not emitted"
+        "one event may cause \(Limits.emittedPerEvent) others, by whatever chain of rules, and each of these its share"
+        + " of the rest, which here is \(cause.allowance); \(wishes.count - granted) of \(wishes.count) were not emitted"
       noteVerdict(cause.number, 0, [Verdict(rule: "", code: .tooDeep, reason: reason)])
     }
     let share = granted == 0 ? 0 : (cause.allowance - granted) / granted

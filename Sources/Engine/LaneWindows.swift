@@ -160,7 +160,7 @@ extension Lane {
       if let known = progress?.since { since[definition.number] = known }
       if let own = progress?.cutoff, own > 0 {
         cutoffs[definition.number] = own
-        ownCutoffs[definition.number] = own
+        ownCutoffs[definition.number] = (own, definition.cutoff)
       }
       if definition.isFilled || progress?.phase == .done { continue }
       open.append(definition)
@@ -185,7 +185,7 @@ extension Lane {
   }
 
   private func begin(_ definition: StoredDefinition, at cutoff: Int64) {
-    ownCutoffs[definition.number] = cutoff
+    ownCutoffs[definition.number] = (cutoff, definition.cutoff)
     var row = ProgressRow(phase: .events, cursor: cutoff + 1)
     row.cutoff = cutoff
     pendingRows.append(Change(RowKey(.progress, definition.number, Int64(index)), row.packed))
@@ -314,7 +314,9 @@ extension Lane {
   private func writeDefinitions(_ next: RuleBook, cutoff: Int64) {
     let fresh = Set(next.definitions.fresh.map(\.number))
     for definition in next.definitions.kept where index == 0 || fresh.contains(definition.number) {
-      let row = fresh.contains(definition.number) ? cut(definition, cutoff) : kept(of: definition)
+      var row = fresh.contains(definition.number) ? cut(definition, cutoff) : kept(of: definition)
+      // The others go by what the row says.
+      if let all = ownCutoffs[definition.number]?.all, !fresh.contains(definition.number) { row.cutoff = all }
       pendingRows.append(Change(RowKey(.definition, definition.number), row.packed))
     }
     guard index == 0 else { return }
@@ -393,7 +395,7 @@ extension Lane {
       let cursor = min(known, filling.cursor)
       fillCursors[number] = cursor
       var row = ProgressRow(phase: phase, cursor: cursor, since: phase == .done ? filling.since : nil)
-      row.cutoff = ownCutoffs[number] ?? 0
+      row.cutoff = ownCutoffs[number]?.own ?? 0
       out.changes.append(RowKey(.progress, number, Int64(index)), row.packed)
     }
   }

@@ -103,7 +103,9 @@ extension Stage {
     let places = open([.emit])
     var nearest: Difference?
     for place in places where entries[place].name == name {
-      guard let difference = Difference.between(wanted, value(entries[place].data)) else {
+      // An event without data has none that could differ.
+      let data = entries[place].data.isEmpty ? .object([]) : value(entries[place].data)
+      guard let difference = Difference.between(wanted, data) else {
         taken.insert(place)
         return
       }

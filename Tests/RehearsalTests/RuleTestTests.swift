@@ -46,6 +46,15 @@ import Testing
     #expect(result.complaints.isEmpty && result.results.allSatisfy { $0.failure == nil }, "\(result)")
   }
 
+  @Test func `an event that was emitted without data is found`() {
+    let rule = Room.rule("on = 'signup'", "emit('told') emit('told too', {})")
+    let result = RuleTestTests.run(
+      "t:event('signup') t:expect_emitted('told') t:expect_emitted('told too', {})", rule: rule)
+    #expect(result.complaints.isEmpty && result.results.allSatisfy { $0.failure == nil }, "\(result)")
+    let wrong = RuleTestTests.run("t:event('signup') t:expect_emitted('told', { a = 1 })", rule: rule)
+    #expect(wrong.results.first?.failure?.unmet.field == "a", "\(wrong)")
+  }
+
   static let busy = "return segment { title = 'S', when = function(c) return count('login', '1 day') >= 2 end }"
 
   @Test(arguments: [

@@ -58,7 +58,7 @@ import Testing
     }
     for key in HeaderKeys.all where key.isAvailable { #expect(text.contains("---@field \(key.name)"), "\(key.name)") }
     for part in [
-      "---| \"crm\"", "---| \"lib/plans\"", "---| \"usage_limit_approaching\"", "---| \"invoice.voided\"",
+      "---| \"crm\"", "---| \"lib/plans\"", "---| \"Usage Reported\"", "---| \"invoice.voided\"",
       "---| \"upsell.offer\"",
       "---@field payment_failing boolean?", "---@class nudged.event.Course_Completed.data", "---@field score number?",
       "---@overload fun(event: \"payment.answered\", options?: table): nudged.event.payment_answered?",

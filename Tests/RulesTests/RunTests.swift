@@ -114,6 +114,9 @@ import Testing
     #expect(skipped.effects.isEmpty && skipped.state == nil)
     #expect(try Fixture.run("check(event.data.amount < 10, 'too large')").reason == "too large")
     #expect(try Fixture.run("check(event.data.amount > 10, 'too small')").code == .ran)
+    #expect(try Fixture.run("local why check(not why, why)").code == .ran, "where nothing is wrong there is no reason")
+    #expect(try Fixture.run("check(true)").reason.contains("check needs a reason"))
+    #expect(try Fixture.run("check(true, 7)").reason.contains("check needs a reason"))
   }
 
   @Test func `set, emit and log are effects in the order asked`() throws {

@@ -53,8 +53,9 @@ import Testing
     let rules = try SimulatedRules.load(hasMeasures: true)
     let one = SimulatorTests.number("NUDGED_SEED")
     var crashes = 0
-    // 68: what was sent to a lane that heard of a window only after a kill, and came after one more.
-    let seeds = Array(1...(SimulatorTests.number("NUDGED_SEEDS") ?? 30)) + [68]
+    // 68: what was sent to a lane that heard of a window only after a kill, and came after one more. 1736: that lane
+    // told the others its own cutoff.
+    let seeds = Array(1...(SimulatorTests.number("NUDGED_SEEDS") ?? 30)) + [68, 1_736]
     for seed in one.map({ [$0] }) ?? seeds {
       let simulation = try Simulation(seed: seed, rules: rules, hasMeasures: true)
       try simulation.run(events: 120)

@@ -162,7 +162,8 @@ private final class Receiving: RequestHandler, @unchecked Sendable {
       // As JSON has it, without the quotes: whoever sends cannot begin a line of the terminal.
       var type: ArraySlice<UInt8> = []
       if let given = value["type"], case .string = given { type = given.text[...].dropFirst().dropLast() }
-      let data = String(decoding: (value["data"] ?? value).text, as: UTF8.self)
+      let whole = String(decoding: (value["data"] ?? value).text, as: UTF8.self)
+      let data = whole.count > 200 ? whole.prefix(200) + "…" : whole
       let head = String(decoding: time, as: UTF8.self) + "  \(path) " + String(decoding: type, as: UTF8.self)
       Terminal.print("\(head) \(data)  (signature \(verdict))")
     case .full:

@@ -1,0 +1,76 @@
+local acme = { account = "acme" }
+
+local function live(t, days, ...)
+  local people = { ... }
+  for number = 1, days do
+    for _, who in ipairs(people) do
+      t:event("Seat Active", { user = who }, acme)
+      t:event("Feature Used", { feature = "f" .. number % 6 }, { user = who, account = "acme" })
+    end
+    t:advance("1 day")
+  end
+end
+
+test("an account whose people all come is well", function(t)
+  t:identify({ plan = "team", seats = 2 }, acme)
+  live(t, 70, "ada", "bob")
+  t:expect_traits({ health = 100, health_band = "good", health_reasons = {} }, acme)
+  t:expect_emitted("Health Band Changed", { to = "good" })
+end)
+
+test("seats that nobody uses and days without anybody show", function(t)
+  t:identify({ plan = "team", seats = 10 }, acme)
+  live(t, 90, "ada", "bob")
+  t:expect_traits({ health_band = "good", health_reasons = { "-11 seats: 2 of 10 seats are in use" } }, acme)
+  live(t, 40, "ada")
+  t:expect_traits({ health_band = "good" }, acme)
+  t:advance("35 days")
+  t:expect_traits({ health_band = "risk" }, acme)
+end)
+
+test("an account whose champion has left is no better than watch", function(t)
+  t:identify({ plan = "team", seats = 2 }, acme)
+  live(t, 70, "ada", "bob")
+  t:event("Champion Left", { user = "ada" }, acme)
+  live(t, 1, "bob")
+  t:expect_traits({ health_band = "watch", health_reasons = { "the champion has left" } }, acme)
+  live(t, 62, "bob", "42")
+  t:expect_traits({ health_band = "good" }, acme)
+end)
+
+test("a champion in risk counts until the champion is well again", function(t)
+  t:identify({ plan = "team", seats = 2 }, acme)
+  live(t, 70, "ada", "bob")
+  t:event("Champion Band Changed", { user = "ada", band = "risk" }, acme)
+  live(t, 1, "ada", "bob")
+  t:expect_traits({ health_band = "watch", health_reasons = { "the champion is at risk" } }, acme)
+  t:event("Champion Band Changed", { user = "ada", band = "watch" }, acme)
+  live(t, 1, "ada", "bob")
+  t:expect_traits({ health_band = "good" }, acme)
+end)
+
+test("a payment of any of its people counts until it is paid", function(t)
+  t:identify({ plan = "team", seats = 2 }, acme)
+  live(t, 70, "ada", "bob")
+  t:event("invoice.payment_failed", { id = "in_1" }, { user = "bob", account = "acme" })
+  live(t, 1, "ada", "bob")
+  t:expect_traits({ health = 80, health_reasons = { "-20 payment: a payment is failing" } }, acme)
+  t:event("invoice.paid", { id = "in_1" }, { user = "bob", account = "acme" })
+  live(t, 1, "ada", "bob")
+  t:expect_traits({ health = 94, health_reasons = { "-6 payment: 1 failed payments in 90 days" } }, acme)
+end)
+
+test("an account that has left, one without a plan, a new one and odd seats", function(t)
+  live(t, 20, "ada")
+  t:expect_traits({ health = null }, acme)
+  t:identify({ plan = "team", seats = "many", churned = true }, acme)
+  live(t, 2, "ada")
+  t:expect_traits({ health = null }, acme)
+  t:identify({ churned = false }, acme)
+  live(t, 2, "ada")
+  t:expect_traits({ health_band = "good" }, acme)
+  t:identify({ plan = "team" }, { account = "new" })
+  t:event("Seat Active", { user = "bob" }, { account = "new" })
+  t:advance("3 days")
+  t:expect_traits({ health = null }, { account = "new" })
+end)

@@ -1,0 +1,27 @@
+test("the account hears once a day of everyone who comes", function(t)
+  local ada, bob = { user = "ada", account = "acme" }, { user = "bob", account = "acme" }
+  t:event("Signed In", {}, ada)
+  t:expect_emitted("Seat Active", { user = "ada" })
+  t:event("Signed In", {}, ada)
+  t:expect_verdict("not again")
+  t:event("Signed In", {}, bob)
+  t:expect_emitted("Seat Active", { user = "bob" })
+  t:advance("1 day")
+  t:event("Signed In", {}, { user = "ada" })
+  t:expect_emitted("Seat Active", { user = "ada" })
+  t:expect_nothing()
+end)
+
+test("a little earlier than the day before is a new day, too", function(t)
+  local ada = { user = "ada", account = "acme" }
+  t:event("Signed In", {}, ada)
+  t:expect_emitted("Seat Active")
+  t:advance("20 hours")
+  t:event("Signed In", {}, ada)
+  t:expect_emitted("Seat Active")
+end)
+
+test("who belongs to no account is told to nobody", function(t)
+  t:event("Signed In")
+  t:expect_verdict("skipped", "belongs to no account")
+end)

@@ -1,0 +1,21 @@
+rules { "churn/score_check" }
+
+test("the sentence comes on Monday at eight, each week", function(t)
+  t:event("Health Sampled", { band = "good", cohort = "2026-01" }, { thing = "report:health" })
+  t:event("Health Sampled", { band = "good", cohort = "2026-02" }, { thing = "report:health" })
+  t:at("2026-01-12T07:59:00Z")
+  t:expect_nothing()
+  t:at("2026-01-12T08:00:00Z")
+  t:expect_emitted("Health Report Asked")
+  t:expect_sent("crm", "churn.score_check", { cohort = "2026-01", good = 1 })
+  t:at("2026-01-19T08:00:00Z")
+  t:expect_sent("crm", "churn.score_check")
+  t:expect_nothing()
+end)
+
+test("without a cohort that is over there is nothing to tell", function(t)
+  t:event("Health Sampled", { band = "good", cohort = "2026-01" }, { thing = "report:health" })
+  t:advance("8 days")
+  t:expect_emitted("Health Report Asked")
+  t:expect_nothing()
+end)

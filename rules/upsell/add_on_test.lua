@@ -1,0 +1,75 @@
+local function order(t, id, ...)
+  local products = {}
+  for place, sku in ipairs { ... } do products[place] = { sku = sku, quantity = 1 } end
+  t:event("Order Completed", { order_id = id, products = products })
+end
+
+test("two days after the whole bundle was bought its add-on is offered", function(t)
+  order(t, "o1", "workbook", "pen", "course-kit")
+  t:expect_waiting { left = "2 days" }
+  t:advance("1 day 23 hours")
+  t:expect_nothing()
+  t:advance("1 hour")
+  t:expect_sent("crm", "upsell.offer", {
+    customer = "42", offer = "add_on", product = "coaching", reason = "bought all of: course-kit workbook",
+  })
+  t:expect_traits { last_offer = "add_on" }
+  t:expect_nothing()
+end)
+
+test("a part of a bundle is no bundle, and what is in the order already is not offered", function(t)
+  order(t, "o1", "workbook")
+  t:expect_verdict("skipped", "no add-on fits this order")
+  order(t, "o2", "course-kit", "exam")
+  t:expect_verdict("skipped", "no add-on fits this order")
+  order(t, "o3", "course-kit", "workbook", "coaching")
+  t:advance("2 days")
+  t:expect_sent("crm", "upsell.offer", { product = "exam" })
+  t:expect_nothing()
+end)
+
+test("an order that is sent back or cancelled brings no offer; another one's refund changes nothing", function(t)
+  order(t, "o1", "course-kit")
+  order(t, "o2", "course-kit")
+  order(t, "o3", "course-kit")
+  t:event("Order Refunded", { order_id = "o1" })
+  t:expect_ended("stopped")
+  t:event("Order Cancelled", { order_id = "o2" })
+  t:expect_ended("stopped")
+  t:advance("2 days")
+  t:expect_sent("crm", "upsell.offer")
+  t:expect_nothing()
+end)
+
+test("an order is met once, and the same add-on is not offered again with the next order", function(t)
+  order(t, "o1", "course-kit")
+  t:advance("2 days")
+  t:expect_sent("crm", "upsell.offer", { product = "exam" })
+  order(t, "o1", "course-kit")
+  t:expect_verdict("not again")
+  t:advance("60 days")
+  order(t, "o2", "course-kit")
+  t:expect_verdict("skipped", "no add-on fits this order")
+  t:expect_nothing()
+end)
+
+test("a ticket that is opened in the two days comes first", function(t)
+  order(t, "o1", "course-kit")
+  t:advance("1 day")
+  t:identify { open_tickets = 1 }
+  t:advance("1 day")
+  t:expect_ended("skipped")
+  t:expect_nothing()
+end)
+
+test("orders without products, with a text for them or without an id break nothing", function(t)
+  t:event("Order Completed", { order_id = "o1" })
+  t:expect_verdict("skipped", "no list of products")
+  t:event("Order Completed", { order_id = "o2", products = "course-kit" })
+  t:expect_verdict("skipped", "no list of products")
+  t:event("Order Completed", { order_id = "o3", products = { { name = "course-kit" } } })
+  t:expect_verdict("skipped", "no add-on fits")
+  t:event("Order Completed", { products = { { sku = "course-kit" } } })
+  t:expect_verdict("no key")
+  t:expect_nothing()
+end)
