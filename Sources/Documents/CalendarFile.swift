@@ -7,8 +7,6 @@ package import Basics
 package import Model
 
 package enum CalendarFile {
-  package static let contentType: StaticString = "text/calendar; charset=utf-8"
-
   /// `zone` nil: times are told in UTC.
   package static func text(_ entry: CalendarEntry, zone: ZoneRules?, now: Instant) -> String {
     var file = Lines()

@@ -154,10 +154,7 @@ extension Lane {
     var open: [StoredDefinition] = []
     let fresh = Set(book.definitions.fresh.map(\.number))
     var cutoffs: [Int64: Int64] = [:]
-    for number in fresh {
-      cutoffs[number] = lastEvent
-      ownCutoffs[number] = lastEvent
-    }
+    for number in fresh { cutoffs[number] = lastEvent }
     for definition in book.definitions.kept where definition.what.window != nil {
       let progress = try reader.value(RowKey(.progress, definition.number, Int64(index))).flatMap { ProgressRow($0) }
       if let known = progress?.since { since[definition.number] = known }
@@ -171,8 +168,8 @@ extension Lane {
       // This lane was killed before it heard of it: all that it has decided is older.
       if progress == nil {
         cutoffs[definition.number] = lastEvent
-        // What others sent this lane before the kill is in the log up to here, and may come after yet another kill: it
-        // must not be counted then. Lanes that had heard of it keep theirs, whatever the row of the definition says.
+        // The row of the definition has the cutoff of the lanes that had heard of it. What others sent this lane before
+        // the kill is in the log up to here, and may come after yet another kill: it must not be counted then.
         if !fresh.contains(definition.number) { begin(definition, at: lastEvent) }
       }
     }
@@ -248,9 +245,7 @@ extension Lane {
   private func beginFilling(_ fresh: [StoredDefinition], cutoff: Int64) throws(StoreError) {
     for definition in fresh {
       fillCursors[definition.number] = cutoff + 1
-      ownCutoffs[definition.number] = cutoff
-      var row = ProgressRow(phase: .events, cursor: cutoff + 1)
-      row.cutoff = cutoff
+      let row = ProgressRow(phase: .events, cursor: cutoff + 1)
       out.changes.append(RowKey(.progress, definition.number, Int64(index)), row.packed)
     }
     for own in ownEvents where own.number > cutoff { try count(own, fresh) }

@@ -321,7 +321,8 @@ extension Reports {
       let isOwnWords = isOne(of: [.skipped, .failed])
       for number in Reports.runsNamed(in: reason) where walk.told.count < Explanation.mostTold {
         // Below zero: one that a rule named.
-        if walk.told.contains(number) || !walk.told.insert(isOwnWords ? -number : number).inserted || isTold { continue }
+        if walk.told.contains(number) { continue }
+        if !walk.told.insert(isOwnWords ? -number : number).inserted || isTold { continue }
         guard let row = try reader.engine.endedRun(number), !isOwnWords || row.event == event else { continue }
         walk.told.insert(number)
         out.append(.object(try face(of: row, reader)))

@@ -152,7 +152,7 @@ package struct ProgressRow: Sendable, Equatable {
   package var lanes = 0
   /// Behind which subjects the lanes went on when they became other ones in the middle of a way.
   package var earlier: [Int64] = []
-  /// Of windows: up to which event this lane takes them from the log; 0: what the definition says.
+  /// Of windows: up to which event this lane takes them from the log, where that is not what the definition says.
   package var cutoff: Int64 = 0
 
   package init(phase: Phase, cursor: Int64, since: Instant? = nil) {

@@ -340,7 +340,7 @@ import Testing
     #expect(try Set(sent(third)).count == 120 && sent(third).count == 120)
   }
 
-  @Test func `a kill when one lane alone has begun a schedule makes the others begin nothing before its moment`() throws {
+  @Test func `a kill when one lane alone has begun a schedule makes the others begin nothing before its time`() throws {
     let disk = MemoryStore.Disk()
     let first = try workshop([:], lanes: 2, disk: disk)
     try see((0..<20).map { "u\($0)" }, first)

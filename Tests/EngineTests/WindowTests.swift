@@ -65,7 +65,8 @@ import Testing
 
   @Test func `what a lane sends over two kills is counted, although another lane had not heard of the window`() throws {
     let disk = MemoryStore.Disk()
-    let rules = ["n": Workshop.rule("on = 'check', per = 'account'", "send('bare', 't', { n = count('login', '7 days') })")]
+    let body = "send('bare', 't', { n = count('login', '7 days') })"
+    let rules = ["n": Workshop.rule("on = 'check', per = 'account'", body)]
     let first = try Workshop(lanes: 3, disk: disk)
     func lane(_ name: String) throws -> Int? { try first.subject(name).map { Desk.lane(of: $0, lanes: 3) } }
     var pair: String?
