@@ -19,7 +19,7 @@ local SECOND, MINUTE, HOUR = 1000, 60 * 1000, 60 * 60 * 1000
 
 local function is_moment(value) return math.type(value) == "integer" and value > 0 end
 
-local function is_text(value, form) return type(value) == "string" and #value <= 100 and value:find(form) ~= nil end
+local function is_text(value, form) return type(value) == "string" and #value <= 250 and value:find(form) ~= nil end
 
 local function answer(ask, fields)
   fields.invoice, fields.amount, fields.currency = ask.invoice, ask.amount, ask.currency
@@ -65,7 +65,7 @@ return rule {
   owner  = "billing",
   run = function(event, customer)
     local ask = event.data
-    check(is_text(ask.asked_by, "^%a+:%S+$"), "asked_by has to say who waits for the answer, such as user:42")
+    check(is_text(ask.asked_by, "^[%w_]+:.+$"), "asked_by has to say who waits for the answer, such as user:42")
     if not is_text(ask.invoice, "^[%w_.:/-]+$") or not is_text(ask.currency, "^%a%a%a$")
       or not is_moment(ask.amount) or ask.payment_method and not is_text(ask.payment_method, "^[^%s;]+$") then
       return answer(ask, { outcome = "refused", reason = "bad request" })

@@ -256,3 +256,9 @@ test("of a card that is named by its number, a try is looked up with the payment
   t:expect_emitted("payment.answered", { outcome = "refused", reason = "bad request" })
   t:expect_nothing()
 end)
+
+test("who asks may have any id", function(t)
+  t:reply("billing", "payment.charge", paid)
+  ask(t, { asked_by = "user:ada of team 7 " .. ("x"):rep(150) })
+  t:expect_called("billing", "payment.charge")
+end)
