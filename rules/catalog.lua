@@ -53,7 +53,10 @@ return catalog {
     },
     ["Event Host Removed"] = { event_id = "text" },
     -- Ours: what is told of the thing alone, brought to each registered person.
-    ["Registration Moved"]  = { event_id = "text", starts_at = "time", ends_at = "time" },
+    ["Registration Moved"]  = {
+      event_id = "text", kind = "text", title = "text", starts_at = "time", ends_at = "time", timezone = "text",
+      url = "text", location = "text",
+    },
     ["Registration Voided"] = { event_id = "text", reason = "text" },
     ["Registration Ended"]  = {
       event_id = "text", kind = "text", title = "text", starts_at = "time", ends_at = "time", recording_url = "text",
