@@ -53,7 +53,10 @@ return catalog {
     },
     ["Event Host Removed"] = { event_id = "text" },
     -- Ours: what is told of the thing alone, brought to each registered person.
-    ["Registration Moved"]  = { event_id = "text", starts_at = "time", ends_at = "time" },
+    ["Registration Moved"]  = {
+      event_id = "text", kind = "text", title = "text", starts_at = "time", ends_at = "time", timezone = "text",
+      url = "text", location = "text",
+    },
     ["Registration Voided"] = { event_id = "text", reason = "text" },
     ["Registration Ended"]  = {
       event_id = "text", kind = "text", title = "text", starts_at = "time", ends_at = "time", recording_url = "text",
@@ -78,13 +81,13 @@ return catalog {
     },
     ["Invoice Unpaid"] = {
       id = "text", amount_remaining = "money", amount_due = "money", currency = "text", subscription = "text",
-      hosted_invoice_url = "text", next_payment_attempt = "time", payment_method = "text", network = "text",
+      hosted_invoice_url = "text", next_payment_attempt = "time", attempt_count = "integer", payment_method = "text", network = "text",
       failure_code = "text", advice = "text",
     },
     ["charge.failed"]     = { payment_method_details = "any" },
     ["payment.requested"] = {
       invoice = "text", amount = "money", currency = "text", network = "text", asked_by = "text", tried_at = "time",
-      code = "text", advice = "text", card_changed_at = "time",
+      tried_times = "integer", code = "text", advice = "text", card_changed_at = "time", payment_method = "text",
     },
     ["payment.answered"]  = {
       invoice = "text", amount = "money", currency = "text", outcome = "text", reason = "text", code = "text",

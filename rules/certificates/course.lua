@@ -42,7 +42,7 @@ return rule {
       reason = "the course is not completed yet"
     elseif #missing > 0 then
       reason = "lessons are missing: " .. table.concat(missing, ", ")
-    elseif (total or 0) < course.score then
+    elseif (total or 0) < (course.score or 0) then
       reason = ("%s of %s points are reached"):format(total or 0, course.score)
     end
     if reason then

@@ -13,6 +13,12 @@ local details    = { -- of what was earned; they go to whoever draws
   "person", "name", "kind", "achievement", "title", "earned_at", "valid_days", "score", "minutes", "credit", "credits",
 }
 
+-- What comes of a broken event is left out: a certificate without a title can be drawn, one that fails cannot.
+local function plain(value)
+  local is_plain = type(value) == "number" or type(value) == "string" and #value <= 500
+  return is_plain and value or nil
+end
+
 return rule {
   title = "Have certificates drawn, renewed, corrected and withdrawn",
   on    = {
@@ -48,7 +54,7 @@ return rule {
         check(left, "this person has this certificate already")
         check(left < renew_days * times.day, "this person has this certificate, and it is too early to renew it")
       end
-      for _, field in ipairs(details) do state[field] = data[field] end
+      for _, field in ipairs(details) do state[field] = plain(data[field]) end
       local begins = math.max(now(), left and now() + left or 0) -- a renewal takes no day away
       state.expires_at = data.valid_days and begins + math.tointeger(data.valid_days) * times.day or nil
       if state.cause then return finish("earned, and kept back: " .. state.cause) end

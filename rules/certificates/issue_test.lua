@@ -135,3 +135,10 @@ test("certificates are apart, and one without a person or an achievement is none
   t:expect_verdict("skipped", "who has earned what")
   t:expect_nothing()
 end)
+
+test("details that are no texts and no numbers are left out, and so are those that are too long", function(t)
+  t:event("Certificate Earned", {
+    person = "ada", kind = "attendance", achievement = "w7", title = { 1 }, credit = ("x"):rep(9000), name = true,
+  }, { thing = "certificate:attendance/w7/ada" })
+  t:expect_sent("learning", "certificate.issue", { customer = "ada", title = null, credit = null, name = null })
+end)

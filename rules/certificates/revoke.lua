@@ -24,7 +24,7 @@ return rule {
     local name, data = event.name, event.data
     local courses = purchases.courses(state.purchases, data)
     if name == "Course Enrolled" or name == "Order Completed" then
-      state.purchases = purchases.remember(state.purchases, data.order_id, courses)
+      state.purchases = purchases.remember(state.purchases, data.order_id, courses, name == "Course Enrolled")
     end
     if name == "Course Enrolled" then return end
 
@@ -34,7 +34,8 @@ return rule {
     elseif name == "Order Refunded" then
       cause, reason, what = "refund", "the order was refunded", "Certificate Revoked"
     elseif name == "charge.refunded" then
-      local all = data.amount and (data.amount_refunded or 0) >= data.amount
+      local amount, refunded = tonumber(data.amount), tonumber(data.amount_refunded)
+      local all = amount and refunded and refunded >= amount
       check(all, "only a part was refunded: the certificate stays")
       cause, reason, what = "refund", "the payment was refunded", "Certificate Revoked"
     elseif name == "charge.dispute.created" then
@@ -48,10 +49,18 @@ return rule {
       what = "Certificate Suspended"
     end
 
-    for _, course in ipairs(courses) do
-      emit(what, { cause = cause, reason = reason }, { subject = certificates.thing("course", course, customer.id) })
+    local is_traced = #courses > 0
+    if cause == "refund" and name ~= "Order Completed" then
+      state.purchases, courses = purchases.refund(state.purchases, data, courses)
+      if is_traced and #courses == 0 then return finish("another purchase pays for it: the certificate stays") end
     end
-    if #courses == 0 and cause == "fraud" and what ~= "Certificate Reinstated" then
+    for _, course in ipairs(courses) do
+      local is_told_again = name == "Order Completed" and purchases.is_refunded(state.purchases, data.order_id, course)
+      if not is_told_again then
+        emit(what, { cause = cause, reason = reason }, { subject = certificates.thing("course", course, customer.id) })
+      end
+    end
+    if not is_traced and cause == "fraud" and what ~= "Certificate Reinstated" then
       send("learning", "certificate.review", { customer = customer.id, reason = reason, charge = data.charge })
     end
   end,

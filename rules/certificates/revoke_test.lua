@@ -112,3 +112,47 @@ test("other people's certificates stay", function(t)
   t:expect_ended("earned, and kept back: refund")
   t:expect_nothing()
 end)
+
+test("when one of two purchases is refunded the certificate stays, with the second refund it goes", function(t)
+  local products = { { product_id = "course-lua-1" } }
+  t:event("Order Completed", { order_id = "o1", products = products }, ada)
+  t:event("Order Completed", { order_id = "o2", products = products }, ada)
+  earn(t)
+  t:event("Order Refunded", { order_id = "o2", products = products }, ada)
+  t:event("Order Refunded", { order_id = "o2" }, ada)
+  t:expect_verdict("ran", "another purchase pays for it", { rule = "certificates/revoke" })
+  t:expect_nothing()
+  t:event("Order Refunded", { order_id = "o1" }, ada)
+  t:expect_sent("learning", "certificate.revoke", { status = "revoked" })
+end)
+
+test("one purchase that is known as an order and as a charge is one", function(t)
+  t:event("Order Completed", { order_id = "o1", products = { { product_id = "course-lua-1" } } }, ada)
+  buy(t)
+  earn(t)
+  t:event("charge.refunded", { id = "ch_1", amount = 5, amount_refunded = 5 }, ada)
+  t:expect_sent("learning", "certificate.revoke", { status = "revoked" })
+end)
+
+test("an order that was refunded brings nothing back when it is told again, or later than its refund", function(t)
+  local order = { order_id = "o1", products = { { product_id = "course-lua-1" } } }
+  earn(t)
+  t:event("Order Refunded", order, ada)
+  t:expect_sent("learning", "certificate.revoke", { status = "revoked" })
+  t:event("Order Completed", order, ada)
+  t:event("Order Completed", order, ada)
+  t:expect_nothing()
+  t:event("Order Completed", { order_id = "o2", products = order.products }, ada)
+  t:expect_sent("learning", "certificate.issue", { reason = "reinstated" })
+end)
+
+test("amounts that are none refund nothing", function(t)
+  buy(t)
+  earn(t)
+  local wrongs = { { amount = "much", amount_refunded = 5 }, { amount = 5, amount_refunded = { 1 } }, { amount = true } }
+  for _, wrong in ipairs(wrongs) do
+    wrong.id = "ch_1"
+    t:event("charge.refunded", wrong, ada)
+    t:expect_verdict("skipped", "only a part", { rule = "certificates/revoke" })
+  end
+end)

@@ -21,6 +21,7 @@ return rule {
     local id, account = "live " .. event.data.id, event.account or customer.account
     local traits = customer.traits
     if event.name ~= "customer.subscription.deleted" then
+      check(state.ended ~= event.data.id, "told late: this subscription has ended for good")
       check(event.data.status == "active" or event.data.status == "trialing", "the subscription does not live")
       if not state[id] then state[id], state.live = event.data.status, (state.live or 0) + 1 end
       if state[id] == "trialing" and event.data.status == "active" then
@@ -34,9 +35,11 @@ return rule {
       if account then emit("Customer Returned", told, { subject = "account:" .. account }) end
       return finish("came back")
     end
-    if state[id] then state[id], state.live = nil, state.live - 1 end
+    local was = state[id]
+    state.ended = event.data.id
+    if was then state[id], state.live = nil, state.live - 1 end
     if (state.live or 0) > 0 then return finish("another subscription lives on") end
-    if is_trial(event.data) then return finish("a trial that was not taken up") end
+    if is_trial(event.data) and was ~= "active" then return finish("a trial that was not taken up") end
     if traits.churned == true then return finish("had left before") end
     set { churned = true }
     local details = event.data.cancellation_details

@@ -87,3 +87,20 @@ test("a subscription that begins without a trial converts none", function(t)
   subscription(t, "updated", "sub_2")
   t:expect_ended("goal", { rule = "churn/trial_ending" })
 end)
+
+test("an update that comes after the end brings nobody back", function(t)
+  subscription(t, "created", "sub_1")
+  subscription(t, "deleted", "sub_1")
+  t:expect_emitted("Customer Churned")
+  subscription(t, "updated", "sub_1")
+  t:expect_verdict("skipped", "ended for good", { rule = "churn/churned" })
+  t:expect_traits { churned = true }
+end)
+
+test("who has become a customer at the end of a trial and leaves on the same day is a customer lost", function(t)
+  subscription(t, "created", "sub_1", { status = "trialing" })
+  subscription(t, "updated", "sub_1")
+  t:expect_emitted("Trial Converted")
+  subscription(t, "deleted", "sub_1", { trial_end = 1768000000, ended_at = 1768010000 })
+  t:expect_traits { churned = true }
+end)

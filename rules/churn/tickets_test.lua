@@ -40,3 +40,12 @@ test("a ticket without an id counts nowhere, and one that was never opened is no
   t:event("Ticket Solved", { ticket_id = "t9" })
   t:expect_traits { open_tickets = null }
 end)
+
+test("a ticket that was solved before its opening is told is not open; opened again later it is", function(t)
+  t:event("Ticket Solved", { ticket_id = "t1" }, { time = "2026-01-05T08:30:00Z" })
+  t:event("Ticket Opened", { ticket_id = "t1" }, { time = "2026-01-05T08:00:00Z" })
+  t:expect_verdict("skipped", "solved already")
+  t:expect_traits { open_tickets = null }
+  t:event("Ticket Opened", { ticket_id = "t1" })
+  t:expect_traits { open_tickets = 1 }
+end)

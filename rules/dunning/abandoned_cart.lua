@@ -25,6 +25,8 @@ return rule {
   owner    = "shop",
   run = function(event, customer)
     local cart = carts.read(event.data)
+    -- Events overtake each other: the word of a checkout may come after that of its purchase.
+    check((last("Order Completed", "7 days") or 0) < event.time, "it was bought already: the checkout is told late")
     check(cart, "the cart has no worth or currency that can be understood")
     local reminders
     for _, step in ipairs(ladder) do

@@ -101,3 +101,14 @@ test("a cart without products, worth or currency begins nothing; yen have no dec
   t:expect_called("crm", "cart.check")
   t:expect_sent("crm", "cart.reminder", { amount = 12000, currency = "JPY" })
 end)
+
+test("a checkout that is told after its purchase reminds of nothing, the next one does", function(t)
+  t:event("Order Completed", { order_id = "o1" })
+  t:event("Checkout Started", {
+    value = 40, currency = "EUR", products = { { sku = "lamp", price = 40 } },
+  }, { time = "2026-01-05T08:50:00Z" })
+  t:expect_verdict("skipped", "it was bought already")
+  t:advance("1 hour")
+  checkout(t, 40)
+  t:expect_verdict("waiting")
+end)

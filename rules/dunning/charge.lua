@@ -2,8 +2,9 @@
 -- hold over all of them: check, counter and call are one decision, and the counter is stored before the call leaves.
 --
 -- Reads   "payment.requested" about the card: invoice, amount (minor units), currency, asked_by ("user:42"), network;
---         what is known of the last try that others have made: tried_at (ms), code, advice;
---         and card_changed_at (ms), when the customer has just renewed the card.
+--         what is known of the last try that others have made: tried_at (ms), code, advice, tried_times (how many there
+--         were); and card_changed_at (ms), when the customer has just renewed the card. Is the card named by its number
+--         (Stripe's fingerprint) and not by its payment method, then payment_method, too: the networks count by number.
 -- Answers "payment.answered" to asked_by: invoice, outcome ("paid", "declined", "refused", "unknown", "closed"), for a
 --         decline code, advice and class; for a refusal reason ("never", "limit", "too soon", "in flight", "bad
 --         request") and next_at (ms), the earliest moment at which asking again makes sense; it has none when that is never.
@@ -18,7 +19,7 @@ local SECOND, MINUTE, HOUR = 1000, 60 * 1000, 60 * 60 * 1000
 
 local function is_moment(value) return math.type(value) == "integer" and value > 0 end
 
-local function is_text(value, form) return type(value) == "string" and #value <= 100 and value:find(form) ~= nil end
+local function is_text(value, form) return type(value) == "string" and #value <= 250 and value:find(form) ~= nil end
 
 local function answer(ask, fields)
   fields.invoice, fields.amount, fields.currency = ask.invoice, ask.amount, ask.currency
@@ -48,8 +49,9 @@ end
 
 -- Invoice, card and tried_at name one try.
 local function look_up(ask, card, invoices)
+  local try = invoices[ask.invoice]
   return declines.read(call("billing", "payment.lookup", {
-    invoice = ask.invoice, payment_method = card, tried_at = invoices[ask.invoice].at,
+    invoice = ask.invoice, payment_method = try.method or card, tried_at = try.at,
   }))
 end
 
@@ -63,9 +65,9 @@ return rule {
   owner  = "billing",
   run = function(event, customer)
     local ask = event.data
-    check(is_text(ask.asked_by, "^%a+:%S+$"), "asked_by has to say who waits for the answer, such as user:42")
+    check(is_text(ask.asked_by, "^[%w_]+:.+$"), "asked_by has to say who waits for the answer, such as user:42")
     if not is_text(ask.invoice, "^[%w_.:/-]+$") or not is_text(ask.currency, "^%a%a%a$")
-      or not is_moment(ask.amount) then
+      or not is_moment(ask.amount) or ask.payment_method and not is_text(ask.payment_method, "^[^%s;]+$") then
       return answer(ask, { outcome = "refused", reason = "bad request" })
     end
 
@@ -74,16 +76,19 @@ return rule {
     local last = invoices[ask.invoice]
     if last and last.ended == "paid" then return answer(ask, { outcome = "paid" }) end
 
-    -- A changed card begins anew, but for the counter: it may have kept its number.
+    -- A changed card begins anew, but for the counter: it may have kept its number. One that is named by its number has
+    -- kept it, and what the bank has said of it holds.
     local changed_at = is_moment(ask.card_changed_at) and ask.card_changed_at or 0
     if changed_at <= now() and changed_at > (state.changed_at or 0) then
       state.changed_at = changed_at
-      if (state.never_at or 0) < changed_at then state.never, state.never_at, state.not_before = nil, nil, nil end
+      if not ask.payment_method and (state.never_at or 0) < changed_at then
+        state.never, state.never_at, state.not_before = nil, nil, nil
+      end
     end
     -- What others have tried counts, too.
     if is_moment(ask.tried_at) and ask.tried_at <= now() then
       local class, wait_ms = declines.class(ask.code, ask.advice)
-      tries.learn(book, key, ask.tried_at)
+      tries.learn(book, key, ask.tried_at, math.type(ask.tried_times) == "integer" and ask.tried_times or 1)
       if not last then
         last = { at = ask.tried_at, ended = class == "technical" and class or "declined" }
         if ask.tried_at > (state.changed_at or 0) then heed(class, wait_ms, ask.code, ask.tried_at) end
@@ -98,7 +103,7 @@ return rule {
       local reason, next_at = refusal(ask, book, key, last)
       if not reason then
         tries.note(book, key, now())
-        invoices[ask.invoice] = { at = (now() + SECOND - 1) // SECOND * SECOND, ended = "open" }
+        invoices[ask.invoice] = { at = (now() + SECOND - 1) // SECOND * SECOND, ended = "open", method = ask.payment_method }
       end
       local book_text, has_room = tries.write(book, now())
       local invoices_text, has_room_too = tries.write_invoices(invoices, now())
@@ -108,8 +113,8 @@ return rule {
       local called_at = now()
       state.invoices, state.calling_at = invoices_text, called_at
       result = declines.read(call("billing", "payment.charge", {
-        invoice = ask.invoice, amount = ask.amount, currency = ask.currency, payment_method = customer.id,
-        tried_at = invoices[ask.invoice].at,
+        invoice = ask.invoice, amount = ask.amount, currency = ask.currency,
+        payment_method = ask.payment_method or customer.id, tried_at = invoices[ask.invoice].at,
       }, { within = "60 s" }))
       if state.calling_at == called_at then state.calling_at = nil end
     end

@@ -1,7 +1,7 @@
 -- Keeps the customer's unpaid invoices, for other rules: the trait payment_failing, the event "Unpaid Invoices
 -- Changed" (count, since) that access.lua reads, and the outcome of each with its amount, for reports.
 --
--- Reads "invoice.payment_failed", "invoice.paid", "invoice.voided", "invoice.marked_uncollectible" (Stripe's), and
+-- Reads "invoice.payment_failed", "invoice.paid", "invoice.voided", "invoice.marked_uncollectible", "invoice.deleted" and
 -- "Payment Tried" and "payment.answered" of this pack.
 -- Emits "Invoice Unpaid" with the data of each failure, for campaigns: not when the invoice is settled already, because
 -- events overtake each other on their way.
@@ -11,6 +11,9 @@ local bills = use("lib/bills")
 local money = use("lib/money")
 local invoices = use("lib/open_invoices")
 
+local reasons = {
+  ["invoice.voided"] = "voided", ["invoice.marked_uncollectible"] = "written off", ["invoice.deleted"] = "deleted",
+}
 local DAY = 24 * 60 * 60 * 1000
 
 local function outcome(name, invoice, one, fields)
@@ -22,7 +25,7 @@ end
 return rule {
   title = "Keep the unpaid invoices of a customer",
   on    = {
-    "invoice.payment_failed", "invoice.paid", "invoice.voided", "invoice.marked_uncollectible",
+    "invoice.payment_failed", "invoice.paid", "invoice.voided", "invoice.marked_uncollectible", "invoice.deleted",
     "Payment Tried", "payment.answered",
   },
   priority = 10,  -- others read the trait
@@ -54,7 +57,7 @@ return rule {
         if event.name == "invoice.paid" or event.name == "payment.answered" then
           outcome("Payment Recovered", invoice, one, { by = one.trying or "customer" })
         else
-          outcome("Payment Closed", invoice, one, { reason = event.name == "invoice.voided" and "voided" or "written off" })
+          outcome("Payment Closed", invoice, one, { reason = reasons[event.name] })
         end
       end
     end

@@ -86,3 +86,10 @@ test("nonsense for an invoice or an amount takes nothing from anybody", function
   end
   t:expect_traits { payment_failing = null }
 end)
+
+test("an invoice that is deleted has nothing left to pay", function(t)
+  fail(t, "in_1")
+  t:event("invoice.deleted", { id = "in_1" })
+  t:expect_emitted("Payment Closed", { invoice = "in_1", reason = "deleted" })
+  t:expect_traits { payment_failing = null }
+end)

@@ -4,7 +4,8 @@
 --
 -- Reads   "Invoice Unpaid" of ledger.lua (id, amount_remaining, currency, subscription, hosted_invoice_url,
 --         next_payment_attempt) and Stripe's "charge.failed" (invoice, payment_method, outcome, failure_code), in any order;
---         "payment_method.attached" and "payment_method.automatically_updated" (id, card).
+--         "payment_method.attached" and "payment_method.automatically_updated" (id, card); and, because Stripe tells these
+--         apart, "invoice.updated" (next_payment_attempt) and "invoice.payment_action_required".
 -- Sends   to crm "dunning.reminder", "dunning.new_card", "dunning.confirm", "dunning.review" and "dunning.lost", to
 --         billing "subscription.cancel" if the settings say so. Emits "Payment Tried", "Payment Lost"
 --         and "Payment Unresolved".
@@ -30,9 +31,10 @@ local function charge(customer, bill, case)
   emit("Payment Tried", { invoice = bill.invoice, card = bill.card, why = case.why })
   emit("payment.requested", {
     invoice = bill.invoice, amount = bill.amount, currency = bill.currency, network = bill.network,
-    tried_at = bill.tried_at, code = bill.code, advice = bill.advice,
+    tried_at = bill.tried_at, tried_times = bill.tried_times, code = bill.code, advice = bill.advice,
     asked_by = "user:" .. customer.id, card_changed_at = case.changed_at,
-  }, { subject = "card:" .. bill.card })
+    payment_method = bill.number and bill.card,
+  }, { subject = "card:" .. (bill.number or bill.card) })
   return wait_for("payment.answered", { within = "12 days", match = { invoice = bill.invoice } })
 end
 
@@ -85,9 +87,13 @@ end
 
 return rule {
   title   = "Recover a failed payment",
-  on      = { "Invoice Unpaid", "charge.failed" },
-  key     = { ["Invoice Unpaid"] = "data.id", ["charge.failed"] = "data.invoice" },
-  collect = { up_to = 20, within = "1 minute" },  -- both events, in whatever order they come
+  on      = { "Invoice Unpaid", "charge.failed", "invoice.updated", "invoice.payment_action_required" },
+  key     = {
+    ["Invoice Unpaid"] = "data.id", ["charge.failed"] = "data.invoice", ["invoice.updated"] = "data.id",
+    ["invoice.payment_action_required"] = "data.id",
+  },
+  when    = function(event) return event.name ~= "invoice.updated" or event.data.next_payment_attempt ~= nil end,
+  collect = { up_to = 20, within = "1 minute" },  -- all of them, in whatever order they come
   second  = "ignore",
   again   = "never",                              -- one campaign for each invoice, whatever billing repeats
   stop_on = {
@@ -97,8 +103,8 @@ return rule {
   class   = "transactional",
   owner   = "billing",
   run = function(event, customer, events)
-    local bill = bills.join(events)
-    check(bill.is_unpaid, "a charge has failed, and no word of an unpaid invoice has come with it")
+    local bill = bills.join(events, now())
+    check(bill.is_unpaid, "no word of an unpaid invoice has come with it")
     check(bill.amount and bill.currency, "the failed payment has no amount that can be understood")
     check(not bill.next_attempt, "billing itself has planned the next try: this campaign begins when it has given up")
 

@@ -72,6 +72,7 @@ local function of_charge(charge)
     code = text(outcome.reason) or text(charge.failure_code) or text(outcome.network_decline_code),
     advice = text(outcome.network_advice_code) or text(outcome.advice_code),
     network = text(card.network) or text(card.brand), country = text(card.country),
+    number = text(card.fingerprint), -- the same for each payment method with this card number
   }
 end
 

@@ -24,8 +24,14 @@ local function level(used, most)
   return nil
 end
 
--- The share of a limit in whole percent, for messages.
-local function percent(used, most) return math.tointeger(used * 100 // most) end
+-- The share of a limit in whole percent, for messages; whatever is beyond a million of them is nonsense.
+local function percent(used, most) return math.tointeger(math.min(used * 100 // most, 1000000)) end
+
+-- The period of a report, as state can keep it: a text or a number; nil when it names none.
+local function period(value)
+  local is_plain = type(value) == "number" or type(value) == "string" and #value <= 100
+  return is_plain and value or nil
+end
 
 local function rank(plan)
   local row = type(plan) == "string" and rows[plan] or nil
@@ -61,6 +67,6 @@ local function yearly_saving(plan)
 end
 
 return {
-  rows = rows, next_plan = next_plan, limit = limit, level = level, percent = percent, rank = rank,
+  rows = rows, next_plan = next_plan, limit = limit, level = level, percent = percent, period = period, rank = rank,
   plan_with = plan_with, lost = lost, yearly_saving = yearly_saving,
 }

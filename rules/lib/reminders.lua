@@ -1,4 +1,5 @@
 -- What every reminder of an event or a course carries. Whoever writes the message has all of it at hand.
+local shelf = use("lib/shelf")
 local times = use("lib/times")
 
 -- The end moves with the start: of a webinar that was moved only its new start has to be told.
@@ -20,9 +21,21 @@ local function message(what, event, customer, starts_at, new_end)
   }
 end
 
-local function course(what, event, customer, due_at)
+-- What somebody was reminded of already, in the rule's own state: for when it moves afterwards.
+local function note(state, id, title)
+  local known = type(title) == "string" and #title <= 200 and title or shelf.get(state.reminded, id)
+  return (shelf.put(state.reminded, id, known or "", 6000))
+end
+
+local function was_reminded(state, event)
+  return shelf.get(state.reminded, event.data.event_id or event.data.course_id) ~= nil
+end
+
+-- A date that was moved tells no title: then the one of before counts.
+local function course(what, event, customer, due_at, state)
+  local title = event.data.title or shelf.get(state.reminded, event.data.course_id)
   return {
-    what = what, customer = customer.id, course_id = event.data.course_id, title = event.data.title, due_at = due_at,
+    what = what, customer = customer.id, course_id = event.data.course_id, title = title, due_at = due_at,
     timezone = customer.traits.timezone,
   }
 end
@@ -34,4 +47,6 @@ local function patience(starts_at, now)
   return times.duration(math.max(begins or now, now) + 7 * times.day - now)
 end
 
-return { patience = patience, message = message, course = course, ends_at = ends_at }
+return {
+  patience = patience, message = message, course = course, ends_at = ends_at, note = note, was_reminded = was_reminded,
+}

@@ -45,12 +45,13 @@ local function note(book, amount, at)
   table.sort(book[amount])
 end
 
--- A try that someone else has made and tells of, perhaps again and again: it is counted once.
-local function learn(book, amount, at)
+-- A try that someone else has made and tells of, perhaps again and again: it is counted once. Where it was the last of
+-- several, `times` of them, the others count as if they had been made with it: nobody tells when they were.
+local function learn(book, amount, at, times)
   for _, known in ipairs(book[amount] or {}) do
     if math.abs(known - at) <= SECOND then return end
   end
-  note(book, amount, at)
+  for _ = 1, math.max(1, math.min(times or 1, 35)) do note(book, amount, at) end
 end
 
 -- When this amount may be tried next: now, or the moment when an old try counts no more.
@@ -65,11 +66,14 @@ local function next_at(book, amount, network, now)
   return at
 end
 
--- The second book: for each invoice its last try and how that ended. "in_1 1767603600 declined;…"
+-- The second book: for each invoice its last try and how that ended; of one that is open with the payment method, where
+-- the card is known by its number. "in_1 1767603600 declined;in_2 1767690000 open pm_1;…"
 local function read_invoices(text)
   local invoices = {}
-  for invoice, second, ended in (text or ""):gmatch("(%S+) (%d+) (%a+);") do
-    invoices[invoice] = { at = math.tointeger(second) * SECOND, ended = ended }
+  for invoice, second, ended, method in (text or ""):gmatch("(%S+) (%d+) (%a+) ?([^%s;]*);") do
+    invoices[invoice] = {
+      at = math.tointeger(second) * SECOND, ended = ended, method = method ~= "" and method or nil,
+    }
   end
   return invoices
 end
@@ -79,8 +83,9 @@ end
 local function write_invoices(invoices, now)
   local parts = {}
   for invoice, last in pairs(invoices) do
+    local method = last.ended == "open" and last.method and " " .. last.method or ""
     if last.ended == "open" or last.at > now - (last.ended == "paid" and 100 * DAY or 2 * DAY) then
-      table.insert(parts, invoice .. " " .. tostring((last.at + SECOND - 1) // SECOND) .. " " .. last.ended .. ";")
+      table.insert(parts, invoice .. " " .. tostring((last.at + SECOND - 1) // SECOND) .. " " .. last.ended .. method .. ";")
     end
   end
   local text = table.concat(parts)

@@ -2,6 +2,7 @@
 -- many free seats nobody has been offered. A rule reads it from its state and writes it back.
 local shelf = use("lib/shelf")
 
+local last_minutes = 30 -- a seat is kept until so long before the start, and no offer is made after that
 local queue_bytes  = 6000 -- room for some 500 people with ids of ten signs; state has 8,192 bytes in all
 local offers_bytes = 1500 -- some 100 offers at the same time
 
@@ -37,6 +38,11 @@ local function offer(list, most)
   return people
 end
 
+-- Until when a seat can be kept that is meant to be kept until `moment`, of an event that begins at `starts_at`.
+local function kept_until(moment, starts_at)
+  return starts_at and math.min(moment, starts_at - last_minutes * 60000) or moment
+end
+
 local function waiting(list) return #shelf.all(list.queue) end
 
-return { join = join, leave = leave, seat = seat, offer = offer, waiting = waiting }
+return { join = join, leave = leave, seat = seat, offer = offer, waiting = waiting, kept_until = kept_until }

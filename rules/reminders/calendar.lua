@@ -10,6 +10,12 @@ local times = use("lib/times")
 local organizer = { name = "Events", email = "events@example.com" } -- who invites: put your own address here
 local alarms    = { "10 minutes" } -- of the calendar itself: it rings where no message of ours arrives
 
+-- What a file for a calendar can hold; anything else is left out of it. A broken detail is no reason for a person to
+-- hear nothing.
+local function text(value, most_bytes)
+  return type(value) == "string" and value ~= "" and #value <= most_bytes and value or nil
+end
+
 local what = {
   ["Registration Moved"] = "moved", ["Registration Voided"] = "cancelled",
   ["Event Registration Cancelled"] = "registration_cancelled",
@@ -40,14 +46,21 @@ return rule {
 
     local function tell(change, was_at, reason)
       local cancelled = change == "cancelled" or change == "registration_cancelled"
-      local text, link = calendar {
-        uid = uid, sequence = sequence, title = data.title or "Event", starts_at = starts_at, ends_at = ends_at,
-        zone = data.timezone, description = data.url, location = data.location, url = data.url,
-        organizer = organizer, attendee = traits.email and { name = traits.name, email = traits.email } or nil,
-        cancelled = cancelled, alarms = alarms,
-      }
+      local email, url = text(traits.email, 300), text(data.url, 1000)
+      if email and not email:find("@", 1, true) then email = nil end
+      local function entry(zone)
+        return calendar {
+          uid = uid, sequence = sequence, title = text(data.title, 500) or "Event", starts_at = starts_at,
+          ends_at = ends_at, zone = zone, description = url, location = text(data.location, 500), url = url,
+          organizer = organizer, attendee = email and { name = text(traits.name, 200), email = email } or nil,
+          cancelled = cancelled, alarms = alarms,
+        }
+      end
+      -- In a zone that does not exist the times are those of UTC: the moment is right all the same.
+      local is_made, file, link = pcall(entry, text(data.timezone, 100))
+      if not is_made then file, link = entry(nil) end
       local message = reminders.message(change, event, customer, starts_at, ends_at)
-      message.sequence, message.calendar, message.calendar_url = sequence, text, link
+      message.sequence, message.calendar, message.calendar_url = sequence, file, link
       message.was_at, message.reason = was_at, reason
       send("crm", "reminder.calendar", message)
     end

@@ -112,3 +112,30 @@ test("two events of one person are apart", function(t)
   t:expect_sent("crm", "reminder.calendar", { event_id = "w7", what = "registration_cancelled", sequence = 1 })
   t:expect_nothing()
 end)
+
+test("a zone that does not exist and details that are no texts keep nobody from the confirmation", function(t)
+  local wrong = {
+    { timezone = "Mars/Base" }, { timezone = 5 }, { title = 5 }, { title = "" }, { title = ("x"):rep(600) },
+    { location = { hall = 1 } }, { url = true },
+  }
+  for place, one in ipairs(wrong) do
+    local data = { event_id = "w" .. place }
+    for name, value in pairs(webinar) do data[name] = data[name] or value end
+    for name, value in pairs(one) do data[name] = value end
+    t:event("Event Registered", data, { user = "ada", thing = "event:w" .. place })
+    t:expect_sent("crm", "reminder.calendar", { what = "confirmed", event_id = "w" .. place })
+  end
+  t:event("Event Rescheduled", { starts_at = "2026-03-30T17:00:00Z" }, { thing = "event:w1" })
+  t:expect_sent("crm", "reminder.calendar", { what = "moved", sequence = 1, event_id = "w1" })
+end)
+
+test("an address that is none leaves out the attendee and nothing else", function(t)
+  for _, email in ipairs { "ada", "", "a b@example.com", ("x"):rep(400) .. "@example.com" } do
+    t:identify({ email = email, name = 5 }, { user = "ada" })
+    t:event("Event Registered", webinar, ada)
+    t:expect_sent("crm", "reminder.calendar", { what = "confirmed" }, { user = "ada" })
+    t:event("Event Registration Cancelled", { event_id = "w7" }, ada)
+    t:expect_sent("crm", "reminder.calendar", { what = "registration_cancelled" }, { user = "ada" })
+    t:advance("1 hour")
+  end
+end)

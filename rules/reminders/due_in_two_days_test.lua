@@ -55,3 +55,18 @@ test("without a date, with one that cannot be read and without a course nothing 
   t:advance("60 days")
   t:expect_nothing()
 end)
+
+test("who was reminded already and gets more time is reminded anew, unless the course is completed", function(t)
+  t:event("Course Enrolled", course, { user = "ada" })
+  t:event("Course Enrolled", course, { user = "bob" })
+  t:at("2026-01-30T09:00:00Z")
+  t:expect_sent("crm", "reminder.course", {}, { user = "ada" })
+  t:expect_sent("crm", "reminder.course", {}, { user = "bob" })
+  t:event("Course Completed", { course_id = "lua-1" }, { user = "bob" })
+  for _, user in ipairs { "ada", "bob", "cy" } do
+    t:event("Course Due Date Moved", { course_id = "lua-1", due_at = "2026-03-10T22:00:00Z" }, { user = user })
+  end
+  t:at("2026-03-08T09:00:00Z")
+  t:expect_sent("crm", "reminder.course", { title = "Lua for teams", due_at = "2026-03-10T22:00:00Z" }, { user = "ada" })
+  t:expect_nothing()
+end)

@@ -9,14 +9,22 @@ local lead = { days = 0, at = "09:00" }
 
 return rule {
   title    = "Remind of a course on the day on which it is due",
-  on       = before("data.due_at", lead, { event = "Course Enrolled", moved = "Course Due Date Moved" }),
+  on       = before("data.due_at", lead, {
+    event = { "Course Enrolled", "Course Due Date Moved" }, moved = "Course Due Date Moved",
+  }),
   key      = "data.course_id",
+  -- Who was reminded already, and has more time now, is reminded anew.
+  when     = function(event)
+    return event.name == "Course Enrolled" or reminders.was_reminded(state, event)
+      and last("Course Completed", "data.course_id", "366 days") ~= event.data.course_id
+  end,
   stop_on  = "Course Completed",
   topic    = "reminders",
   late     = "skip",
   catch_up = "6 hours", -- later than that it would say what is not true any more
   owner    = "learning",
   run = function(event, customer, date)
-    send("crm", "reminder.course", reminders.course("today", event, customer, date), { within = "6 hours" })
+    state.reminded = reminders.note(state, event.data.course_id, event.data.title)
+    send("crm", "reminder.course", reminders.course("today", event, customer, date, state), { within = "6 hours" })
   end,
 }

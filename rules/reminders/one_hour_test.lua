@@ -109,3 +109,22 @@ test("without a date it waits for the event's own, and what is no date or no eve
   }, { user = "ada" })
   t:expect_nothing()
 end)
+
+test("who was reminded already is reminded anew when the event moves, and nobody else is", function(t)
+  local ada = { user = "ada" }
+  register(t, "ada")
+  t:at("2026-02-01T16:00:00Z")
+  t:expect_sent("crm", "reminder.event", {}, ada)
+  local moved = { event_id = "w7", title = "Rules in ten minutes", starts_at = "2026-03-10T17:00:00Z" }
+  t:event("Event Rescheduled", { starts_at = "2026-03-10T17:00:00Z" }, thing)
+  t:event("Registration Moved", moved, ada)
+  t:event("Registration Moved", moved, { user = "waiting" })
+  t:expect_waiting { user = "ada", ends = "2026-03-10T16:00:00Z" }
+  t:expect_not_waiting { user = "waiting" }
+  t:at("2026-03-10T16:00:00Z")
+  t:expect_sent("crm", "reminder.event", { title = "Rules in ten minutes", starts_at = "2026-03-10T17:00:00Z" }, ada)
+  t:event("Registration Moved", { event_id = "w7", starts_at = "2026-05-10T17:00:00Z" }, ada)
+  t:event("Registration Voided", { event_id = "w7" }, ada)
+  t:expect_not_waiting { user = "ada" }
+  t:expect_nothing()
+end)

@@ -1,5 +1,5 @@
 -- Brings to each person what is told of an event alone, as events of their own: "Registration Moved" { event_id,
--- starts_at, ends_at }, "Registration Voided" { event_id, reason } when the event is cancelled, "Registration Ended"
+-- starts_at, ends_at, kind, title, … }, "Registration Voided" { event_id, reason } when the event is cancelled, "Registration Ended"
 -- { event_id, kind, title, starts_at, ends_at, … } when it is over, and "Registration Forgotten" when nobody tells.
 -- Rules that write to people wait for these, and for what the people do themselves, in one line. If each of them
 -- listened to the thing instead, every cancellation of one person would be read by the runs of all the others.
@@ -42,7 +42,11 @@ return rule {
       elseif times.milliseconds(told.starts_at) then -- a new date that cannot be read changes nothing
         ends_at = reminders.ends_at({ starts_at = starts_at, ends_at = ends_at }, told.starts_at, told.ends_at)
         starts_at = told.starts_at
-        emit("Registration Moved", { event_id = id, starts_at = starts_at, ends_at = ends_at })
+        local data = event.data
+        emit("Registration Moved", {
+          event_id = id, starts_at = starts_at, ends_at = ends_at, kind = data.kind, title = data.title,
+          timezone = data.timezone, url = data.url, location = data.location,
+        })
       end
     end
   end,

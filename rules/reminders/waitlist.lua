@@ -9,9 +9,8 @@
 local waitlist = use("lib/waitlist")
 local times = use("lib/times")
 
-local hold_hours   = 12 -- how long a seat is kept for one person
-local last_minutes = 30 -- no offer this short before the start
-local at_once      = 80 -- offers made in one go: a run has at most 100 effects
+local hold_hours = 12 -- how long a seat is kept for one person; shortly before the start see lib/waitlist
+local at_once    = 80 -- offers made in one go: a run has at most 100 effects
 
 return rule {
   title = "Keep the waiting list of an event, and offer each free seat to the first in it",
@@ -48,8 +47,7 @@ return rule {
     end
 
     state.starts_at = times.milliseconds(event.data.starts_at) or state.starts_at
-    local hold_until = now() + hold_hours * times.hour
-    if state.starts_at then hold_until = math.min(hold_until, state.starts_at - last_minutes * 60000) end
+    local hold_until = waitlist.kept_until(now() + hold_hours * times.hour, state.starts_at)
     if hold_until > now() then
       for _, first in ipairs(waitlist.offer(list, at_once)) do
         emit("Event Seat Offered", {

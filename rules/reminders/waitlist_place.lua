@@ -7,6 +7,7 @@
 -- Who lets an offer pass is out of the list; "Event Waitlisted" again puts them at its end.
 local reminders = use("lib/reminders")
 local times = use("lib/times")
+local waitlist = use("lib/waitlist")
 
 return rule {
   title   = "Offer a seat to someone who waits, and pass it on when it is not taken",
@@ -48,6 +49,9 @@ return rule {
         if hold_until then return pass_on("declined") end
       elseif name == "Registration Moved" then
         starts_at, ends_at = told.starts_at, told.ends_at
+        if hold_until then -- no seat is kept beyond the new start
+          hold_until = times.text(waitlist.kept_until(times.milliseconds(hold_until), times.milliseconds(starts_at)))
+        end
         tell("moved")
       else
         if name == "Event Waitlist Closed" then tell("closed", told.reason) end

@@ -98,3 +98,12 @@ test("an offer without a moment passes on at once, declining before an offer cha
   t:event("Event Waitlisted", { title = "x" }, { user = "ada" })
   t:expect_verdict("no key")
 end)
+
+test("when the event moves to an earlier day its offer ends half an hour before the new start", function(t)
+  t:event("Event Waitlisted", { event_id = "w7", starts_at = "2026-03-20T17:00:00Z" }, { user = "ada", thing = "event:w7" })
+  t:event("Event Seat Offered", { event_id = "w7", hold_until = "2026-01-05T21:00:00Z" }, { user = "ada" })
+  t:event("Registration Moved", { event_id = "w7", starts_at = "2026-01-05T12:00:00Z" }, { user = "ada" })
+  t:expect_sent("crm", "reminder.waitlist", { what = "moved", hold_until = "2026-01-05T11:30:00Z" })
+  t:advance("2 hours 30 minutes")
+  t:expect_ended("expired")
+end)

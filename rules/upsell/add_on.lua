@@ -29,7 +29,7 @@ return rule {
     check(type(event.data.products) == "table", "the order has no list of products")
     local bought = {}
     for _, product in ipairs(event.data.products) do
-      if product.sku then bought[product.sku] = true end
+      if type(product) == "table" and product.sku then bought[product.sku] = true end
     end
     local best, most = nil, 0
     for add_on, row in pairs(add_ons) do

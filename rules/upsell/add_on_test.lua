@@ -73,3 +73,8 @@ test("orders without products, with a text for them or without an id break nothi
   t:expect_verdict("no key")
   t:expect_nothing()
 end)
+
+test("products that are no products fit no add-on", function(t)
+  t:event("Order Completed", { order_id = "o1", products = { 1, "course-kit", true } })
+  t:expect_verdict("skipped", "no add-on fits")
+end)

@@ -13,8 +13,9 @@ return rule {
   when     = function(event)
     local level = plans.level(event.data.used, event.data.limit)
     -- Without a period in the event the memory is that of the offers themselves: 30 days, in lib/offers.
-    local met = state["period " .. event.data.metric] == event.data.period_end and state["level " .. event.data.metric]
-    return level ~= nil and (not met or event.data.period_end == nil or level > met)
+    local period = plans.period(event.data.period_end)
+    local met = state["period " .. event.data.metric] == period and state["level " .. event.data.metric]
+    return level ~= nil and (not met or period == nil or level > met)
   end,
   topic    = "offers",
   priority = 30,
@@ -27,7 +28,7 @@ return rule {
     check(plan, "there is no larger plan")
     local refusal = offers.refusal(customer.traits, now())
     if refusal then skip(refusal) end
-    state["level " .. d.metric], state["period " .. d.metric] = plans.level(d.used, d.limit), d.period_end
+    state["level " .. d.metric], state["period " .. d.metric] = plans.level(d.used, d.limit), plans.period(d.period_end)
     set(offers.made("limit_near", now()))
     send("crm", "upsell.offer", {
       customer = customer.id, offer = "limit_near", plan = plan, metric = d.metric, used = d.used, limit = d.limit,

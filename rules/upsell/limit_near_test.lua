@@ -101,3 +101,11 @@ test("who does not want offers gets none", function(t)
   t:expect_verdict("suppressed")
   t:expect_nothing()
 end)
+
+test("a period that is none counts as none, and a number beyond all sense is still told", function(t)
+  t:identify { plan = "team" }
+  t:event("Usage Reported", { metric = "exports", used = 1e300, limit = 50, period_end = { 1 } })
+  t:expect_sent("crm", "upsell.offer", { percent = 1000000 })
+  t:event("Usage Reported", { metric = "exports", used = 45, limit = 50, period_end = ("x"):rep(9000) })
+  t:expect_verdict("skipped", "one in 30 days is enough")
+end)

@@ -52,3 +52,11 @@ test("nonsense is no limit", function(t)
   t:expect_verdict("no key")
   t:expect_nothing()
 end)
+
+test("a period that is none counts as none", function(t)
+  for _, period in ipairs { { 1 }, ("x"):rep(9000), true } do
+    t:event("Usage Reported", { metric = "exports", used = 50, limit = 50, period_end = period })
+  end
+  t:expect_sent("crm", "upsell.limit_reached", { metric = "exports" })
+  t:expect_nothing()
+end)

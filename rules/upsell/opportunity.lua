@@ -29,7 +29,7 @@ return rule {
 
     local value, known, parts = score.weigh({
       { name = "limit", value = score.rate(percent, by.curves.limit),
-        text = percent and math.tointeger(percent // 1) .. " % of a limit are used" },
+        text = percent and plans.percent(used, limit) .. " % of a limit are used" },
       { name = "gate", value = fresh, text = "tried " .. knocks .. " times what the plan does not have" },
       { name = "growth", value = before >= 5 and score.rate(uses / before, by.curves.growth) or nil,
         text = uses .. " uses in 30 days, " .. before .. " before" },

@@ -7,18 +7,20 @@
 local discount_most = 30
 local months_of = { day = 12 / 365, week = 12 / 52, month = 1, year = 12 }
 
+local function part(value) return type(value) == "table" and value or {} end
+
 -- What a subscription costs in a month, its longest interval in months, and that interval; nil when it cannot be read.
 local function monthly(data)
-  local list = type(data.items) == "table" and type(data.items.data) == "table" and data.items.data or nil
-  if not list then return nil end
+  local list = part(part(data.items).data)
   local amount, longest, interval = 0, 0, nil
   for _, item in ipairs(list) do
-    local price = type(item.price) == "table" and item.price or {}
-    local every = type(price.recurring) == "table" and price.recurring or {}
-    local months = months_of[every.interval]
-    if not months or type(price.unit_amount) ~= "number" then return nil end
-    months = months * (every.interval_count or 1)
-    amount = amount + price.unit_amount * (item.quantity or 1) / months
+    local price = part(part(item).price)
+    local every = part(price.recurring)
+    local months, count, quantity = months_of[every.interval or ""], every.interval_count or 1, part(item).quantity or 1
+    if not months or type(price.unit_amount) ~= "number" or type(count) ~= "number" or count <= 0
+      or type(quantity) ~= "number" then return nil end
+    months = months * count
+    amount = amount + price.unit_amount * quantity / months
     if months > longest then longest, interval = months, every.interval end
   end
   if not interval then return nil end
@@ -35,11 +37,16 @@ return rule {
     local was, was_months, was_currency = state["amount " .. id], state["months " .. id], state["currency " .. id]
     if event.name == "customer.subscription.deleted" then
       state["amount " .. id], state["months " .. id], state["currency " .. id] = nil, nil, nil
+      state["at " .. id] = nil
       return finish("forgotten with its end")
     end
     check(event.data.status == "active" or event.data.status == "trialing", "not active: what it costs is not settled")
     local amount, months, interval = monthly(event.data)
     check(amount, "the prices of the subscription cannot be read")
+    check(type(event.data.currency) == "string" and #event.data.currency <= 10, "the subscription has no currency")
+    -- Events overtake each other on their way: an older one says nothing about now.
+    check((state["at " .. id] or event.time) <= event.time, "told late: something newer is known")
+    state["at " .. id] = event.time
     state["amount " .. id], state["months " .. id], state["currency " .. id] = amount, months, event.data.currency
     if customer.traits.billing_interval ~= interval then set { billing_interval = interval } end
     if not was then return finish("remembered: nothing to compare with") end

@@ -88,3 +88,26 @@ test("another currency, unpaid ones and what cannot be read change nothing", fun
   t:event("customer.subscription.updated", subscription(9900, "month", { currency = "usd" }))
   t:expect_verdict("ran", "another currency")
 end)
+
+test("an update that is overtaken by a newer one changes nothing", function(t)
+  local function tell(amount, time) t:event("customer.subscription.updated", subscription(amount), { time = time }) end
+  tell(4900, "2026-01-05T08:00:00Z")
+  tell(19900, "2026-01-05T08:30:00Z")
+  t:expect_emitted("Subscription Upgraded")
+  tell(9900, "2026-01-05T08:20:00Z")
+  t:expect_verdict("skipped", "told late")
+  t:expect_state { ["amount sub_1"] = 19900 }
+end)
+
+test("items, quantities and currencies that are none are left alone", function(t)
+  for _, items in ipairs { { data = { 1 } }, { data = { "x" } }, { data = 5 }, 5, "x" } do
+    t:event("customer.subscription.created", { id = "sub_1", status = "active", currency = "eur", items = items })
+    t:expect_verdict("skipped", "cannot be read")
+  end
+  t:event("customer.subscription.created", subscription(4900, "month", { quantity = "two" }))
+  t:expect_verdict("skipped", "cannot be read")
+  t:event("customer.subscription.created", subscription(4900, "month", { every = "x" }))
+  t:expect_verdict("skipped", "cannot be read")
+  t:event("customer.subscription.created", subscription(4900, "month", { currency = { 1 } }))
+  t:expect_verdict("skipped", "no currency")
+end)
