@@ -12,13 +12,16 @@ struct BelievedClock {
   private var anchor: (wall: Instant, steady: Int64)?
   /// When the jump that is not believed yet was seen, by the steady clock, and what it amounted to.
   private var jump: (seen: Int64, milliseconds: Int64)?
+  private var ranFast = false
 
   init() {}
 
   mutating func now(_ clocks: Clocks) -> Instant {
     let steady = clocks.steadyNanoseconds() / 1_000_000
-    // Nobody sets a clock that runs fast.
-    return clocks.rate() > 1 ? believe(clocks.wall(), steady) : now(wall: clocks.wall(), steadyMilliseconds: steady)
+    let runsFast = clocks.rate() > 1
+    defer { ranFast = runsFast }
+    // Nobody sets a clock that runs fast; and when it has caught up, its last stretch was no jump.
+    return runsFast || ranFast ? believe(clocks.wall(), steady) : now(wall: clocks.wall(), steadyMilliseconds: steady)
   }
 
   mutating func now(wall: Instant, steadyMilliseconds steady: Int64) -> Instant {
