@@ -145,6 +145,16 @@ private final class Receiving: RequestHandler, @unchecked Sendable {
     return Answer(status: scripted.status, body: scripted.body)
   }
 
+  /// Long texts are cut, so that every field fits into the line.
+  private static func shortened(_ value: JSONValue) -> JSONValue {
+    switch value {
+    case .string(let text): return text.count > 50 ? .string(text.prefix(24) + "…") : value
+    case .array(let elements): return .array(elements.map(shortened))
+    case .object(let members): return .object(members.map { JSONValue.Member($0.key, shortened($0.value)) })
+    default: return value
+    }
+  }
+
   private static let names = ["webhook-id", "webhook-timestamp", "webhook-signature"]
 
   private func show(_ check: SignatureCheck, _ headers: [String: String], _ value: JSONValue, at path: String) {
@@ -160,8 +170,8 @@ private final class Receiving: RequestHandler, @unchecked Sendable {
     case .brief:
       let time = value["timestamp"]?.text.dropFirst().prefix(16).map { $0 == 0x54 ? 0x20 : $0 } ?? []
       let type = value["type"].map { if case .string(let text) = $0 { text } else { "" } } ?? ""
-      let whole = String(decoding: (value["data"] ?? value).text, as: UTF8.self)
-      let data = whole.count > 200 ? whole.prefix(200) + "…" : whole
+      let whole = String(decoding: Receiving.shortened(value["data"] ?? value).text, as: UTF8.self)
+      let data = whole.count > 500 ? whole.prefix(500) + "…" : whole
       Terminal.print("\(String(decoding: time, as: UTF8.self))  \(path) \(type) \(data)  (signature \(verdict))")
     case .full:
       Terminal.print("webhook \(headers["webhook-id"] ?? "") (signature \(verdict))\n\(value.pretty)\n")
