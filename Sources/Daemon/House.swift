@@ -116,7 +116,9 @@ final class House: @unchecked Sendable {
 
   private func openStore() throws(StartFailure) -> StoreLoop {
     do throws(StoreError) {
-      let loop = try StoreLoop(engine: try SQLiteStore(path: configuration.storePath))
+      // A demonstration holds out the same subjects each time, those of `nudged play`.
+      let key = configuration.clock == nil ? nil : MemoryStore.Disk().hashKey
+      let loop = try StoreLoop(engine: try SQLiteStore(path: configuration.storePath, newHashKey: key))
       loop.retention.eventsMilliseconds = configuration.eventsMilliseconds
       loop.retention.verdictsMilliseconds = configuration.verdictsMilliseconds
       loop.retention.attemptsMilliseconds = configuration.attemptsMilliseconds

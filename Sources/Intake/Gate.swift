@@ -176,7 +176,7 @@ package final class Gate: RequestHandler, @unchecked Sendable {
           answers.post(
             token,
             Answer(
-              status: 200, contentType: "text/calendar; charset=utf-8", body: Array(row.text.utf8),
+              status: 200, contentType: Gate.calendarType(row.text), body: Array(row.text.utf8),
               headers: [("Cache-Control", "private, max-age=300"), ("X-Robots-Tag", "noindex")]))
         } else {
           answers.post(
@@ -188,6 +188,16 @@ package final class Gate: RequestHandler, @unchecked Sendable {
       }
     }
     return nil
+  }
+
+  /// RFC 5545, 3.7.2: where a file has a method, its type names the same.
+  private static func calendarType(_ text: String) -> StaticString {
+    switch text.split(separator: "\r\n").first(where: { $0.hasPrefix("METHOD:") }) {
+    case "METHOD:REQUEST": "text/calendar; charset=utf-8; method=REQUEST"
+    case "METHOD:CANCEL": "text/calendar; charset=utf-8; method=CANCEL"
+    case "METHOD:PUBLISH": "text/calendar; charset=utf-8; method=PUBLISH"
+    default: "text/calendar; charset=utf-8"
+    }
   }
 
   private static func segmentCall(_ request: borrowing Request) -> String? {

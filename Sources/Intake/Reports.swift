@@ -379,7 +379,8 @@ package struct Reports: Sendable {
       .init("delivery", .integer(delivery.number)), .init("id", .string(delivery.id)),
       .init("destination", .string(delivery.destination)), .init("type", .string(delivery.type)),
       .init("status", .string(status)), .init("created", .string(ISO8601.format(delivery.created))),
-      .init("event", .integer(row.event)), .init("subject", .integer(row.subject)), .init("rule", .string(row.rule)),
+      .init("event", .integer(row.event)), .init("subject", .integer(row.subject)),
+      .init("who", .string(try name(of: row.subject, reader))), .init("rule", .string(row.rule)),
       .init("attempts", .integer(Int64(max(attempts.count { $0.outcome.isTry }, open?.attempts ?? 0)))),
     ]
     if let open, !open.isPoisoned { members.append(.init("due", .string(ISO8601.format(open.due)))) }

@@ -95,9 +95,11 @@ extension Lift {
     if verdict == .noHoldOut {
       return got + " Nobody is held out, so that nobody knows how many would have without it; write hold_out = 10."
     }
+    if heldOut.subjects == 0 { return got + " Nobody was held out so far. " + conclusion(who) }
     let were = heldOut.subjects == 1 ? "was" : "were"
     let held =
       "\(Lift.group(heldOut.subjects, who)) \(were) held out: \(Lift.percent(heldOut.rate)) reached the goal. "
+    if sent.subjects == 0 { return held + "Nobody got it so far. " + conclusion(who) }
     return held + got + " " + conclusion(who)
   }
 

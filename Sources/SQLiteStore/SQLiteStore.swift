@@ -23,7 +23,8 @@ package final class SQLiteStore: StoreEngine {
   package static var libraryVersion: String { String(cString: sqlite3_libversion()) }
 
   /// Opens or makes the file, takes the lock and brings the schema up to date.
-  package init(path: String) throws(StoreError) {
+  /// `newHashKey`: what a new store shall take in place of chance.
+  package init(path: String, newHashKey: (UInt64, UInt64)? = nil) throws(StoreError) {
     self.path = path
     lock = try StoreLock(path)
     SQLiteStore.makeForOwner(path)
@@ -35,7 +36,7 @@ package final class SQLiteStore: StoreEngine {
     connection.copyLogMyself()
     try connection.run("PRAGMA journal_size_limit = 67108864")
     try Migrations.run(on: connection)
-    recovered = try SQLiteStore.recover(connection)
+    recovered = try SQLiteStore.recover(connection, newHashKey)
     verdictRow = try SQLiteStore.maximum("row", of: "verdict", connection)
     inserts = try Inserts(connection)
     restoreReserve()
@@ -63,7 +64,9 @@ package final class SQLiteStore: StoreEngine {
     return try statement.next() ? statement.integer(0) : 0
   }
 
-  private static func recover(_ connection: Connection) throws(StoreError) -> Recovered {
+  private static func recover(
+    _ connection: Connection, _ newHashKey: (UInt64, UInt64)?
+  ) throws(StoreError) -> Recovered {
     var found = Recovered()
     found.mark = try meta("mark", connection) ?? 0
     found.record = max(
@@ -80,7 +83,7 @@ package final class SQLiteStore: StoreEngine {
       found.hashKey = (UInt64(bitPattern: high), UInt64(bitPattern: low))
     } else {
       var random = SystemRandom()
-      found.hashKey = (random.next(), random.next())
+      found.hashKey = newHashKey ?? (random.next(), random.next())
       try connection.run("BEGIN IMMEDIATE")
       try connection.run("INSERT INTO meta VALUES ('hash_key_0', \(Int64(bitPattern: found.hashKey.0)))")
       try connection.run("INSERT INTO meta VALUES ('hash_key_1', \(Int64(bitPattern: found.hashKey.1)))")

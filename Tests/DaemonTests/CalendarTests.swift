@@ -36,7 +36,7 @@ import Testing
     #expect(path.count == "/calendars/.ics".count + 32)
     let found = try daemon.get(path)
     #expect(found.status == 200 && found.text == sent["text"]?.plainText, "\(found)")
-    #expect(found.head.contains("Content-Type: text/calendar; charset=utf-8\r\n"))
+    #expect(found.head.contains("Content-Type: text/calendar; charset=utf-8; method=PUBLISH\r\n"))
     let second = first.replacing("\"sequence\":0", with: "\"sequence\":1,\"cancelled\":true")
     #expect(try daemon.post(second).status == 200)
     let newest = try daemon.get(path)

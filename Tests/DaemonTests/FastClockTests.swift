@@ -97,6 +97,86 @@ import Testing
     #expect(wire.reply()?.status == 200)
     #expect(receiver.lines.count == 1 && !receiver.text.contains("\u{1B}"), "\(receiver.text)")
     #expect(receiver.text.contains(#"  /hooks a\n2026-01-05"#), "\(receiver.text)")
+  }
+
+  @Test func `what stands together in a story happens at one moment`() throws {
+    let both = """
+      return rule { title = "T", on = { "first", "second" }, key = "data.id",
+        collect = { up_to = 20, within = "1 minute" },
+        run = function(event, customer, events) send("crm", "both", { count = #events }) end }
+      """
+    let place = Place(rules: ["both": both])
+    let receiver = try Receiver(in: place)
+    place.configure(destination: receiver.port, more: "clock = { behind = \"40 days\", rate = 20000 },")
+    let daemon = try Daemon(place)
+    let pairs = (1...5).map { number in
+      ["first", "second"].map { "{\"name\":\"\($0)\",\"user\":\"ada\",\"data\":{\"id\":\"\(number)\"}}\n" }.joined()
+        + "{\"advance\": \"1 hour\"}\n"
+    }
+    place.write("story.ndjson", pairs.joined())
+    let told = Child.run(["send", "--story", "story.ndjson", "--listen", "127.0.0.1:\(daemon.port)"], in: place)
+    #expect(told.code == 0, "\(told)")
+    #expect(receiver.waitFor(5))
+    #expect(receiver.hooks.map { $0["body"]?["data"]?["count"] } == Array(repeating: .integer(2), count: 5))
+    #expect(daemon.stop() == 0)
+    receiver.child.signal(SIGTERM)
+  }
+
+  @Test func `a demonstration holds out the same customers each time`() throws {
+    let offer = """
+      return rule { title = "T", on = "signup", hold_out = 50,
+        run = function(event, customer) send("crm", "offer", { customer = customer.id }) end }
+      """
+    func heldOut() throws -> String {
+      let place = Place(more: "clock = { behind = \"2 days\", rate = 20000 },", rules: ["offer": offer])
+      let daemon = try Daemon(place)
+      let events = (1...60).map { "{\"name\":\"signup\",\"user\":\"\($0)\"}" }.joined(separator: ",")
+      #expect(try daemon.post("[\(events)]").status == 200)
+      let told = try daemon.get("/v1/deliveries?limit=1000&status=held_out", at: daemon.admin)
+      #expect(daemon.stop() == 0)
+      guard case .array(let rows) = told["deliveries"] ?? .null else { return "" }
+      return rows.map { $0["who"]?.plainText ?? "" }.sorted().joined(separator: " ")
+    }
+    let first = try heldOut()
+    #expect(first.contains("user:"))
+    #expect(try heldOut() == first)
+  }
+
+  @Test func `what a schedule skips day after day is explained once`() throws {
+    let daily = """
+      return rule { title = "T", on = every("day 09:00", { for_each = "user" }), zone = "UTC", run = function()
+        skip("nothing has changed")
+      end }
+      """
+    let place = Place(more: "clock = { behind = \"10 days\", rate = 20000 },", rules: ["daily": daily])
+    let daemon = try Daemon(place)
+    #expect(try daemon.post("{\"name\":\"other\",\"user\":\"ada\"}").status == 200)
+    var told = ""
+    let isTold = Wait.until {
+      told = daemon.command("explain", "user:ada").out
+      return told.contains("    the same 2 times before, since 20")
+    }
+    #expect(isTold && told.split(separator: "daily: skipped, nothing has changed").count == 2, "\(told)")
+    #expect(daemon.stop() == 0)
+  }
+
+  @Test func `a receiver that is brief shows every field in one line, and cuts long texts`() throws {
+    let rule = """
+      return rule { title = "T", on = "signup", run = function(event, customer)
+        send("crm", "hello", { calendar = string.rep("BEGIN:", 200), customer = customer.id, what = "confirmed" })
+      end }
+      """
+    let place = Place(rules: ["hello": rule])
+    let receiver = Child(["receive", "--brief", "--listen", "127.0.0.1:0"], in: place, name: "receive")
+    #expect(Wait.until { receiver.complaint.contains("receiving on") })
+    place.configure(destination: Daemon.number(after: "port ", in: receiver.complaint))
+    let daemon = try Daemon(place)
+    #expect(try daemon.post("{\"name\":\"signup\",\"user\":\"ada\"}").status == 200)
+    #expect(Wait.until { receiver.lines.count == 1 })
+    let line = receiver.lines.first.map { String($0) } ?? ""
+    #expect(
+      line.contains(#"{"calendar":"BEGIN:BEGIN:BEGIN:BEGIN:…","customer":"ada","what":"confirmed"}"#), "\(line)")
+    #expect(daemon.stop() == 0)
     receiver.signal(SIGTERM)
   }
 

@@ -83,6 +83,18 @@ import Testing
     #expect(written == first.text)
   }
 
+  @Test(arguments: ["README.md", "etc/doc/testing.md"])
+  func `who follows a page from init on meets no complaint`(page: String) {
+    let folder = TemporaryFolder()
+    let flags = ["--config", folder.path + "/nudged.lua"]
+    #expect(Nudged.run(["init", folder.path]) == 0)
+    let files = Pages.blocks("lua", in: [page]).filter { $0.name.map { $0.hasSuffix(".lua") } ?? false }
+    #expect(files.count > 1)
+    for file in files { Files.write(folder.path + "/rules/" + file.name!, file.text) }
+    #expect(Nudged.run(["check"] + flags) == 0)
+    #expect(Nudged.run(["test"] + flags) == 0)
+  }
+
   @Test func `everything that a check can say is on the page`() {
     let page = Pages.read("etc/doc/rules.md")
     for code in Finding.Code.allCases {

@@ -413,4 +413,20 @@ import Testing
     // Back is back.
     #expect(at(170) == 170_000)
   }
+
+  @Test func `a fast clock that has caught up is believed at once, and doubted like any other from then on`() {
+    var clock = BelievedClock()
+    let start = Instant(milliseconds: 1_700_000_000_000)
+    func at(_ seconds: Int64, wall: Int64, rate: Int64) -> Int64 {
+      clock.now(
+        Clocks(
+          wall: { start + wall }, steadyNanoseconds: { (5 + seconds) * 1_000_000_000 }, rate: { rate })) - start
+    }
+    let day = JourneyTests.day
+    #expect(at(0, wall: 0, rate: 12_000) == 0)
+    #expect(at(4, wall: day / 2, rate: 12_000) == day / 2)
+    // Within these four seconds it has caught up.
+    #expect(at(8, wall: day, rate: 1) == day)
+    #expect(at(9, wall: 2 * day, rate: 1) == day + 1_000)
+  }
 }

@@ -39,6 +39,10 @@ import Testing
     #expect(rare.verdict == .notEnoughData)
     #expect(rare.sentence(who: "people").contains("at least 10 people who reached the goal and as many who did not"))
     #expect(LiftSentenceTests.lift((0, 0), (0, 0)).verdict == .notEnoughData)
+    #expect(
+      LiftSentenceTests.lift((1, 0), (0, 0)).sentence(who: "people")
+        == "1 person got it: 0.0 % reached the goal. Nobody was held out so far. "
+        + "Not enough data: a verdict needs at least 100 people on each side.")
   }
 
   @Test func `a split that chance does not make blocks the verdict, and a small one does not raise an alarm`() {

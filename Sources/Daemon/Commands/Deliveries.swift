@@ -122,7 +122,7 @@ extension Command {
     }
     list(
       source, value, "deliveries",
-      columns: ["delivery", "created", "destination", "type", "status", "attempts", "last_message"],
+      columns: ["delivery", "created", "destination", "type", "who", "status", "attempts", "last_message"],
       empty: query.isEmpty ? "there are no deliveries yet" : "there are no such deliveries")
     return 0
   }

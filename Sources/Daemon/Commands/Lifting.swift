@@ -24,13 +24,23 @@ extension Command {
       return 0
     }
     Columns.print(["rule", "goal", "since", "held out", "", "got it", "", "difference", "verdict"], rows.map(liftRow))
-    for row in rows {
+    // Of many rules that nobody has met one sentence is enough.
+    let unmet = words.count == 2 ? [] : rows.filter { $0["gone"] != true && isUnmet($0) }
+    for row in rows where !unmet.contains(row) {
       Terminal.print("")
       let isGone = row["gone"] == true
       let end = isGone ? " The rule is gone, or has no goal any more: nothing is counted any more." : ""
       Terminal.print("\(row["rule"]?.plain ?? ""): \(row["sentence"]?.plain ?? "")\(end)")
     }
+    if !unmet.isEmpty {
+      let names = unmet.map { $0["rule"]?.plain ?? "" }.joined(separator: ", ")
+      Terminal.print("\nNobody new has met these since their count began: \(names).")
+    }
     return 0
+  }
+
+  private static func isUnmet(_ row: JSONValue) -> Bool {
+    ["sent", "held_out"].allSatisfy { row[$0]?["subjects"] == .integer(0) }
   }
 
   private static func liftRow(_ row: JSONValue) -> [String] {

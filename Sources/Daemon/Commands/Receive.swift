@@ -145,6 +145,16 @@ private final class Receiving: RequestHandler, @unchecked Sendable {
     return Answer(status: scripted.status, body: scripted.body)
   }
 
+  /// Long texts are cut, so that every field fits into the line.
+  private static func shortened(_ value: JSONValue) -> JSONValue {
+    switch value {
+    case .string(let text): return text.count > 50 ? .string(text.prefix(24) + "…") : value
+    case .array(let elements): return .array(elements.map(shortened))
+    case .object(let members): return .object(members.map { JSONValue.Member($0.key, shortened($0.value)) })
+    default: return value
+    }
+  }
+
   private static let names = ["webhook-id", "webhook-timestamp", "webhook-signature"]
 
   private func show(_ check: SignatureCheck, _ headers: [String: String], _ value: JSONValue, at path: String) {
@@ -162,8 +172,8 @@ private final class Receiving: RequestHandler, @unchecked Sendable {
       // As JSON has it, without the quotes: whoever sends cannot begin a line of the terminal.
       var type: ArraySlice<UInt8> = []
       if let given = value["type"], case .string = given { type = given.text[...].dropFirst().dropLast() }
-      let whole = String(decoding: (value["data"] ?? value).text, as: UTF8.self)
-      let data = whole.count > 200 ? whole.prefix(200) + "…" : whole
+      let whole = String(decoding: Receiving.shortened(value["data"] ?? value).text, as: UTF8.self)
+      let data = whole.count > 500 ? whole.prefix(500) + "…" : whole
       let head = String(decoding: time, as: UTF8.self) + "  \(path) " + String(decoding: type, as: UTF8.self)
       Terminal.print("\(head) \(data)  (signature \(verdict))")
     case .full:

@@ -214,7 +214,8 @@ extension Command {
       nudged explain NAMESPACE:ID [RULE] [--limit N] [--before EVENT]
 
       Shows what waits for a subject and until when, and what each rule made of its newest events: what ran, what
-      was skipped and why, with line and values read. With a rule, only what concerns it.
+      was skipped and why, with line and values read. With a rule, only what concerns it. What a schedule skipped for
+      the same reason day after day is told once.
       Example: nudged explain user:42 dunning/failed_payment
       """
   ) { raw in
@@ -223,7 +224,7 @@ extension Command {
     let source = try Source(arguments)
     let name = arguments.words[0]
     let rule = arguments.words.count == 2 ? arguments.words[1] : nil
-    let limit = Int(try arguments.integer("--limit") ?? 20)
+    let limit = Int(try arguments.integer("--limit") ?? Int64(Question.defaultLimit))
     guard (1...Question.maximumLimit).contains(limit) else {
       throw UsageError("--limit must be 1 to \(Question.maximumLimit)")
     }
@@ -258,15 +259,34 @@ extension Command {
     if events.isEmpty {
       Terminal.print("no event\(rule == nil ? "" : " of its newest ones") concerned \(rule ?? "it")")
     }
+    let alike = Dictionary(grouping: events.filter { uneventful($0) != nil }) { uneventful($0) ?? "" }
+    var told: Set<String> = []
     for event in events {
+      let same = uneventful(event)
+      if let same, !told.insert(same).inserted { continue }
       Terminal.print(
         "\(event["received"]?.plain ?? "")  \(event["name"]?.plain ?? "") (event \(event["event"]?.plain ?? ""))")
       let verdicts = elements(event["verdicts"])
       if verdicts.isEmpty { Terminal.print("    no rule begins with it and no run waits for it") }
       for verdict in verdicts { Terminal.print("    " + sentence(verdict)) }
       for run in elements(event["ended"]) { Terminal.print("    " + ending(run)) }
+      if let same, let all = alike[same], all.count > 1 {
+        let times = all.count == 2 ? "once" : "\(all.count - 1) times"
+        Terminal.print("    the same \(times) before, since \(all.last?["received"]?.plain ?? "")")
+      }
     }
     if let next = value["next_before"], next != .null { Terminal.print("more with --before \(next.plain)") }
+  }
+
+  /// What a schedule came to when it came to nothing, but for the values read: told once for all of its days.
+  private static func uneventful(_ event: JSONValue) -> String? {
+    let verdicts = elements(event["verdicts"])
+    guard event["name"] == "nudged.schedule", elements(event["ended"]).isEmpty, !verdicts.isEmpty,
+      verdicts.allSatisfy({ $0["verdict"] == "skipped" })
+    else { return nil }
+    return verdicts.map { verdict in
+      ["rule", "line", "reason"].map { verdict[$0]?.plain ?? "" }.joined(separator: "\n")
+    }.joined(separator: "\n")
   }
 
   private static func ending(_ run: JSONValue) -> String {
