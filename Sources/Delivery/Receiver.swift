@@ -185,7 +185,7 @@ struct Receiver: Sendable {
     switch result.outcome {
     case .delivered: .well
     case .expired, .noDestination, .cancelled, .shadow, .heldOut, .blocked: .nothing
-    case .status: [400, 409, 413, 415, 422].contains(result.status) ? .well : .failing
+    case .status: [400, 402, 409, 413, 415, 422].contains(result.status) ? .well : .failing
     default: .failing
     }
   }

@@ -200,6 +200,13 @@ private struct Town {
     #expect(town.settled.allSatisfy { $0.isFlagged })
   }
 
+  @Test func `A billing tool that declines many cards on a payday is well`() {
+    var town = Town([destination("http://a/", retries: FlowTests.patient, concurrency: 8)])
+    town.bring(200)
+    for _ in 0..<50 { town.answer(402) }
+    #expect(town.breaker == "closed" && town.settled.count >= 100 && town.changes.isEmpty, "\(town.changes)")
+  }
+
   @Test func `After a restart a destination that was failing begins with one probe`() {
     var town = Town([destination("http://a/", retries: FlowTests.patient)])
     var state = DestinationState(name: "crm")
